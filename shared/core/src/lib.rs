@@ -1,0 +1,23 @@
+//! The vocabulary every other crate speaks: ids, clocks, errors, cursors, hashes, configuration.
+//!
+//! Nothing here does I/O beyond reading the process environment and the operating system's clock and
+//! random source; every other crate may depend on this one, and this one depends on none of them.
+
+mod clock;
+pub mod config;
+mod cursor;
+mod error;
+mod hash;
+mod id;
+mod queue_name;
+
+pub use clock::{Clock, ScheduleTime, WallTime, from_iso};
+pub use cursor::Cursor;
+pub use error::{Error, ErrorCode, ErrorType, FieldError, Result, Upstream};
+pub use hash::{constant_time_eq, derive_id_part, sha256_hex, shard_of};
+pub use id::{
+    ApiKeyId, CommitId, ConnectionId, DeliveryId, EndpointId, JobId, MessageId, RequestId, RunId,
+    WorkspaceId, random_token,
+};
+pub use queue_name::{QueueName, Work};
+pub use secrecy::{ExposeSecret, SecretString};

@@ -1,0 +1,187 @@
+//! SQS: send now, send later, and read a body back.
+//!
+//! A message carries ids, not payloads, and a hop count. Lambda stops a lineage of about 16 sends that
+//! follow from one event, so work that would go on longer than [`MAX_HOPS`] continues through the due
+//! index instead, where a sweep begins a fresh lineage.
+
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use millwright_core::{
+    Error, QueueName, Result, Work,
+    config::{ConfigError, Source, required},
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+/// How often work may send itself on before it must go through the due index.
+pub const MAX_HOPS: u8 = 8;
+
+/// The longest body, in bytes, that is put into a row or a message; larger ones go to the blob store.
+pub const INLINE_BODY_MAX: usize = 48 * 1024;
+
+/// The variable that holds the URL of the dead-letter queue all work queues share.
+pub const DEAD_LETTER_VARIABLE: &str = "MILLWRIGHT_QUEUE_DEAD";
+
+/// The variable that holds a queue's URL.
+#[must_use]
+pub const fn url_variable(queue: QueueName) -> &'static str {
+    match queue {
+        QueueName::Fanout => "MILLWRIGHT_QUEUE_FANOUT",
+        QueueName::Delivery => "MILLWRIGHT_QUEUE_DELIVERY",
+        QueueName::Retry => "MILLWRIGHT_QUEUE_RETRY",
+        QueueName::Sync => "MILLWRIGHT_QUEUE_SYNC",
+        QueueName::Sweep => "MILLWRIGHT_QUEUE_SWEEP",
+    }
+}
+
+/// Where the queues are.
+#[derive(Clone, Debug)]
+pub struct QueueUrls(Vec<(QueueName, String)>);
+
+impl QueueUrls {
+    /// From one variable per queue ([`url_variable`]).
+    ///
+    /// # Errors
+    /// When one of them is not set.
+    pub fn from_source(source: &impl Source) -> Result<Self, ConfigError> {
+        let url = |queue| required(source, url_variable(queue)).map(|url| (queue, url));
+        QueueName::ALL.into_iter().map(url).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// A queue's URL.
+    #[must_use]
+    pub fn url(&self, queue: QueueName) -> &str {
+        self.0.iter().find(|(name, _)| *name == queue).map_or("", |(_, url)| url)
+    }
+}
+
+/// What a message's body holds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Envelope {
+    hop: u8,
+    task: Value,
+}
+
+/// A task as it came from a queue.
+#[derive(Clone, Debug)]
+pub struct Received<T> {
+    /// How often it has been sent on without going through the due index.
+    pub hop: u8,
+    /// The task.
+    pub task: T,
+}
+
+/// Reads a message's body.
+///
+/// # Errors
+/// When it is not a task of this kind; one bad body must fail alone.
+pub fn parse_body<T: DeserializeOwned>(body: &str) -> Result<Received<T>, serde_json::Error> {
+    let envelope: Envelope = serde_json::from_str(body)?;
+    Ok(Received { hop: envelope.hop, task: serde_json::from_value(envelope.task)? })
+}
+
+/// A message's body for a task.
+///
+/// # Errors
+/// When the task cannot be written as JSON.
+pub fn body_of(task: &Value, hop: u8) -> Result<String> {
+    serde_json::to_string(&Envelope { hop, task: task.clone() }).map_err(Error::internal)
+}
+
+/// The queues. Clones share one client.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    client: Client,
+    urls: QueueUrls,
+}
+
+impl Queue {
+    /// The queues behind a client.
+    #[must_use]
+    pub fn new(client: Client, urls: QueueUrls) -> Self {
+        Self { client, urls }
+    }
+
+    /// Opens the connection ahead of the first send.
+    pub async fn warm(&self) {
+        let url = self.urls.url(QueueName::Fanout);
+        let _ = self.client.get_queue_attributes().queue_url(url).send().await;
+    }
+
+    /// Sends work that begins a lineage.
+    ///
+    /// # Errors
+    /// When the queue did not take it.
+    pub async fn send(&self, queue: QueueName, work: &Work) -> Result<()> {
+        self.send_after(queue, work, Duration::ZERO, 0).await
+    }
+
+    /// Sends work that becomes visible after `delay`, rounded up to whole seconds so that it is never
+    /// early, and at most 15 minutes (SQS message timers). `hop` is the count it carries.
+    ///
+    /// # Errors
+    /// When the queue did not take it.
+    pub async fn send_after(
+        &self,
+        queue: QueueName,
+        work: &Work,
+        delay: Duration,
+        hop: u8,
+    ) -> Result<()> {
+        let seconds = i32::try_from(delay.as_millis().div_ceil(1000)).unwrap_or(i32::MAX);
+        self.client
+            .send_message()
+            .queue_url(self.urls.url(queue))
+            .message_group_id(&work.group)
+            .message_body(body_of(&work.task, hop)?)
+            .delay_seconds(seconds)
+            .send()
+            .await
+            .map_err(|e| Error::internal(Box::new(aws_sdk_sqs::Error::from(e))))?;
+        Ok(())
+    }
+
+    /// Gives a received message back to its queue until `after` has passed.
+    ///
+    /// # Errors
+    /// When the queue did not take the change.
+    pub async fn give_back(
+        &self,
+        queue: QueueName,
+        receipt_handle: &str,
+        after: Duration,
+    ) -> Result<()> {
+        let seconds = i32::try_from(after.as_millis().div_ceil(1000)).unwrap_or(i32::MAX);
+        self.client
+            .change_message_visibility()
+            .queue_url(self.urls.url(queue))
+            .receipt_handle(receipt_handle)
+            .visibility_timeout(seconds)
+            .send()
+            .await
+            .map_err(|e| Error::internal(Box::new(aws_sdk_sqs::Error::from(e))))?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_body_comes_back_with_its_hop_count() {
+        let body = body_of(&json!({"attempt": {"number": 3}}), 2).unwrap();
+        let received: Received<Value> = parse_body(&body).unwrap();
+        assert_eq!((received.hop, received.task), (2, json!({"attempt": {"number": 3}})));
+    }
+
+    #[test]
+    fn a_foreign_body_is_refused() {
+        for body in ["", "{}", "not json", r#"{"hop": -1, "task": 1}"#] {
+            assert!(parse_body::<Value>(body).is_err(), "{body}");
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! DynamoDB: two tables, rows that hold one JSON document, and the due index.
+//!
+//! A row is read, decided upon and written back on the condition that its version is still the one
+//! that was read ([`Expect`]): that one rule serves as optimistic lock, as fence and as guard against
+//! doing a thing twice. Several rows change together in [`Store::transact`]. What must happen later
+//! says so by [`Document::due`]; [`Store::due`] finds it when its time comes.
+
+mod due;
+mod error;
+mod lease;
+mod row;
+mod schema;
+mod store;
+mod write;
+
+pub use due::{DUE_GRACE, DUE_LOOKAHEAD, DUE_SHARDS, Due, DueRow, QUEUE_DELAY_MAX, Wait};
+pub use error::StoreError;
+pub use lease::Lease;
+pub use row::{Document, FailedMark, Key, Row, Version};
+pub use schema::{IndexDef, Projection, Table, TableDef, Tables};
+pub use store::{Page, Range, Store};
+pub use write::{Expect, Write};
