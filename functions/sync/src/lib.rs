@@ -1,1 +1,100 @@
-//! placeholder
+//! The function `sync`: slices of syncs, and jobs.
+
+mod context;
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use context::Context;
+use millwright_core::{
+    Clock, QueueName, Result, WallTime,
+    config::{ConfigError, Source},
+};
+use millwright_job::{JobKind, JobState, JobTask, announce_job, find_job};
+use millwright_queue::{Outcome, each_message, parse_body};
+use millwright_sync::{SliceEnd, SliceTask, run_erase, run_slice};
+use serde::Deserialize;
+
+/// What the sync queue carries.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Task {
+    Slice(SliceTask),
+    Job(JobTask),
+}
+
+/// The function, built once per process.
+#[derive(Clone)]
+pub struct Handler {
+    context: Context,
+}
+
+impl Handler {
+    /// Reads the configuration and builds the clients.
+    ///
+    /// # Errors
+    /// When a variable is missing or wrong.
+    pub async fn build(
+        source: &impl Source,
+        clock: Clock,
+        sdk: &SdkConfig,
+    ) -> Result<Self, ConfigError> {
+        let context = Context::build(source, clock, sdk)?;
+        tokio::join!(context.connection.store.warm(), context.connection.queue.warm());
+        Ok(Self { context })
+    }
+
+    /// Works on a batch until `deadline`; a message that fails is reported by itself.
+    pub async fn handle(&self, event: SqsEvent, deadline: WallTime) -> SqsBatchResponse {
+        each_message(event, |message| self.one(message, deadline)).await
+    }
+
+    async fn one(&self, message: SqsMessage, deadline: WallTime) -> Result<Outcome> {
+        let body = message.body.as_deref().unwrap_or_default();
+        let received =
+            parse_body::<Task>(body).map_err(millwright_core::Error::internal)?;
+        match received.task {
+            Task::Slice(task) => self.slice(&task, received.hop, &message, deadline).await,
+            Task::Job(task) => self.job(&task, deadline).await,
+        }
+    }
+
+    async fn slice(
+        &self,
+        task: &SliceTask,
+        hop: u8,
+        message: &SqsMessage,
+        deadline: WallTime,
+    ) -> Result<Outcome> {
+        let context = &self.context.connection;
+        match run_slice(context, self.context.limits, task, hop, deadline).await? {
+            SliceEnd::Done => Ok(Outcome::Done),
+            SliceEnd::Busy(until) => {
+                let wait = until.since(context.store.clock().wall());
+                self.come_back(message, wait).await?;
+                Ok(Outcome::Again)
+            }
+        }
+    }
+
+    /// Gives a message back until somebody else's claim has ended.
+    async fn come_back(&self, message: &SqsMessage, wait: Duration) -> Result<()> {
+        let receipt = message.receipt_handle.as_deref().unwrap_or_default();
+        self.context.connection.queue.give_back(QueueName::Sync, receipt, wait).await
+    }
+
+    async fn job(&self, task: &JobTask, deadline: WallTime) -> Result<Outcome> {
+        let context = &self.context.connection;
+        let job = find_job(&context.store, &task.workspace, &task.job).await?.doc;
+        if job.state != JobState::Running {
+            return Ok(Outcome::Done);
+        }
+        let JobKind::DeleteConnection(id) = &job.kind;
+        let enough = WallTime::from_millis(deadline.millis()) - self.context.limits.margin;
+        if !run_erase(context, &job, id, enough).await? {
+            announce_job(&context.queue, &job).await;
+        }
+        Ok(Outcome::Done)
+    }
+}

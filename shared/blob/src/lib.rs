@@ -1,1 +1,167 @@
-//! placeholder
+//! Bodies too large for a row: an S3 bucket, or a folder on one machine.
+
+use std::{fmt, path::Path as FilePath, sync::Arc};
+
+use bytes::Bytes;
+use futures::TryStreamExt;
+use millwright_core::{
+    Error, Result,
+    config::{ConfigError, Source, required},
+};
+use object_store::{
+    ObjectStore, ObjectStoreExt, aws::AmazonS3Builder, local::LocalFileSystem, path::Path,
+    prefix::PrefixStore,
+};
+
+const VARIABLE: &str = "MILLWRIGHT_BLOB";
+
+/// Named bodies. A name is a path of parts with slashes between; the first part is the workspace.
+/// Clones share one client.
+#[derive(Clone)]
+pub struct Blob(Arc<dyn ObjectStore>);
+
+impl fmt::Debug for Blob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Blob({})", self.0)
+    }
+}
+
+impl Blob {
+    /// What `MILLWRIGHT_BLOB` names: `file:/path` (made when it is missing) or `s3://bucket/prefix`,
+    /// with credentials and region from the usual AWS variables.
+    ///
+    /// # Errors
+    /// When the variable is not set or of another form, or the folder cannot be made.
+    pub fn from_source(source: &impl Source) -> Result<Self, ConfigError> {
+        let text = required(source, VARIABLE)?;
+        let invalid =
+            |why: String| ConfigError::Invalid { name: VARIABLE, value: text.clone(), why };
+        if let Some(folder) = text.strip_prefix("file:").filter(|path| !path.is_empty()) {
+            return Self::folder(FilePath::new(folder)).map_err(|e| invalid(e.to_string()));
+        }
+        let Some(place) = text.strip_prefix("s3://").filter(|place| !place.is_empty()) else {
+            return Err(invalid("it must be file:/path or s3://bucket/prefix".to_owned()));
+        };
+        let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
+        let bucket = AmazonS3Builder::from_env()
+            .with_bucket_name(bucket)
+            .build()
+            .map_err(|e| invalid(e.to_string()))?;
+        Ok(Self(Arc::new(PrefixStore::new(bucket, prefix))))
+    }
+
+    /// A folder, made when it is missing.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn folder(path: &FilePath) -> std::io::Result<Self> {
+        std::fs::create_dir_all(path)?;
+        let folder = LocalFileSystem::new_with_prefix(path).map_err(std::io::Error::other)?;
+        // A body is acknowledged to whoever sent it, so it must survive what the table survives.
+        Ok(Self(Arc::new(folder.with_fsync(true))))
+    }
+
+    /// Puts a body, whole or not at all, in place of one that was there.
+    ///
+    /// # Errors
+    /// When the name cannot be one, or the store fails.
+    pub async fn put(&self, path: &str, body: Bytes) -> Result<()> {
+        self.0.put(&location(path)?, body.into()).await.map(drop).map_err(Error::internal)
+    }
+
+    /// Gets a body, if there is one.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn get(&self, path: &str) -> Result<Option<Bytes>> {
+        match self.0.get(&location(path)?).await {
+            Ok(found) => found.bytes().await.map(Some).map_err(Error::internal),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(Error::internal(error)),
+        }
+    }
+
+    /// Deletes a body; one that is not there is fine.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn delete(&self, path: &str) -> Result<()> {
+        match self.0.delete(&location(path)?).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(Error::internal(error)),
+        }
+    }
+
+    /// Deletes every body below `prefix`, which stands for whole parts of a name: `a/b` reaches
+    /// `a/b/c` and not `a/bc`.
+    ///
+    /// # Errors
+    /// When the store fails; some of them may be gone.
+    pub async fn delete_all(&self, prefix: &str) -> Result<()> {
+        let mut found = self.0.list(Some(&location(prefix)?));
+        while let Some(object) = found.try_next().await.map_err(Error::internal)? {
+            self.delete(object.location.as_ref()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A name as the store writes it. Parts such as `..` are refused rather than resolved.
+fn location(path: &str) -> Result<Path> {
+    Path::parse(path).map_err(Error::internal)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    fn blob() -> (tempfile::TempDir, Blob) {
+        let folder = tempfile::tempdir().unwrap();
+        let place = format!("file:{}/new/deep", folder.path().display());
+        let blob = Blob::from_source(&HashMap::from([(VARIABLE, place.as_str())])).unwrap();
+        (folder, blob)
+    }
+
+    #[tokio::test]
+    async fn a_body_comes_back_as_it_was_and_is_gone_after_delete() {
+        let (_folder, blob) = blob();
+        assert_eq!(blob.get("ws_1/messages/msg_1").await.unwrap(), None);
+        blob.put("ws_1/messages/msg_1", Bytes::from_static(b"one")).await.unwrap();
+        blob.put("ws_1/messages/msg_1", Bytes::from_static(b"two")).await.unwrap();
+        assert_eq!(blob.get("ws_1/messages/msg_1").await.unwrap().unwrap(), "two");
+        blob.delete("ws_1/messages/msg_1").await.unwrap();
+        blob.delete("ws_1/messages/msg_1").await.unwrap();
+        assert_eq!(blob.get("ws_1/messages/msg_1").await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn deleting_all_below_a_prefix_leaves_what_only_begins_alike() {
+        let (_folder, blob) = blob();
+        for path in ["ws_1/a/x", "ws_1/a/y/z", "ws_1/ab/x"] {
+            blob.put(path, Bytes::from_static(b"body")).await.unwrap();
+        }
+        blob.delete_all("ws_1/a").await.unwrap();
+        assert_eq!(blob.get("ws_1/a/x").await.unwrap(), None);
+        assert_eq!(blob.get("ws_1/a/y/z").await.unwrap(), None);
+        assert!(blob.get("ws_1/ab/x").await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leaves_the_folder_is_refused() {
+        let (_folder, blob) = blob();
+        for path in ["../secret", "ws_1/../../secret", "ws_1//x"] {
+            assert!(blob.put(path, Bytes::new()).await.is_err(), "{path}");
+            assert!(blob.get(path).await.is_err(), "{path}");
+        }
+    }
+
+    #[test]
+    fn another_kind_of_place_is_refused_by_name() {
+        for place in ["", "file:", "s3://", "/tmp/x", "gs://bucket"] {
+            let refused = Blob::from_source(&HashMap::from([(VARIABLE, place)])).unwrap_err();
+            assert!(refused.to_string().contains(VARIABLE), "{refused}");
+        }
+    }
+}

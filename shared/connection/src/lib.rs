@@ -1,1 +1,23 @@
-//! placeholder
+//! Connections: one customer's instance of a system, its credentials and its health.
+//!
+//! Three facts are stored (`admin`, `health`, `load`); the status everybody sees is derived from them.
+//! Every change of it is written together with the event that tells of it.
+
+mod context;
+mod credentials;
+mod disconnect;
+mod events;
+mod facts;
+mod find;
+mod model;
+mod observe;
+mod prepare;
+
+pub use context::ConnectionContext;
+pub use credentials::{open_system, secret_key};
+pub use disconnect::disconnect;
+pub use facts::{Admin, Facts, Health, Load, Status};
+pub use find::{ConnectionFilter, find_connection, list_connections};
+pub use model::{Connection, Customer, connection_key, connection_pk};
+pub use observe::{Observation, observe};
+pub use prepare::{NewConnection, Prepared, prepare};

@@ -121,17 +121,6 @@ id_type!(
     /// One request to the API.
     RequestId, "req");
 
-/// The commit that wrote a record row: the fence of the puller and its count under that fence.
-///
-/// Commits of one connection and entity are totally ordered, because fences only grow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-pub struct CommitId {
-    /// The fencing number under which the commit was made.
-    pub fence: u64,
-    /// How many commits that fence had made, this one included.
-    pub number: u64,
-}
-
 /// A delivery: one message to one endpoint. The id holds both, so it needs no look-up table.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -4,6 +4,8 @@
 //! follow from one event, so work that would go on longer than [`MAX_HOPS`] continues through the due
 //! index instead, where a sweep begins a fresh lineage.
 
+mod batch;
+
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
@@ -12,7 +14,7 @@ use millwright_core::{
     config::{ConfigError, Source, required},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::Value;
+pub use batch::{Outcome, each_message, source_queue};
 
 /// How often work may send itself on before it must go through the due index.
 pub const MAX_HOPS: u8 = 8;
@@ -56,11 +58,15 @@ impl QueueUrls {
     }
 }
 
-/// What a message's body holds.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Envelope {
-    hop: u8,
-    task: Value,
+/// What a message's body holds: enough to put the work back, should it end as a dead letter.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Envelope {
+    /// The queue it was sent to.
+    pub queue: QueueName,
+    /// How often it has been sent on without going through the due index.
+    pub hop: u8,
+    /// The work.
+    pub work: Work,
 }
 
 /// A task as it came from a queue.
@@ -78,15 +84,16 @@ pub struct Received<T> {
 /// When it is not a task of this kind; one bad body must fail alone.
 pub fn parse_body<T: DeserializeOwned>(body: &str) -> Result<Received<T>, serde_json::Error> {
     let envelope: Envelope = serde_json::from_str(body)?;
-    Ok(Received { hop: envelope.hop, task: serde_json::from_value(envelope.task)? })
+    Ok(Received { hop: envelope.hop, task: serde_json::from_value(envelope.work.task)? })
 }
 
-/// A message's body for a task.
+/// A message's body for some work.
 ///
 /// # Errors
-/// When the task cannot be written as JSON.
-pub fn body_of(task: &Value, hop: u8) -> Result<String> {
-    serde_json::to_string(&Envelope { hop, task: task.clone() }).map_err(Error::internal)
+/// When the work cannot be written as JSON.
+pub fn body_of(queue: QueueName, work: &Work, hop: u8) -> Result<String> {
+    let envelope = Envelope { queue, hop, work: work.clone() };
+    serde_json::to_string(&envelope).map_err(Error::internal)
 }
 
 /// The queues. Clones share one client.
@@ -134,7 +141,7 @@ impl Queue {
             .send_message()
             .queue_url(self.urls.url(queue))
             .message_group_id(&work.group)
-            .message_body(body_of(&work.task, hop)?)
+            .message_body(body_of(queue, work, hop)?)
             .delay_seconds(seconds)
             .send()
             .await
@@ -167,13 +174,14 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
     #[test]
     fn a_body_comes_back_with_its_hop_count() {
-        let body = body_of(&json!({"attempt": {"number": 3}}), 2).unwrap();
+        let work = Work::new("ep", &json!({"attempt": {"number": 3}})).unwrap();
+        let body = body_of(QueueName::Retry, &work, 2).unwrap();
         let received: Received<Value> = parse_body(&body).unwrap();
         assert_eq!((received.hop, received.task), (2, json!({"attempt": {"number": 3}})));
     }

@@ -1,1 +1,29 @@
-//! placeholder
+//! Record rows and the change feed.
+//!
+//! The feed is the commit log of a connection. A commit appends one immutable page of entries in one
+//! transaction with the feed's head, so pages have one strict order and no gaps; sequences embed time
+//! and only grow. Rows are put before their commit and name it, so a reader can tell an entry that a
+//! later page replaces, and a puller that resumes after a crash can tell a row whose commit never was.
+
+mod commit;
+mod compare;
+mod content;
+mod create;
+mod feed;
+mod guard;
+mod list;
+mod model;
+mod publish;
+mod seq;
+
+pub use commit::{CommitError, Pulled, commit_pulled, commit_written};
+pub use compare::Verdict;
+pub use create::{Creation, create};
+pub use feed::{Change, ChangePage, read_changes};
+pub use list::{RecordPage, RecordQuery, get_record, list_records, record_json};
+pub use model::{
+    CommitId, Entry, FEED_RETENTION, FeedHead, FeedPage, Op, Origin, RecordDoc, Scope, feed_pk,
+    head_key, record_key_at, records_pk,
+};
+pub use publish::publish_pages;
+pub use seq::Seq;

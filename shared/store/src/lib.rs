@@ -10,6 +10,7 @@ mod error;
 mod lease;
 mod row;
 mod schema;
+mod sdk;
 mod store;
 mod write;
 
@@ -18,5 +19,6 @@ pub use error::StoreError;
 pub use lease::Lease;
 pub use row::{Document, FailedMark, Key, Row, Version};
 pub use schema::{IndexDef, Projection, Table, TableDef, Tables};
+pub use sdk::sdk_loader;
 pub use store::{Page, Range, Store};
 pub use write::{Expect, Write};

@@ -66,6 +66,14 @@ impl fmt::Debug for Key {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(pub(crate) u64);
 
+impl Version {
+    /// The version a row has after one write on condition of this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
 /// A place in the index of failed deliveries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailedMark {

@@ -177,6 +177,35 @@ impl Store {
         limit: usize,
         forward: bool,
     ) -> Result<Page<T>, StoreError> {
+        self.query_with(table, pk, range, after, limit, forward, None).await
+    }
+
+    /// Reads a page of a partition forwards, without the rows' large parts, strongly.
+    ///
+    /// # Errors
+    /// When the table fails or a row is damaged.
+    pub async fn query_docs<T: Document>(
+        &self,
+        table: Table,
+        pk: &str,
+        range: &Range,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<T>, StoreError> {
+        self.query_with(table, pk, range, after, limit, true, Some(DOC_ATTRIBUTES)).await
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a query has this many parts")]
+    async fn query_with<T: Document>(
+        &self,
+        table: Table,
+        pk: &str,
+        range: &Range,
+        after: Option<&str>,
+        limit: usize,
+        forward: bool,
+        projection: Option<&str>,
+    ) -> Result<Page<T>, StoreError> {
         let mut values = Item::from([(":pk".to_owned(), text_value(pk))]);
         let condition = match range {
             Range::All => "pk = :pk",
@@ -201,6 +230,7 @@ impl Store {
             .limit(i32::try_from(limit.max(1)).unwrap_or(i32::MAX))
             .scan_index_forward(forward)
             .consistent_read(true)
+            .set_projection_expression(projection.map(str::to_owned))
             .send()
             .await
             .map_err(StoreError::sdk)?;

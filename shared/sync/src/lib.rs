@@ -1,1 +1,28 @@
-//! placeholder
+//! The sync engine: planning, pulling, comparing, committing.
+//!
+//! Each entity of a connection has one row of sync state. A *pass* reads everything that may have
+//! changed since the last one began; it is worked in *slices*, each one invocation, under a lease with
+//! a fence. Every page is committed together with the pass's position, so a slice that is killed
+//! leaves a pass that goes on where it stood. When all pages are in, ids are listed and what is gone is
+//! marked.
+
+mod backoff;
+mod connect;
+mod end;
+mod erase;
+mod plan;
+mod pull;
+mod request;
+mod seen;
+mod slice;
+mod state;
+mod status;
+mod sweep;
+
+pub use backoff::outage_backoff;
+pub use connect::connect;
+pub use erase::{erase_connection, run_erase};
+pub use request::{RequestedSync, request_sync};
+pub use slice::{SliceEnd, SliceLimits, run_slice};
+pub use state::{Counts, Mode, NextRun, SliceTask, SyncState, SyncStatus, Trigger, sync_key};
+pub use status::sync_states;

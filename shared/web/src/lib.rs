@@ -1,1 +1,46 @@
-//! placeholder
+//! The HTTP API: routes, who may call them, the error contract, idempotency, the OpenAPI document.
+//!
+//! A request passes the frame (its id, the catch for panics, the error's last form, headers, the log
+//! line), then idempotency, then a handler whose signature says what it needs: a role, a connection's
+//! data, a checked body. Handlers are thin; what they do stands in the capabilities' crates.
+
+mod app;
+mod docs;
+mod error;
+mod extract;
+mod frame;
+mod idempotency;
+mod openapi;
+mod page;
+mod routes;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use axum::{Extension, Router, middleware::from_fn_with_state};
+
+pub use app::{App, Settings};
+
+/// The whole API.
+pub fn router(app: App) -> Router {
+    let (api, document) = routes::all().split_for_parts();
+    let served = Arc::new(openapi::Served::new(document, app.settings.clone()));
+    api.route_layer(from_fn_with_state(app.clone(), idempotency::idempotency))
+        .merge(docs::routes())
+        .fallback(frame::not_found)
+        .method_not_allowed_fallback(frame::method_not_allowed)
+        .layer(Extension(served))
+        .layer(from_fn_with_state(app.clone(), frame::frame))
+        .with_state(app)
+}
+
+/// The OpenAPI document, as `/openapi.json` serves it.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub fn openapi_document(settings: &Settings) -> millwright_core::Result<serde_json::Value> {
+    let (_, document) = routes::all().split_for_parts();
+    openapi::complete(&document, settings)
+}

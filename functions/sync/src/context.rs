@@ -1,0 +1,47 @@
+//! What the function works with, from its environment.
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use millwright_connection::ConnectionContext;
+use millwright_core::{
+    Clock,
+    config::{ConfigError, Source, parsed_in},
+};
+use millwright_sync::SliceLimits;
+
+/// The parts, shared by all invocations of a process.
+#[derive(Clone)]
+pub(crate) struct Context {
+    pub connection: ConnectionContext,
+    pub limits: SliceLimits,
+}
+
+impl Context {
+    pub fn build(
+        source: &impl Source,
+        clock: Clock,
+        sdk: &SdkConfig,
+    ) -> Result<Self, ConfigError> {
+        Ok(Self {
+            connection: ConnectionContext::from_source(source, clock, sdk)?,
+            limits: limits(source)?,
+        })
+    }
+}
+
+/// `MILLWRIGHT_SYNC_LEASE_SECONDS`: a puller's claim, renewed with each page (default 180).
+/// `MILLWRIGHT_SYNC_MARGIN_SECONDS`: how long before its end an invocation hands on (default 20).
+/// `MILLWRIGHT_SYNC_INTERVAL_SECONDS`: the time between passes (default 900, at least 15).
+fn limits(source: &impl Source) -> Result<SliceLimits, ConfigError> {
+    let seconds = |name, default, range| parsed_in(source, name, default, range);
+    Ok(SliceLimits {
+        lease: Duration::from_secs(seconds("MILLWRIGHT_SYNC_LEASE_SECONDS", 180, &(5..=900))?),
+        margin: Duration::from_secs(seconds("MILLWRIGHT_SYNC_MARGIN_SECONDS", 20, &(1..=300))?),
+        interval: Duration::from_secs(seconds(
+            "MILLWRIGHT_SYNC_INTERVAL_SECONDS",
+            900,
+            &(15..=86_400),
+        )?),
+    })
+}

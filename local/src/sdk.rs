@@ -1,0 +1,41 @@
+//! The AWS SDK's configuration for this machine: what AWS's own environment gives a function.
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider};
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
+
+/// An SDK configuration whose DynamoDB and SQS are at these URLs. Nothing else is configured, and
+/// nothing is read from the user's own AWS set-up, so no call can leave this machine.
+#[must_use]
+pub fn config(dynamodb_url: &str, sqs_url: &str) -> SdkConfig {
+    let credentials = Credentials::new("local", "local", None, None, "millwright-local");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static("local"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .service_config(Endpoints {
+            dynamodb: dynamodb_url.to_owned(),
+            sqs: sqs_url.to_owned(),
+        })
+        .build()
+}
+
+#[derive(Debug)]
+struct Endpoints {
+    dynamodb: String,
+    sqs: String,
+}
+
+impl LoadServiceConfig for Endpoints {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        if key.env() != "AWS_ENDPOINT_URL" {
+            return None;
+        }
+        Some(match key.service_id() {
+            "DynamoDB" => self.dynamodb.clone(),
+            "SQS" => self.sqs.clone(),
+            // Port 0 takes no connection: a service that this machine does not have fails at once.
+            _ => "http://127.0.0.1:0".to_owned(),
+        })
+    }
+}

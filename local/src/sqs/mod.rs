@@ -1,0 +1,82 @@
+//! SQS on one machine: standard queues on SQLite, spoken to through the real SDK.
+//!
+//! Kept as SQS promises it: a message that was acknowledged is on disk, is given out at least once, is
+//! hidden while somebody works on it, comes back when nobody finished it, and goes to the dead-letter
+//! queue when that happened too often. AWS's limits are enforced with AWS's codes, so that nothing
+//! works here that does not work there. Delays run on the schedule clock; visibility, retention and
+//! long polls on the wall clock.
+//!
+//! `http` reads requests, `operations` does them, `worker` is the thread that commits, `engine` changes
+//! the `log` (SQLite) and each queue's `shelf` (the order in memory) together.
+
+mod check;
+mod digest;
+mod engine;
+mod fault;
+mod http;
+mod log;
+mod operations;
+mod receipt;
+mod receive;
+mod settings;
+mod shelf;
+mod wire;
+mod worker;
+
+use std::{io, net::SocketAddr, path::Path, thread::JoinHandle};
+
+use millwright_core::Clock;
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle as Task};
+
+pub use settings::arn;
+use worker::Worker;
+
+/// A running endpoint.
+#[derive(Debug)]
+pub struct Sqs {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    server: Task<io::Result<()>>,
+    thread: JoinHandle<()>,
+}
+
+impl Sqs {
+    /// Opens or creates the database at `path` and serves it on a free port of 127.0.0.1. Messages that
+    /// were in flight when the last process ended are free.
+    ///
+    /// # Errors
+    /// When the database cannot be opened or no port can be had.
+    pub async fn start(path: &Path, clock: Clock) -> io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let address = listener.local_addr()?;
+        let (worker, thread) = Worker::start(path, clock)?;
+        let (stop, stopped) = oneshot::channel();
+        let router = http::router(worker.clone());
+        let server = tokio::spawn(async move {
+            let shutdown = async move {
+                let _ = stopped.await;
+                worker.stop_waiting();
+            };
+            axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+        });
+        Ok(Self { address, stop, server, thread })
+    }
+
+    /// The endpoint's URL, for `AWS_ENDPOINT_URL_SQS`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Ends long polls, finishes requests and closes the database.
+    ///
+    /// # Errors
+    /// When the server had failed.
+    pub async fn stop(self) -> io::Result<()> {
+        let _ = self.stop.send(());
+        self.server.await.map_err(io::Error::other)??;
+        let thread = self.thread;
+        let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+        joined.map_err(io::Error::other)?.map_err(|_| io::Error::other("the queue thread failed"))
+    }
+}

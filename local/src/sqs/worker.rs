@@ -1,0 +1,270 @@
+//! The thread that owns the engine. It commits what has come in at the same time together, answers only
+//! after the commit, and keeps the receivers that wait.
+
+use std::{
+    path::Path,
+    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use millwright_core::Clock;
+use tokio::sync::oneshot;
+
+use super::{
+    engine::{Engine, Failed},
+    fault::Fault,
+    log::Content,
+    shelf::Taken,
+};
+
+/// The most jobs that are committed together.
+const COMMIT_MAX: usize = 256;
+/// How often a delay is looked at while a receiver waits for it: the schedule clock can be stepped, and
+/// tells nobody.
+const STEP_CHECK: Duration = Duration::from_millis(20);
+/// How often messages past their retention are looked for.
+const EXPIRY_CHECK: Duration = Duration::from_secs(60);
+
+/// Messages given out together.
+pub(crate) type Given = Vec<(Taken, Content)>;
+
+/// What becomes of a job once it is known whether its changes are kept.
+type Answer = Box<dyn FnOnce(&mut Engine, bool) + Send>;
+/// Does the job; an error means that the database failed.
+type Run = Box<dyn FnOnce(&mut Engine) -> Result<Answer, rusqlite::Error> + Send>;
+
+enum Job {
+    Run { durable: bool, run: Run },
+    Receive(Waiting),
+    Stop,
+}
+
+/// A receive that has not been answered.
+struct Waiting {
+    queue: String,
+    wanted: usize,
+    visibility: Option<i64>,
+    until: Instant,
+    answer: oneshot::Sender<Result<Given, Fault>>,
+}
+
+/// A handle of the thread.
+#[derive(Clone)]
+pub(crate) struct Worker(Sender<Job>);
+
+impl Worker {
+    /// Opens the database at `path` and starts the thread.
+    pub(crate) fn start(path: &Path, clock: Clock) -> std::io::Result<(Self, JoinHandle<()>)> {
+        let engine = Engine::open(path, clock).map_err(std::io::Error::other)?;
+        let (sender, jobs) = channel();
+        let thread = std::thread::Builder::new().name("sqs".to_owned());
+        let thread = thread.spawn(move || Loop::new(engine, jobs).run())?;
+        Ok((Self(sender), thread))
+    }
+
+    /// Does something in a transaction. A durable one survives a loss of power.
+    pub(crate) async fn call<T: Send + 'static>(
+        &self,
+        durable: bool,
+        work: impl FnOnce(&mut Engine) -> Result<T, Failed> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let (answer, answered) = oneshot::channel();
+        let run: Run = Box::new(move |engine| {
+            let result = match work(engine) {
+                Ok(value) => Ok(value),
+                Err(Failed::Refused(fault)) => Err(fault),
+                Err(Failed::Broken(error)) => return Err(error),
+            };
+            let tell = move |_: &mut Engine, kept: bool| {
+                let _ = answer.send(if kept { result } else { Err(Fault::internal()) });
+            };
+            Ok(Box::new(tell) as Answer)
+        });
+        self.0.send(Job::Run { durable, run }).map_err(|_| Fault::internal())?;
+        answered.await.unwrap_or_else(|_| Err(Fault::internal()))
+    }
+
+    /// Receives messages, waiting up to `wait` for the first.
+    pub(crate) async fn receive(
+        &self,
+        queue: String,
+        wanted: usize,
+        visibility: Option<i64>,
+        wait: Duration,
+    ) -> Result<Given, Fault> {
+        let (answer, answered) = oneshot::channel();
+        let until = Instant::now() + wait;
+        let waiting = Waiting { queue, wanted, visibility, until, answer };
+        self.0.send(Job::Receive(waiting)).map_err(|_| Fault::internal())?;
+        answered.await.unwrap_or_else(|_| Err(Fault::internal()))
+    }
+
+    /// Answers everybody who waits, and from now on nobody waits.
+    pub(crate) fn stop_waiting(&self) {
+        let _ = self.0.send(Job::Stop);
+    }
+}
+
+struct Loop {
+    engine: Engine,
+    jobs: Receiver<Job>,
+    waiting: Vec<Waiting>,
+    stopping: bool,
+    next_expiry: Instant,
+}
+
+impl Loop {
+    fn new(engine: Engine, jobs: Receiver<Job>) -> Self {
+        Self { engine, jobs, waiting: Vec::new(), stopping: false, next_expiry: Instant::now() }
+    }
+
+    /// Until the last handle is dropped.
+    fn run(mut self) {
+        loop {
+            let first = match self.jobs.recv_timeout(self.pause()) {
+                Ok(job) => Some(job),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            let more = self.jobs.try_iter().take(COMMIT_MAX);
+            let batch: Vec<Job> = first.into_iter().chain(more).collect();
+            self.turn(batch);
+        }
+    }
+
+    /// How long nothing can happen unless a job comes in.
+    fn pause(&self) -> Duration {
+        let now = self.engine.now();
+        let instant = Instant::now();
+        let mut pause = self.next_expiry.saturating_duration_since(instant);
+        for waiting in &self.waiting {
+            pause = pause.min(waiting.until.saturating_duration_since(instant));
+            let (flight, delay) = self.engine.next_changes(&waiting.queue);
+            if let Some(flight) = flight {
+                pause = pause.min(flight.since(now.wall));
+            }
+            if let Some(delay) = delay {
+                let speed = self.engine.clock().speed();
+                let left = delay.since(now.schedule).div_f64(speed);
+                pause = pause.min(left.min(STEP_CHECK));
+            }
+        }
+        pause.max(Duration::from_millis(1))
+    }
+
+    /// One transaction: the jobs, and what they make possible for those who wait.
+    fn turn(&mut self, batch: Vec<Job>) {
+        let mut runs = Vec::new();
+        let mut durable = false;
+        for job in batch {
+            match job {
+                Job::Run { durable: must_last, run } => {
+                    durable |= must_last;
+                    runs.push(run);
+                }
+                Job::Receive(waiting) => self.waiting.push(waiting),
+                Job::Stop => self.stopping = true,
+            }
+        }
+        let result = self.transact(durable, runs);
+        let (answers, kept) = match result {
+            Ok(answers) => (answers, true),
+            Err((answers, error)) => {
+                self.recover(&error);
+                (answers, false)
+            }
+        };
+        for answer in answers {
+            answer(&mut self.engine, kept);
+        }
+        self.dismiss();
+    }
+
+    fn transact(
+        &mut self,
+        durable: bool,
+        runs: Vec<Run>,
+    ) -> Result<Vec<Answer>, (Vec<Answer>, rusqlite::Error)> {
+        let mut answers = Vec::with_capacity(runs.len());
+        let work = || {
+            self.engine.log.begin(durable)?;
+            for run in runs {
+                answers.push(run(&mut self.engine)?);
+            }
+            if self.next_expiry <= Instant::now() {
+                self.next_expiry = Instant::now() + EXPIRY_CHECK;
+                broken(self.engine.expire())?;
+            }
+            // Twice: serving a queue may have filled its dead-letter queue.
+            for _ in 0..2 {
+                serve(&mut self.waiting, &mut self.engine, &mut answers)?;
+            }
+            self.engine.log.commit()
+        };
+        match work() {
+            Ok(()) => Ok(answers),
+            Err(error) => Err((answers, error)),
+        }
+    }
+
+    /// Puts everything back to what the database holds.
+    fn recover(&mut self, error: &rusqlite::Error) {
+        tracing::error!(%error, "the queue database failed");
+        self.engine.log.roll_back();
+        if let Err(error) = self.engine.reload() {
+            tracing::error!(%error, "the queue database cannot be read");
+        }
+    }
+
+    /// Answers those whose wait is over, with nothing.
+    fn dismiss(&mut self) {
+        let now = Instant::now();
+        let stopping = self.stopping;
+        let over = |waiting: &mut Waiting| stopping || waiting.until <= now;
+        for waiting in self.waiting.extract_if(.., over) {
+            let _ = waiting.answer.send(Ok(Vec::new()));
+        }
+    }
+}
+
+/// Gives what there is to those who wait, first come first served.
+fn serve(
+    waiting: &mut Vec<Waiting>,
+    engine: &mut Engine,
+    answers: &mut Vec<Answer>,
+) -> Result<(), rusqlite::Error> {
+    waiting.retain(|waiting| !waiting.answer.is_closed());
+    let mut still_waiting = Vec::new();
+    for waiter in waiting.drain(..) {
+        match engine.receive(&waiter.queue, waiter.wanted, waiter.visibility) {
+            Ok(given) if given.is_empty() => still_waiting.push(waiter),
+            Ok(given) => answers.push(hand_over(waiter, given)),
+            Err(Failed::Refused(fault)) => {
+                let _ = waiter.answer.send(Err(fault));
+            }
+            Err(Failed::Broken(error)) => return Err(error),
+        }
+    }
+    *waiting = still_waiting;
+    Ok(())
+}
+
+/// Messages that reach nobody are free again.
+fn hand_over(waiter: Waiting, given: Given) -> Answer {
+    Box::new(move |engine, kept| {
+        let result = if kept { Ok(given) } else { Err(Fault::internal()) };
+        if let Err(Ok(given)) = waiter.answer.send(result) {
+            for (taken, _) in given {
+                engine.free(&waiter.queue, taken.seq, taken.receipt);
+            }
+        }
+    })
+}
+
+fn broken(result: Result<(), Failed>) -> Result<(), rusqlite::Error> {
+    match result {
+        Err(Failed::Broken(error)) => Err(error),
+        Ok(()) | Err(Failed::Refused(_)) => Ok(()),
+    }
+}

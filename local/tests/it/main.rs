@@ -1,0 +1,5 @@
+//! The local stack through the real SDK clients.
+
+mod sqs_contract;
+mod sqs_ours;
+mod support;

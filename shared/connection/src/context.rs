@@ -1,0 +1,55 @@
+//! What the operations work with.
+
+use aws_config::SdkConfig;
+use millwright_blob::Blob;
+use millwright_connector::{Catalog, Engine};
+use millwright_core::{
+    Clock,
+    config::{ConfigError, Source},
+};
+use millwright_outbound::Outbound;
+use millwright_queue::{Queue, QueueUrls};
+use millwright_store::{Store, Tables};
+use millwright_vault::Vault;
+
+/// The parts an operation on connections needs. Clones share them.
+#[derive(Clone)]
+pub struct ConnectionContext {
+    /// The tables.
+    pub store: Store,
+    /// The queues.
+    pub queue: Queue,
+    /// Large bodies.
+    pub blob: Blob,
+    /// The secrets.
+    pub vault: Vault,
+    /// The connectors.
+    pub engine: Engine,
+}
+
+impl ConnectionContext {
+    /// Builds the parts from the variables that each of them names.
+    ///
+    /// # Errors
+    /// When a variable is missing or wrong.
+    pub fn from_source(
+        source: &impl Source,
+        clock: Clock,
+        sdk: &SdkConfig,
+    ) -> Result<Self, ConfigError> {
+        let store = Store::new(
+            aws_sdk_dynamodb::Client::new(sdk),
+            Tables::from_source(source)?,
+            clock,
+        );
+        let queue = Queue::new(aws_sdk_sqs::Client::new(sdk), QueueUrls::from_source(source)?);
+        let outbound = Outbound::from_source(source)?;
+        Ok(Self {
+            engine: Engine::new(Catalog::builtin(), outbound, store.clone()),
+            blob: Blob::from_source(source)?,
+            vault: Vault::from_source(source, sdk)?,
+            store,
+            queue,
+        })
+    }
+}

@@ -1,0 +1,91 @@
+//! The connection's row.
+
+use millwright_core::{ConnectionId, ScheduleTime, WallTime, WorkspaceId};
+use millwright_store::{Document, Key};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{Facts, Status};
+
+/// The workspace's own customer whom a connection belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Customer {
+    /// The workspace's own id of the customer.
+    pub id: String,
+    /// The customer's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// A connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connection {
+    /// Its id.
+    pub id: ConnectionId,
+    /// Whose it is.
+    pub workspace: WorkspaceId,
+    /// The kind of system.
+    pub connector_id: String,
+    /// Its name.
+    pub name: String,
+    /// The customer it belongs to.
+    pub customer: Option<Customer>,
+    /// The workspace's own notes on it.
+    pub metadata: Map<String, Value>,
+    /// The connector's settings: no secrets.
+    pub settings: Map<String, Value>,
+    /// The three facts.
+    pub facts: Facts,
+    /// Why the status is as it is, in words.
+    pub status_reason: Option<String>,
+    /// Since when it is so.
+    pub status_since: WallTime,
+    /// The instance of the system: reconnecting must lead to the same one.
+    pub instance: String,
+    /// When the system was last asked.
+    pub last_checked_at: Option<WallTime>,
+    /// When it last answered well.
+    pub last_success_at: Option<WallTime>,
+    /// When it will be asked next.
+    pub next_check_at: Option<ScheduleTime>,
+    /// The entities whose first load has not ended.
+    pub loading: Vec<String>,
+    /// What it costs while it is connected.
+    pub credits: u32,
+    /// When it was made.
+    pub created_at: WallTime,
+}
+
+impl Connection {
+    /// The status everybody sees.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.facts.status()
+    }
+
+    /// The row's key.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        connection_key(&self.workspace, &self.id)
+    }
+
+    /// The customer as events show it.
+    #[must_use]
+    pub fn customer_json(&self) -> Option<Value> {
+        serde_json::to_value(self.customer.as_ref()?).ok()
+    }
+}
+
+impl Document for Connection {}
+
+/// Where a connection's row is: under its workspace.
+#[must_use]
+pub fn connection_key(workspace: &WorkspaceId, id: &ConnectionId) -> Key {
+    Key::state(workspace.as_str(), format!("connection#{id}"))
+}
+
+/// The partition of what belongs to a connection: its secret, sync states, feed head.
+#[must_use]
+pub fn connection_pk(workspace: &WorkspaceId, id: &ConnectionId) -> String {
+    format!("{workspace}#{id}")
+}

@@ -1,0 +1,118 @@
+//! Making a connection: the credentials are tried at once, and nothing is kept before they work.
+
+use millwright_connector::{SecretMap, SystemError, SystemErrorClass, Target};
+use millwright_core::{ConnectionId, Error, ErrorCode, Result, WorkspaceId};
+use millwright_event::Message;
+use millwright_store::{Expect, Write};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    Admin, Connection, ConnectionContext, Customer, Facts, Health, Load, credentials::seal,
+    events::event,
+};
+
+/// What a caller gives.
+#[derive(Debug)]
+pub struct NewConnection {
+    /// The kind of system.
+    pub connector_id: String,
+    /// Its name; the instance's own, or the connector's, when nothing.
+    pub name: Option<String>,
+    /// The customer it belongs to.
+    pub customer: Option<Customer>,
+    /// The workspace's own notes.
+    pub metadata: Map<String, Value>,
+    /// The connector's settings.
+    pub settings: Map<String, Value>,
+    /// The connector's credentials.
+    pub credentials: SecretMap,
+}
+
+/// A connection whose credentials work, and the writes that make it.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The connection.
+    pub connection: Connection,
+    /// Its row, its secret, its event.
+    pub writes: Vec<Write>,
+    /// What to announce once they are written.
+    pub events: Vec<Message>,
+}
+
+/// Tries the credentials and prepares the connection's rows.
+///
+/// # Errors
+/// `NOT_FOUND` for an unknown connector, `VALIDATION_FAILED` and its kin for the forms,
+/// `CREDENTIALS_REFUSED` and `SYSTEM_UNREACHABLE` for what the system says.
+pub async fn prepare(
+    context: &ConnectionContext,
+    workspace: &WorkspaceId,
+    new: NewConnection,
+) -> Result<Prepared> {
+    let manifest = context
+        .engine
+        .catalog()
+        .get(&new.connector_id)
+        .ok_or_else(|| Error::new(ErrorCode::NotFound, "there is no such connector"))?;
+    let loading: Vec<String> = manifest.entity_slugs().map(str::to_owned).collect();
+    let now = context.store.clock().wall();
+    let id = ConnectionId::new_at(now.millis());
+    let system = context.engine.open(Target {
+        workspace: workspace.clone(),
+        connection: id.clone(),
+        connector_id: new.connector_id.clone(),
+        settings: new.settings.clone(),
+        credentials: new.credentials.clone(),
+    })?;
+    let instance = system.probe().await.map_err(while_connecting)?;
+    let connection = Connection {
+        id: id.clone(),
+        workspace: workspace.clone(),
+        name: new.name.or(instance.name).unwrap_or_else(|| manifest.name().to_owned()),
+        connector_id: new.connector_id,
+        customer: new.customer,
+        metadata: new.metadata,
+        settings: new.settings,
+        facts: Facts { admin: Admin::Enabled, health: Health::Ok, load: Load::Running },
+        status_reason: None,
+        status_since: now,
+        instance: instance.id,
+        last_checked_at: Some(now),
+        last_success_at: Some(now),
+        next_check_at: None,
+        loading,
+        credits: manifest.credits(),
+        created_at: now,
+    };
+    let more = json!({
+        "connector_id": connection.connector_id,
+        "name": connection.name,
+        "status": connection.status(),
+    });
+    let created = event(context, &connection, "connection.created", more).await?;
+    let writes = vec![
+        Write::put(&connection.key(), &connection, Expect::Absent)?,
+        seal(&context.vault, workspace, &id, &new.credentials).await?,
+        created.as_write()?,
+    ];
+    Ok(Prepared { connection, writes, events: vec![created] })
+}
+
+/// What a failed probe means to somebody who is connecting just now.
+fn while_connecting(error: SystemError) -> Error {
+    let code = match error.class {
+        SystemErrorClass::Reauthorize | SystemErrorClass::Permission => {
+            ErrorCode::CredentialsRefused
+        }
+        SystemErrorClass::RateLimited => ErrorCode::UpstreamRateLimited,
+        SystemErrorClass::Unreachable | SystemErrorClass::Malformed | SystemErrorClass::NotFound => {
+            ErrorCode::SystemUnreachable
+        }
+        SystemErrorClass::Validation
+        | SystemErrorClass::Conflict
+        | SystemErrorClass::Unsupported => ErrorCode::UpstreamError,
+    };
+    let mut answer = Error::new(code, error.message).with_upstream(error.upstream);
+    answer.retry_after = error.retry_after;
+    answer
+}

@@ -1,0 +1,170 @@
+//! What a system's answer, or the lack of one, means.
+
+use std::{fmt, time::Duration};
+
+use millwright_core::{Error, ErrorCode, FieldError, Upstream};
+use serde::Deserialize;
+
+/// The kinds of failure that callers tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SystemErrorClass {
+    /// No connection, no answer in time, or an answer that says the system is not working.
+    Unreachable,
+    /// It is asked too often.
+    RateLimited,
+    /// It refuses the credentials.
+    Reauthorize,
+    /// The account may not do this.
+    Permission,
+    /// There is no such record.
+    NotFound,
+    /// It refuses what is written, by a rule of its own or ours for it.
+    Validation,
+    /// The record is in a state, or was changed, so that this cannot be done.
+    Conflict,
+    /// The connector cannot do this.
+    Unsupported,
+    /// It answered with something that cannot be used.
+    Malformed,
+}
+
+/// A call to a system that failed. Credentials are never part of it.
+#[derive(Clone, Debug)]
+pub struct SystemError {
+    /// The kind.
+    pub class: SystemErrorClass,
+    /// A sentence for a person.
+    pub message: String,
+    /// What the system said, cut to 500 characters.
+    pub upstream: Upstream,
+    /// How long the system asks to wait.
+    pub retry_after: Option<Duration>,
+    /// For a write: whether it may have happened all the same. False when nothing was sent or the
+    /// system refused it.
+    pub sent: bool,
+    /// The faulty fields, where the fault is in fields.
+    pub fields: Vec<FieldError>,
+}
+
+impl SystemError {
+    pub(crate) fn new(class: SystemErrorClass, message: impl Into<String>) -> Self {
+        Self {
+            class,
+            message: message.into(),
+            upstream: Upstream::default(),
+            retry_after: None,
+            sent: false,
+            fields: Vec::new(),
+        }
+    }
+
+    pub(crate) fn malformed(message: impl Into<String>) -> Self {
+        Self::new(SystemErrorClass::Malformed, message)
+    }
+
+    pub(crate) fn unsupported(entity: &str, operation: &str) -> Self {
+        let message = format!("this connector cannot {operation} {entity}");
+        Self::new(SystemErrorClass::Unsupported, message)
+    }
+
+    pub(crate) fn of_fields(fields: Vec<FieldError>) -> Self {
+        let mut error = Self::new(SystemErrorClass::Validation, "fields are not valid");
+        error.fields = fields;
+        error
+    }
+
+    /// The contract's error for a write: one whose outcome nobody knows is `WRITE_OUTCOME_UNKNOWN`.
+    #[must_use]
+    pub fn into_write_error(self) -> Error {
+        if self.sent {
+            let message = "the system did not say whether it did this; look before trying again";
+            return Error::new(ErrorCode::WriteOutcomeUnknown, message)
+                .with_upstream(self.upstream);
+        }
+        self.into()
+    }
+}
+
+impl From<SystemError> for Error {
+    fn from(error: SystemError) -> Self {
+        if let Some(faulty) = Self::from_fields(error.fields) {
+            return faulty;
+        }
+        let code = match error.class {
+            SystemErrorClass::Unreachable => ErrorCode::ConnectionUnavailable,
+            SystemErrorClass::RateLimited => ErrorCode::UpstreamRateLimited,
+            SystemErrorClass::Reauthorize => ErrorCode::ReauthorizationRequired,
+            SystemErrorClass::Permission => ErrorCode::PermissionDenied,
+            SystemErrorClass::NotFound => ErrorCode::NotFound,
+            SystemErrorClass::Validation => ErrorCode::BusinessRuleViolated,
+            SystemErrorClass::Conflict => ErrorCode::StateConflict,
+            SystemErrorClass::Unsupported => ErrorCode::OperationNotSupported,
+            SystemErrorClass::Malformed => ErrorCode::UpstreamError,
+        };
+        // The contract promises `Retry-After` with these two.
+        let wait = error.retry_after.or(match error.class {
+            SystemErrorClass::Unreachable => Some(Duration::from_secs(30)),
+            SystemErrorClass::RateLimited => Some(Duration::from_secs(60)),
+            _ => None,
+        });
+        let mut contract = Self::new(code, error.message);
+        if error.upstream != Upstream::default() {
+            contract = contract.with_upstream(error.upstream);
+        }
+        contract.retry_after = wait;
+        contract
+    }
+}
+
+impl fmt::Display for SystemError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.class, self.message)?;
+        self.fields.iter().try_for_each(|field| write!(f, "; {}: {}", field.path, field.message))?;
+        match &self.upstream.message {
+            Some(message) => write!(f, " ({message})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for SystemError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_class_has_its_code_of_the_contract() {
+        use SystemErrorClass::*;
+        for (class, code) in [
+            (Unreachable, "CONNECTION_UNAVAILABLE"),
+            (RateLimited, "UPSTREAM_RATE_LIMITED"),
+            (Reauthorize, "REAUTHORIZATION_REQUIRED"),
+            (Permission, "PERMISSION_DENIED"),
+            (NotFound, "NOT_FOUND"),
+            (Validation, "BUSINESS_RULE_VIOLATED"),
+            (Conflict, "STATE_CONFLICT"),
+            (Unsupported, "OPERATION_NOT_SUPPORTED"),
+            (Malformed, "UPSTREAM_ERROR"),
+        ] {
+            let error: Error = SystemError::new(class, "no").into();
+            assert_eq!(error.code.as_str(), code);
+        }
+    }
+
+    #[test]
+    fn a_write_that_may_have_happened_is_told_as_unknown() {
+        let mut error = SystemError::new(SystemErrorClass::Unreachable, "no answer");
+        assert_eq!(error.clone().into_write_error().code, ErrorCode::ConnectionUnavailable);
+        error.sent = true;
+        assert_eq!(error.into_write_error().code, ErrorCode::WriteOutcomeUnknown);
+    }
+
+    #[test]
+    fn faulty_fields_keep_their_own_codes() {
+        let missing = FieldError::new("vendorKey", ErrorCode::FieldRequired, "is required");
+        let error: Error = SystemError::of_fields(vec![missing]).into();
+        assert_eq!(error.code, ErrorCode::FieldRequired);
+    }
+}

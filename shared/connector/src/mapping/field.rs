@@ -1,0 +1,236 @@
+//! The reading side of a field table.
+
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, MapAccess, Visitor, value::MapAccessDeserializer},
+};
+use serde_json::Value;
+
+use crate::{
+    codec::Codec,
+    path::{NestedKeys, Path},
+    table::Table,
+};
+
+/// Where a unified field's value comes from. In a manifest a path alone may stand for it.
+#[derive(Clone, Debug)]
+pub enum Field {
+    /// One value.
+    Value(ValueField),
+    /// The first of several that has a value.
+    FirstOf(Vec<Field>),
+    /// A list.
+    Each(EachField),
+}
+
+/// One value of a row.
+#[derive(Clone, Debug, Default)]
+pub struct ValueField {
+    /// Where it stands; nothing when only the default counts.
+    pub path: Option<Path>,
+    /// In what form it stands there.
+    pub codec: Codec,
+    /// The system's words and ours for them.
+    pub words: Option<Table<String>>,
+    /// Our word for any other; without it an unknown word counts as no value.
+    pub otherwise: Option<String>,
+    /// The value when there is none, or a null.
+    pub default: Option<Value>,
+    /// The entity whose remote id it is; the value becomes that record's key.
+    pub references: Option<String>,
+    /// When it counts at all.
+    pub when: Conditions,
+}
+
+/// A list in a row: of objects, or of values.
+#[derive(Clone, Debug)]
+pub struct EachField {
+    /// Where the list stands.
+    pub path: Path,
+    /// Which of its elements count.
+    pub filter: Conditions,
+    /// Where an element has its remote id, if it has one; it gets a key from it.
+    pub id: Option<Path>,
+    /// What each element becomes.
+    pub element: Element,
+}
+
+/// What an element of a list becomes.
+#[derive(Clone, Debug)]
+pub enum Element {
+    /// An object of these fields.
+    Object(Table<Field>),
+    /// One value.
+    Value(Box<Field>),
+}
+
+/// Paths and the values that each may have: all must hold.
+#[derive(Clone, Debug, Default)]
+pub struct Conditions(Vec<(Path, Vec<Value>)>);
+
+impl Conditions {
+    /// Whether all of them hold for a row.
+    #[must_use]
+    pub fn hold(&self, row: &Value, keys: NestedKeys) -> bool {
+        self.0.iter().all(|(path, allowed)| {
+            path.get(row, keys).is_some_and(|value| allowed.contains(value))
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Conditions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let table = Table::<Vec<Value>>::deserialize(deserializer)?;
+        let parsed = |(path, values): (&str, &Vec<Value>)| {
+            Path::parse(path).map(|path| (path, values.clone())).map_err(D::Error::custom)
+        };
+        table.iter().map(parsed).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawField {
+    path: Option<Path>,
+    codec: Option<Codec>,
+    #[serde(rename = "enum")]
+    words: Option<Table<String>>,
+    otherwise: Option<String>,
+    default: Option<Value>,
+    references: Option<String>,
+    when: Option<Conditions>,
+    first_of: Option<Vec<Field>>,
+    each: Option<Path>,
+    #[serde(rename = "where")]
+    filter: Option<Conditions>,
+    id: Option<Path>,
+    fields: Option<Table<Field>>,
+    value: Option<Box<Field>>,
+}
+
+impl RawField {
+    fn into_field(self) -> Result<Field, &'static str> {
+        let one = self.path.is_some()
+            || self.codec.is_some()
+            || self.words.is_some()
+            || self.otherwise.is_some()
+            || self.default.is_some()
+            || self.references.is_some()
+            || self.when.is_some();
+        let list = self.filter.is_some()
+            || self.id.is_some()
+            || self.fields.is_some()
+            || self.value.is_some();
+        match (self.first_of, self.each) {
+            (Some(fields), None) if !one && !list => Ok(Field::FirstOf(fields)),
+            (None, Some(path)) if !one => {
+                let element = match (self.fields, self.value) {
+                    (Some(fields), None) => Element::Object(fields),
+                    (None, Some(value)) => Element::Value(value),
+                    _ => return Err("`each` needs either `fields` or `value`"),
+                };
+                let filter = self.filter.unwrap_or_default();
+                Ok(Field::Each(EachField { path, filter, id: self.id, element }))
+            }
+            (None, None) if !list => Ok(Field::Value(ValueField {
+                path: self.path,
+                codec: self.codec.unwrap_or_default(),
+                words: self.words,
+                otherwise: self.otherwise,
+                default: self.default,
+                references: self.references,
+                when: self.when.unwrap_or_default(),
+            })),
+            _ => Err("a field is one value (`path`), `first_of` several, or `each` of a list"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Field {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PathOrTable;
+
+        impl<'de> Visitor<'de> for PathOrTable {
+            type Value = Field;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a path, or a field's `path`, `codec` and so on")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Field, E> {
+                let path = Some(Path::parse(text).map_err(E::custom)?);
+                Ok(Field::Value(ValueField { path, ..ValueField::default() }))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Field, A::Error> {
+                let raw = RawField::deserialize(MapAccessDeserializer::new(map))?;
+                raw.into_field().map_err(A::Error::custom)
+            }
+        }
+
+        deserializer.deserialize_any(PathOrTable)
+    }
+}
+
+impl Field {
+    /// The paths that the field reads, those of a list's elements behind the list's own, in the
+    /// notation that systems take as names of nested fields (`lines.product.code`).
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        self.collect("", &mut names);
+        names
+    }
+
+    fn collect(&self, prefix: &str, names: &mut Vec<String>) {
+        let mut add = |path: &Path| {
+            let name = path.keys().fold(prefix.to_owned(), |name, key| join(&name, key));
+            if !name.is_empty() && !names.contains(&name) {
+                names.push(name);
+            }
+        };
+        match self {
+            Self::Value(field) => {
+                field.path.iter().for_each(&mut add);
+                field.when.0.iter().for_each(|(path, _)| add(path));
+            }
+            Self::FirstOf(fields) => {
+                fields.iter().for_each(|field| field.collect(prefix, names));
+            }
+            Self::Each(list) => {
+                let inside = list.path.keys().fold(prefix.to_owned(), |name, key| join(&name, key));
+                let mut inner = Vec::new();
+                for path in list.id.iter().chain(list.filter.0.iter().map(|(path, _)| path)) {
+                    inner.push(path.keys().fold(inside.clone(), |name, key| join(&name, key)));
+                }
+                names.extend(inner);
+                match &list.element {
+                    Element::Object(fields) => {
+                        fields.iter().for_each(|(_, field)| field.collect(&inside, names));
+                    }
+                    Element::Value(field) => field.collect(&inside, names),
+                }
+            }
+        }
+    }
+
+    /// The entities that the field's keys lead to.
+    pub(crate) fn references(&self) -> Vec<&str> {
+        match self {
+            Self::Value(field) => field.references.as_deref().into_iter().collect(),
+            Self::FirstOf(fields) => fields.iter().flat_map(Self::references).collect(),
+            Self::Each(list) => match &list.element {
+                Element::Object(fields) => {
+                    fields.iter().flat_map(|(_, field)| field.references()).collect()
+                }
+                Element::Value(field) => field.references(),
+            },
+        }
+    }
+}
+
+fn join(prefix: &str, key: &str) -> String {
+    if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") }
+}

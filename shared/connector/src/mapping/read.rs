@@ -1,0 +1,185 @@
+//! From a system's row to a unified record.
+
+use std::borrow::Cow;
+
+use millwright_core::ConnectionId;
+use millwright_entities::{line_key, record_key, status_key};
+use serde_json::{Map, Value};
+
+use super::field::{EachField, Element, Field, ValueField};
+use crate::{
+    manifest::EntityDef,
+    path::{NestedKeys, Path},
+    table::Table,
+};
+
+/// A row that cannot be mapped: it is reported and left out, so that one bad row does not stop the
+/// rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowFault {
+    /// The row's remote id.
+    pub remote_id: String,
+    /// The unified field that cannot be read.
+    pub field: String,
+    /// What is wrong, without the value.
+    pub message: String,
+}
+
+/// Maps the rows of one entity of one connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Mapper<'a> {
+    /// The connection; keys follow from it.
+    pub connection: &'a ConnectionId,
+    /// The entity's slug.
+    pub entity: &'a str,
+    /// What the manifest says about it.
+    pub def: &'a EntityDef,
+    /// How nested objects are named.
+    pub keys: NestedKeys,
+}
+
+/// What is wrong, and where inside the field.
+struct Fault {
+    path: String,
+    message: String,
+}
+
+impl Fault {
+    fn new(message: impl Into<String>) -> Self {
+        Self { path: String::new(), message: message.into() }
+    }
+
+    fn inside(self, place: &str) -> Self {
+        Self { path: format!("{place}{}", self.path), message: self.message }
+    }
+}
+
+impl Mapper<'_> {
+    /// The complete unified record of a row.
+    ///
+    /// # Errors
+    /// When a field does not have the form that its codec reads.
+    pub fn record(&self, remote_id: &str, row: &Value) -> Result<Map<String, Value>, RowFault> {
+        let mut record = Map::new();
+        record.insert("key".to_owned(), self.key(self.entity, remote_id));
+        record.insert("remoteId".to_owned(), Value::from(remote_id));
+        self.add_status(&mut record, row);
+        for (name, field) in self.def.fields.iter() {
+            let value = self.value(name, field, row).map_err(|fault| RowFault {
+                remote_id: remote_id.to_owned(),
+                field: format!("{name}{}", fault.path),
+                message: fault.message,
+            })?;
+            if let Some(value) = value {
+                record.insert(name.to_owned(), value);
+            }
+        }
+        Ok(record)
+    }
+
+    /// The remote id of a row: text or a number at `path`.
+    #[must_use]
+    pub fn remote_id(path: &Path, row: &Value) -> Option<String> {
+        path.text(row).filter(|id| !id.is_empty()).map(Cow::into_owned)
+    }
+
+    fn key(&self, entity: &str, remote_id: &str) -> Value {
+        Value::String(record_key(self.connection, entity, remote_id))
+    }
+
+    /// `statusKey` names the system's own status; `state` says the same in the model's words, and
+    /// `other` for a status that the manifest does not know.
+    fn add_status(&self, record: &mut Map<String, Value>, row: &Value) {
+        let Some(path) = &self.def.status else { return };
+        let Some(code) = path.text(row) else { return };
+        let state = self.def.statuses.get(&code).map_or("other", |status| status.state.as_str());
+        let key = status_key(self.connection, self.entity, &code);
+        record.insert("statusKey".to_owned(), Value::String(key));
+        record.insert("state".to_owned(), Value::from(state));
+    }
+
+    /// `name` is the field's own name: keys of lines follow from it.
+    fn value(&self, name: &str, field: &Field, row: &Value) -> Result<Option<Value>, Fault> {
+        match field {
+            Field::Value(field) => self.one(field, row).map_err(Fault::new),
+            Field::FirstOf(fields) => {
+                let mut found = None;
+                for field in fields {
+                    match self.value(name, field, row)? {
+                        Some(Value::Null) => found = Some(Value::Null),
+                        Some(value) => return Ok(Some(value)),
+                        None => {}
+                    }
+                }
+                Ok(found)
+            }
+            Field::Each(list) => self.list(name, list, row),
+        }
+    }
+
+    fn one(&self, field: &ValueField, row: &Value) -> Result<Option<Value>, String> {
+        if !field.when.hold(row, self.keys) {
+            return Ok(None);
+        }
+        let raw = field.path.as_ref().and_then(|path| path.get(row, self.keys));
+        let value = match raw {
+            None => return Ok(field.default.clone()),
+            Some(Value::Null) => return Ok(field.default.clone().or(Some(Value::Null))),
+            Some(raw) => field.codec.decode(raw).map_err(|why| why.to_string())?,
+        };
+        Ok(match (&field.words, &field.references) {
+            (Some(words), _) => {
+                let word = value.as_str().and_then(|text| words.get(text));
+                word.or(field.otherwise.as_ref()).map(|word| Value::from(word.as_str()))
+            }
+            (None, Some(entity)) => value.as_str().map(|id| self.key(entity, id)),
+            (None, None) => Some(value),
+        })
+    }
+
+    fn list(&self, name: &str, list: &EachField, row: &Value) -> Result<Option<Value>, Fault> {
+        let items = match list.path.enter(row, self.keys) {
+            None => return Ok(None),
+            Some(Value::Null) => return Ok(Some(Value::Null)),
+            Some(Value::Array(items)) => items,
+            Some(_) => return Err(Fault::new("must be a list")),
+        };
+        let counted = items.iter().filter(|item| list.filter.hold(item, self.keys));
+        let mut values = Vec::with_capacity(items.len());
+        for (position, item) in counted.enumerate() {
+            let value = match &list.element {
+                Element::Object(fields) => {
+                    self.object(name, list.id.as_ref(), fields, item).map(Some)
+                }
+                Element::Value(field) => self.value(name, field, item),
+            };
+            values.extend(value.map_err(|fault| fault.inside(&format!("[{position}]")))?);
+        }
+        Ok(Some(Value::Array(values)))
+    }
+
+    fn object(
+        &self,
+        name: &str,
+        id: Option<&Path>,
+        fields: &Table<Field>,
+        item: &Value,
+    ) -> Result<Value, Fault> {
+        let mut object = Map::new();
+        if let Some(path) = id {
+            let id = Self::remote_id(path, item).ok_or_else(|| Fault::new("has no id"))?;
+            let key = line_key(self.connection, self.entity, name, &id);
+            object.insert("key".to_owned(), Value::String(key));
+            object.insert("remoteId".to_owned(), Value::String(id));
+        }
+        for (inner, field) in fields.iter() {
+            let value = self
+                .value(inner, field, item)
+                .map_err(|fault| fault.inside(&format!(".{inner}")))?;
+            if let Some(value) = value {
+                object.insert(inner.to_owned(), value);
+            }
+        }
+        Ok(Value::Object(object))
+    }
+}

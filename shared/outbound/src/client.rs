@@ -1,0 +1,208 @@
+//! The client.
+
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::{Bytes, BytesMut};
+use ipnet::IpNet;
+use millwright_core::config::{ConfigError, Source};
+use reqwest::redirect::Policy;
+use url::{Host, Url};
+
+use crate::{
+    FailureClass, Lookup, OutboundError, OverCap, Request, Response,
+    address::AddressPolicy,
+    resolve::{SystemLookup, VettingResolver},
+};
+
+/// How long a connection may take: name, TCP and TLS.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Below the five seconds after which common servers close an idle connection, so that a request is
+/// not sent into one that is just being closed.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
+const USER_AGENT: &str = concat!("Millwright/", env!("CARGO_PKG_VERSION"));
+const ALLOW_VARIABLE: &str = "MILLWRIGHT_ALLOW_TARGETS";
+const HTTPS_VARIABLE: &str = "MILLWRIGHT_HTTPS_REQUIRED";
+
+/// Where requests may go.
+#[derive(Clone)]
+pub struct OutboundConfig {
+    /// Ranges that are allowed beside the public internet. Link-local and metadata addresses stay
+    /// forbidden even when they are listed.
+    pub allowed: Vec<IpNet>,
+    /// Whether `http` URLs are refused.
+    pub https_required: bool,
+    /// Who resolves names; the operating system when there is none.
+    pub resolver: Option<Arc<dyn Lookup>>,
+}
+
+impl Default for OutboundConfig {
+    fn default() -> Self {
+        Self { allowed: Vec::new(), https_required: true, resolver: None }
+    }
+}
+
+impl OutboundConfig {
+    /// From `MILLWRIGHT_ALLOW_TARGETS` (CIDR ranges with commas between, none by default) and
+    /// `MILLWRIGHT_HTTPS_REQUIRED` (`true` by default).
+    ///
+    /// # Errors
+    /// When one of them cannot be read.
+    pub fn from_source(source: &impl Source) -> Result<Self, ConfigError> {
+        let ranges = source.text(ALLOW_VARIABLE).unwrap_or_default();
+        let ranges = ranges.split(',').map(str::trim).filter(|text| !text.is_empty());
+        let https_required = match source.text(HTTPS_VARIABLE).as_deref() {
+            None | Some("true") => true,
+            Some("false") => false,
+            Some(other) => return Err(invalid(HTTPS_VARIABLE, other, "it must be true or false")),
+        };
+        let allowed = ranges.map(range).collect::<Result<_, _>>()?;
+        Ok(Self { allowed, https_required, resolver: None })
+    }
+}
+
+impl fmt::Debug for OutboundConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OutboundConfig")
+            .field("allowed", &self.allowed)
+            .field("https_required", &self.https_required)
+            .finish_non_exhaustive()
+    }
+}
+
+fn range(text: &str) -> Result<IpNet, ConfigError> {
+    text.parse().map_err(|_| invalid(ALLOW_VARIABLE, text, "it is not a range such as 10.0.0.0/8"))
+}
+
+fn invalid(name: &'static str, value: &str, why: &str) -> ConfigError {
+    ConfigError::Invalid { name, value: value.to_owned(), why: why.to_owned() }
+}
+
+/// The client. Clones share its connections.
+#[derive(Clone)]
+pub struct Outbound {
+    client: reqwest::Client,
+    resolver: VettingResolver,
+    https_required: bool,
+}
+
+impl fmt::Debug for Outbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbound").finish_non_exhaustive()
+    }
+}
+
+impl Outbound {
+    /// A client that keeps to `config`.
+    ///
+    /// # Errors
+    /// When the certificates by which others are recognised cannot be loaded.
+    pub fn new(config: OutboundConfig) -> Result<Self, ConfigError> {
+        let lookup = config.resolver.unwrap_or_else(|| Arc::new(SystemLookup));
+        let resolver = VettingResolver::new(lookup, AddressPolicy::new(config.allowed));
+        let client = reqwest::Client::builder()
+            .dns_resolver(Arc::new(resolver.clone()))
+            .redirect(Policy::none())
+            .no_proxy()
+            .referer(false)
+            .user_agent(USER_AGENT)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .build()
+            .map_err(|e| invalid("SSL_CERT_FILE", "", &e.to_string()))?;
+        Ok(Self { client, resolver, https_required: config.https_required })
+    }
+
+    /// A client that keeps to [`OutboundConfig::from_source`].
+    ///
+    /// # Errors
+    /// When the configuration cannot be read or the certificates cannot be loaded.
+    pub fn from_source(source: &impl Source) -> Result<Self, ConfigError> {
+        Self::new(OutboundConfig::from_source(source)?)
+    }
+
+    /// Checks a URL as sending would, its addresses included, without sending.
+    ///
+    /// # Errors
+    /// What sending would fail with before anything is sent.
+    pub async fn check_url(&self, url: &Url) -> Result<(), OutboundError> {
+        self.check_target(url)?;
+        if let Some(Host::Domain(name)) = url.host() {
+            self.resolver.vetted(name.to_owned()).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends a request and reads the answer, all within its time.
+    ///
+    /// # Errors
+    /// When there is no complete answer. An answer with any status is an answer.
+    pub async fn send(&self, request: Request) -> Result<Response, OutboundError> {
+        self.check_target(&request.url)?;
+        let started = Instant::now();
+        let timeout = request.timeout;
+        let late = |_| OutboundError::after_sending(FailureClass::Timeout, "the time was up");
+        let mut response =
+            tokio::time::timeout(timeout, self.exchange(request)).await.map_err(late)??;
+        response.elapsed = started.elapsed();
+        Ok(response)
+    }
+
+    /// What can be told from the URL alone. The resolver is never asked about an address that stands
+    /// in the URL itself, so that is vetted here.
+    fn check_target(&self, url: &Url) -> Result<(), OutboundError> {
+        let refused = |why| Err(OutboundError::invalid_url(why));
+        match url.scheme() {
+            "https" => {}
+            "http" if !self.https_required => {}
+            "http" => return refused("it must start with https://"),
+            _ => return refused("it must start with http:// or https://"),
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return refused("it must not hold a user name or password");
+        }
+        let policy = self.resolver.policy();
+        match url.host() {
+            None => return refused("it has no host"),
+            Some(Host::Domain(_)) => {}
+            Some(Host::Ipv4(ip)) => policy.check(ip.into())?,
+            Some(Host::Ipv6(ip)) => policy.check(ip.into())?,
+        }
+        Ok(())
+    }
+
+    async fn exchange(&self, request: Request) -> Result<Response, OutboundError> {
+        let (cap, over_cap) = (request.body_cap, request.over_cap);
+        let call = self.client.request(request.method, request.url).headers(request.headers);
+        let mut response = call.body(request.body).send().await?;
+        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+        let (body, truncated) = read_body(&mut response, cap, over_cap).await?;
+        Ok(Response { status, headers, body, truncated, elapsed: Duration::ZERO })
+    }
+}
+
+/// Reads up to `cap` bytes. Dropping an unfinished answer closes its connection.
+async fn read_body(
+    response: &mut reqwest::Response,
+    cap: usize,
+    over_cap: OverCap,
+) -> Result<(Bytes, bool), OutboundError> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.chunk().await? {
+        let room = cap - body.len();
+        if chunk.len() <= room {
+            body.extend_from_slice(&chunk);
+            continue;
+        }
+        if over_cap == OverCap::Fail {
+            let detail = format!("the answer is longer than {cap} bytes");
+            return Err(OutboundError::after_sending(FailureClass::TooLarge, detail));
+        }
+        body.extend_from_slice(&chunk[..room]);
+        return Ok((body.freeze(), true));
+    }
+    Ok((body.freeze(), false))
+}

@@ -1,0 +1,398 @@
+//! Commits: rows first, then one transaction of page, head and checkpoint.
+
+use std::collections::HashMap;
+
+use futures::{StreamExt, TryStreamExt, stream};
+use millwright_connector::SourceRecord;
+use millwright_core::{Error, QueueName, Result, WallTime};
+use millwright_event::feed_work;
+use millwright_queue::Queue;
+use millwright_store::{Expect, Key, Row, Store, StoreError, Write};
+use serde_json::{Map, Value};
+
+use crate::{
+    CommitId, Entry, FeedHead, FeedPage, Op, Origin, RecordDoc, Scope, Seq, Verdict,
+    compare::judge, content::content_hash,
+};
+
+/// Rows of one commit that are put at the same time.
+const PUTS_AT_ONCE: usize = 16;
+/// The largest record kept, in bytes of JSON: a DynamoDB item holds 400 KB, keys and all.
+const RECORD_MAX: usize = 380 * 1024;
+/// How often a commit is begun again because another one moved the feed's head first.
+const TRIES: u32 = 50;
+
+/// A page of fetched records and of rows found to be gone.
+#[derive(Debug)]
+pub struct Pulled<'a> {
+    /// Whose they are.
+    pub scope: &'a Scope,
+    /// Of which entity.
+    pub entity: &'a str,
+    /// The wall clock before the fetch began: newer writes win.
+    pub fetch_started: WallTime,
+    /// This commit.
+    pub commit: CommitId,
+    /// Commits of earlier pullers whose pages never came to be.
+    pub unfinished: &'a [CommitId],
+    /// Whether it is part of a first load.
+    pub initial: bool,
+    /// What was fetched.
+    pub records: Vec<SourceRecord>,
+    /// The rows whose records are gone from the source.
+    pub gone: Vec<Row<RecordDoc>>,
+}
+
+/// What a commit did, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Records that were not there before.
+    pub inserted: u64,
+    /// Records that were different.
+    pub updated: u64,
+    /// Records that are gone.
+    pub deleted: u64,
+    /// Records that were as they are.
+    pub unchanged: u64,
+    /// Records that are too large to keep.
+    pub skipped: u64,
+}
+
+impl Tally {
+    fn count(&mut self, op: Op) {
+        match op {
+            Op::Inserted => self.inserted += 1,
+            Op::Updated => self.updated += 1,
+            Op::Deleted => self.deleted += 1,
+        }
+    }
+}
+
+/// Why a commit did not happen.
+#[derive(Debug)]
+pub enum CommitError {
+    /// Somebody else holds the lease now: this puller must stop.
+    Fenced,
+    /// Something failed; the commit may be tried again.
+    Failed(Error),
+}
+
+impl<E: Into<Error>> From<E> for CommitError {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Commits a page together with the puller's own row, which `checkpoint` makes from the tally.
+///
+/// # Errors
+/// `Fenced` when the puller's row was written by another.
+pub async fn commit_pulled<F>(
+    store: &Store,
+    queue: &Queue,
+    pulled: Pulled<'_>,
+    checkpoint: F,
+) -> Result<Tally, CommitError>
+where
+    F: FnOnce(&Tally) -> Result<Write>,
+{
+    let mut tally = Tally::default();
+    let mut entries = put_changed(store, &pulled, &mut tally).await?;
+    entries.extend(put_gone(store, &pulled, &mut tally).await?);
+    let checkpoint = checkpoint(&tally)?;
+    if entries.is_empty() {
+        return match store.write(checkpoint).await {
+            Ok(_) => Ok(tally),
+            Err(StoreError::Conflict(_)) => Err(CommitError::Fenced),
+            Err(error) => Err(error.into()),
+        };
+    }
+    let page = PageDraft {
+        commit: pulled.commit,
+        entity: pulled.entity,
+        origin: Origin::Sync,
+        initial: pulled.initial,
+        entries,
+    };
+    append(store, pulled.scope, &page, &[checkpoint]).await?;
+    announce_feed(queue, pulled.scope).await;
+    Ok(tally)
+}
+
+/// Commits one record as it stands in the source after a write through the API: row, page and head in
+/// one transaction. Answers with the row, or nothing when the record is too large to keep.
+///
+/// # Errors
+/// When the table fails.
+pub async fn commit_written(
+    store: &Store,
+    queue: &Queue,
+    scope: &Scope,
+    entity: &str,
+    written: &SourceRecord,
+    simulated: bool,
+) -> Result<RecordDoc> {
+    let now = store.clock().wall();
+    let key = record_key(&written.record)?;
+    let row_key = scope.record(entity, key);
+    let body = serde_json::to_string(&written.record).map_err(Error::internal)?;
+    for _ in 0..TRIES {
+        let row = store.get_doc::<RecordDoc>(&row_key).await?;
+        let name = millwright_core::RequestId::new_at(now.millis());
+        let mut doc = next_doc(row.as_ref(), written, CommitId::of_write(name.as_str()), now)?;
+        doc.written_at = Some(now);
+        doc.simulated = simulated;
+        let live = row.as_ref().is_some_and(|row| row.doc.deleted_at.is_none());
+        let put = Write::put_with_body(&row_key, &doc, Some(&body), expect(row.as_ref()))?;
+        let page = PageDraft {
+            commit: doc.commit.clone(),
+            entity,
+            origin: Origin::Write,
+            initial: false,
+            entries: vec![Entry {
+                key: key.to_owned(),
+                op: if live { Op::Updated } else { Op::Inserted },
+            }],
+        };
+        match append(store, scope, &page, &[put]).await {
+            Ok(()) => {
+                announce_feed(queue, scope).await;
+                return Ok(doc);
+            }
+            Err(CommitError::Fenced) => {}
+            Err(CommitError::Failed(error)) => return Err(error),
+        }
+    }
+    Err(Error::internal("a record changed too often to be written"))
+}
+
+/// Puts the rows that differ and answers with their entries.
+async fn put_changed(
+    store: &Store,
+    pulled: &Pulled<'_>,
+    tally: &mut Tally,
+) -> Result<Vec<Entry>> {
+    let fetched = by_key(&pulled.records)?;
+    let keys: Vec<Key> =
+        fetched.keys().map(|key| pulled.scope.record(pulled.entity, key)).collect();
+    let rows = store.get_docs::<RecordDoc>(&keys).await?;
+    let rows: HashMap<String, Row<RecordDoc>> =
+        rows.into_iter().map(|row| (row.key.sk.clone(), row)).collect();
+    let outcomes: Vec<(String, Outcome)> = stream::iter(fetched)
+        .map(|(key, record)| {
+            let row = rows.get(&key).cloned();
+            async move { put_one(store, pulled, &key, record, row).await.map(|done| (key, done)) }
+        })
+        .buffer_unordered(PUTS_AT_ONCE)
+        .try_collect()
+        .await?;
+    let mut entries = Vec::new();
+    for (key, outcome) in outcomes {
+        match outcome {
+            Outcome::Put(op) => {
+                tally.count(op);
+                entries.push(Entry { key, op });
+            }
+            Outcome::Left => tally.unchanged += 1,
+            Outcome::TooLarge => tally.skipped += 1,
+        }
+    }
+    Ok(entries)
+}
+
+enum Outcome {
+    Put(Op),
+    Left,
+    TooLarge,
+}
+
+/// Judges one record and puts its row. When somebody writes the row in between, it is judged again.
+async fn put_one(
+    store: &Store,
+    pulled: &Pulled<'_>,
+    key: &str,
+    record: &SourceRecord,
+    mut row: Option<Row<RecordDoc>>,
+) -> Result<Outcome> {
+    let row_key = pulled.scope.record(pulled.entity, key);
+    let hash = content_hash(&record.record)?;
+    let body = serde_json::to_string(&record.record).map_err(Error::internal)?;
+    if body.len() > RECORD_MAX {
+        tracing::warn!(key, bytes = body.len(), "record too large to keep");
+        return Ok(Outcome::TooLarge);
+    }
+    for _ in 0..TRIES {
+        let doc = row.as_ref().map(|row| &row.doc);
+        let op = match judge(doc, &hash, pulled.fetch_started, pulled.unfinished) {
+            Verdict::Changed(op) => op,
+            Verdict::Unchanged | Verdict::WrittenSince => return Ok(Outcome::Left),
+        };
+        let now = store.clock().wall();
+        let next = next_doc(row.as_ref(), record, pulled.commit.clone(), now)?;
+        let write = Write::put_with_body(&row_key, &next, Some(&body), expect(row.as_ref()))?;
+        match store.write(write).await {
+            Ok(_) => return Ok(Outcome::Put(op)),
+            Err(StoreError::Conflict(_)) => row = store.get_doc(&row_key).await?,
+            Err(error) => return Err(error.into()),
+        }
+        // The put itself may have been the first to arrive, with its answer lost.
+        if row.as_ref().is_some_and(|row| row.doc.commit == pulled.commit) {
+            return Ok(Outcome::Put(op));
+        }
+    }
+    Err(Error::internal("a record changed too often to be put"))
+}
+
+/// Marks the rows whose records are gone and answers with their entries.
+async fn put_gone(store: &Store, pulled: &Pulled<'_>, tally: &mut Tally) -> Result<Vec<Entry>> {
+    let keys: Vec<Key> = pulled.gone.iter().map(|row| row.key.clone()).collect();
+    let rows = store.get_all::<RecordDoc>(&keys).await?;
+    let marked: Vec<Option<Entry>> = stream::iter(rows)
+        .map(|row| mark_gone(store, pulled, row))
+        .buffer_unordered(PUTS_AT_ONCE)
+        .try_collect()
+        .await?;
+    let entries: Vec<Entry> = marked.into_iter().flatten().collect();
+    tally.deleted += entries.len() as u64;
+    Ok(entries)
+}
+
+async fn mark_gone(
+    store: &Store,
+    pulled: &Pulled<'_>,
+    mut row: Row<RecordDoc>,
+) -> Result<Option<Entry>> {
+    if row.doc.written_at.is_some_and(|written| written >= pulled.fetch_started) {
+        return Ok(None);
+    }
+    let now = store.clock().wall();
+    row.doc.commit = pulled.commit.clone();
+    row.doc.deleted_at = row.doc.deleted_at.or(Some(now));
+    row.doc.changed_at = now;
+    match store.write(Write::replace(&row)?).await {
+        Ok(_) => Ok(Some(Entry { key: row.key.sk, op: Op::Deleted })),
+        // Written by somebody else just now: the next pass judges it anew.
+        Err(StoreError::Conflict(_)) => gone_after_all(store, pulled, &row).await,
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// After a conflict: whether the mark stands all the same, its answer having been lost.
+async fn gone_after_all(
+    store: &Store,
+    pulled: &Pulled<'_>,
+    row: &Row<RecordDoc>,
+) -> Result<Option<Entry>> {
+    let now = store.get_doc::<RecordDoc>(&row.key).await?;
+    let marked = now.is_some_and(|now| now.doc.commit == pulled.commit);
+    Ok(marked.then(|| Entry { key: row.key.sk.clone(), op: Op::Deleted }))
+}
+
+struct PageDraft<'a> {
+    commit: CommitId,
+    entity: &'a str,
+    origin: Origin,
+    initial: bool,
+    entries: Vec<Entry>,
+}
+
+/// Appends a page: page, head and the other writes happen together or not at all.
+async fn append(
+    store: &Store,
+    scope: &Scope,
+    draft: &PageDraft<'_>,
+    others: &[Write],
+) -> Result<(), CommitError> {
+    debug_assert!(draft.entries.len() <= FeedPage::ENTRIES_MAX, "a page holds 500 entries");
+    for _ in 0..TRIES {
+        let head = store.get::<FeedHead>(&scope.head()).await?;
+        let last = head.as_ref().map_or(Seq::default(), |row| row.doc.last);
+        let page = FeedPage {
+            first: last.next(store.clock().wall()),
+            commit: draft.commit.clone(),
+            entity: draft.entity.to_owned(),
+            origin: draft.origin,
+            initial: draft.initial,
+            scheduled: store.clock().schedule(),
+            entries: draft.entries.clone(),
+        };
+        let mut writes = vec![
+            Write::put(&scope.page(&page), &page, Expect::Absent)?,
+            head_write(scope, head.as_ref(), &page)?,
+        ];
+        writes.extend_from_slice(others);
+        match store.transact(writes).await {
+            Ok(()) => return Ok(()),
+            Err(StoreError::Conflict(place)) if place < 2 => {}
+            // The transaction may have been made, with its answer lost: then its page is there.
+            Err(StoreError::Conflict(_)) if committed(store, scope, &page).await? => return Ok(()),
+            Err(StoreError::Conflict(_)) => return Err(CommitError::Fenced),
+            Err(error) => return Err(error.into()),
+        }
+        if committed(store, scope, &page).await? {
+            return Ok(());
+        }
+    }
+    Err(CommitError::Failed(Error::internal("the feed's head moved too often")))
+}
+
+async fn committed(store: &Store, scope: &Scope, page: &FeedPage) -> Result<bool> {
+    let there = store.get::<FeedPage>(&scope.page(page)).await?;
+    Ok(there.is_some_and(|row| row.doc.commit == page.commit))
+}
+
+fn head_write(scope: &Scope, head: Option<&Row<FeedHead>>, page: &FeedPage) -> Result<Write> {
+    let doc = FeedHead {
+        workspace: scope.workspace.clone(),
+        connection: scope.connection.clone(),
+        customer: scope.customer.clone(),
+        last: page.last(),
+        published: head.map_or(Seq::default(), |row| row.doc.published),
+        scheduled: page.scheduled,
+    };
+    let expect = head.map_or(Expect::Absent, |row| Expect::Version(row.version));
+    Ok(Write::put(&scope.head(), &doc, expect)?)
+}
+
+/// Tells the fan-out that there are pages to publish. A failure is only logged: the head is due.
+async fn announce_feed(queue: &Queue, scope: &Scope) {
+    let sent = match feed_work(&scope.workspace, &scope.connection) {
+        Ok(work) => queue.send(QueueName::Fanout, &work).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = sent {
+        tracing::warn!(connection = %scope.connection, %error, "feed left to the sweep");
+    }
+}
+
+/// The fetched records by key; of several with one key the last fetched stands.
+fn by_key(records: &[SourceRecord]) -> Result<HashMap<String, &SourceRecord>> {
+    records.iter().map(|record| Ok((record_key(&record.record)?.to_owned(), record))).collect()
+}
+
+fn record_key(record: &Map<String, Value>) -> Result<&str> {
+    let key = record.get("key").and_then(Value::as_str);
+    key.ok_or_else(|| Error::internal("a mapped record has no key"))
+}
+
+fn expect(row: Option<&Row<RecordDoc>>) -> Expect {
+    row.map_or(Expect::Absent, |row| Expect::Version(row.version))
+}
+
+fn next_doc(
+    row: Option<&Row<RecordDoc>>,
+    record: &SourceRecord,
+    commit: CommitId,
+    now: WallTime,
+) -> Result<RecordDoc> {
+    Ok(RecordDoc {
+        remote_id: record.remote_id.clone(),
+        hash: content_hash(&record.record)?,
+        commit,
+        first_seen_at: row.map_or(now, |row| row.doc.first_seen_at),
+        changed_at: now,
+        written_at: row.and_then(|row| row.doc.written_at),
+        deleted_at: None,
+        simulated: false,
+    })
+}

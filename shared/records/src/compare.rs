@@ -1,0 +1,95 @@
+//! What a fetched record is against the row that stands there: a pure decision.
+
+use millwright_core::WallTime;
+
+use crate::{CommitId, Op, RecordDoc};
+
+/// What to do with a fetched record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Put it and tell of it.
+    Changed(Op),
+    /// It is as it was.
+    Unchanged,
+    /// A write through the API is newer than the fetch: the row stands.
+    WrittenSince,
+}
+
+/// Judges a fetched record with content `hash` against the row. A row written by one of the
+/// `unfinished` commits counts as changed even when it is the same: its page never was committed.
+#[must_use]
+pub(crate) fn judge(
+    row: Option<&RecordDoc>,
+    hash: &str,
+    fetch_started: WallTime,
+    unfinished: &[CommitId],
+) -> Verdict {
+    let Some(row) = row else { return Verdict::Changed(Op::Inserted) };
+    if row.written_at.is_some_and(|written| written >= fetch_started) {
+        return Verdict::WrittenSince;
+    }
+    let untold = unfinished.contains(&row.commit);
+    if row.deleted_at.is_some() {
+        return Verdict::Changed(Op::Inserted);
+    }
+    if row.hash == hash && !untold {
+        return Verdict::Unchanged;
+    }
+    let never_told = untold && row.first_seen_at == row.changed_at;
+    Verdict::Changed(if never_told { Op::Inserted } else { Op::Updated })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FETCHED: WallTime = WallTime::from_millis(1_000);
+
+    fn row(hash: &str) -> RecordDoc {
+        RecordDoc {
+            remote_id: "7".to_owned(),
+            hash: hash.to_owned(),
+            commit: CommitId::of_pull(3, 1),
+            first_seen_at: WallTime::from_millis(10),
+            changed_at: WallTime::from_millis(20),
+            written_at: None,
+            deleted_at: None,
+            simulated: false,
+        }
+    }
+
+    #[test]
+    fn a_record_is_new_changed_or_as_it_was() {
+        assert_eq!(judge(None, "a", FETCHED, &[]), Verdict::Changed(Op::Inserted));
+        assert_eq!(judge(Some(&row("a")), "b", FETCHED, &[]), Verdict::Changed(Op::Updated));
+        assert_eq!(judge(Some(&row("a")), "a", FETCHED, &[]), Verdict::Unchanged);
+    }
+
+    #[test]
+    fn a_row_of_an_unfinished_commit_counts_as_changed() {
+        let unfinished = [CommitId::of_pull(3, 1)];
+        let updated = row("a");
+        assert_eq!(
+            judge(Some(&updated), "a", FETCHED, &unfinished),
+            Verdict::Changed(Op::Updated)
+        );
+        let inserted = RecordDoc { changed_at: updated.first_seen_at, ..updated };
+        assert_eq!(
+            judge(Some(&inserted), "a", FETCHED, &unfinished),
+            Verdict::Changed(Op::Inserted)
+        );
+    }
+
+    #[test]
+    fn a_write_newer_than_the_fetch_wins_and_an_older_one_does_not() {
+        let written = |at| RecordDoc { written_at: Some(WallTime::from_millis(at)), ..row("a") };
+        assert_eq!(judge(Some(&written(1_000)), "b", FETCHED, &[]), Verdict::WrittenSince);
+        assert_eq!(judge(Some(&written(999)), "b", FETCHED, &[]), Verdict::Changed(Op::Updated));
+    }
+
+    #[test]
+    fn a_deleted_record_that_comes_back_is_new() {
+        let gone = RecordDoc { deleted_at: Some(FETCHED), ..row("a") };
+        assert_eq!(judge(Some(&gone), "a", FETCHED, &[]), Verdict::Changed(Op::Inserted));
+    }
+}

@@ -1,0 +1,226 @@
+//! What the rows hold.
+
+use std::time::Duration;
+
+use millwright_core::{ConnectionId, QueueName, ScheduleTime, WallTime, WorkspaceId};
+use millwright_event::feed_work;
+use millwright_store::{Document, Due, Key};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::Seq;
+
+/// How long feed pages are kept; older cursors have to list again.
+pub const FEED_RETENTION: Duration = Duration::from_secs(90 * 24 * 3600);
+
+/// Whose records: part of every key.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    /// The workspace.
+    pub workspace: WorkspaceId,
+    /// The connection.
+    pub connection: ConnectionId,
+    /// The customer it belongs to, `{id, name}`, for the events.
+    pub customer: Option<Value>,
+}
+
+/// The commit that wrote a row: a puller's fence and count, or one write through the API.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CommitId(String);
+
+impl CommitId {
+    /// The `number`th commit of the puller that holds `fence`.
+    #[must_use]
+    pub fn of_pull(fence: u64, number: u64) -> Self {
+        Self(format!("p{fence}.{number}"))
+    }
+
+    /// The commit of a write: `name` is unique.
+    #[must_use]
+    pub fn of_write(name: &str) -> Self {
+        Self(format!("w{name}"))
+    }
+}
+
+/// What a commit did to a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Op {
+    /// It was not there before.
+    Inserted,
+    /// It was there and is different now.
+    Updated,
+    /// It is gone.
+    Deleted,
+}
+
+impl Op {
+    /// The last part of the event's type.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Inserted => "inserted",
+            Self::Updated => "updated",
+            Self::Deleted => "deleted",
+        }
+    }
+}
+
+/// Where a change came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// A sync found it.
+    Sync,
+    /// It was written through the API.
+    Write,
+}
+
+/// What is known of a record beside its content, which is the row's body.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordDoc {
+    /// The source's own id.
+    pub remote_id: String,
+    /// Hash of the content.
+    pub hash: String,
+    /// The commit that wrote the row. It counts only if that commit's page is in the feed.
+    pub commit: CommitId,
+    /// When Millwright first had it.
+    pub first_seen_at: WallTime,
+    /// When Millwright last found it different.
+    pub changed_at: WallTime,
+    /// When it was last written through the API: what was fetched before then is older.
+    #[serde(default)]
+    pub written_at: Option<WallTime>,
+    /// When it was found to be gone.
+    #[serde(default)]
+    pub deleted_at: Option<WallTime>,
+    /// Whether the write behind it was only pretended.
+    #[serde(default)]
+    pub simulated: bool,
+}
+
+impl Document for RecordDoc {}
+
+/// One change: a record and what happened to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The record's key.
+    pub key: String,
+    /// What happened.
+    pub op: Op,
+}
+
+/// An immutable page of the feed. Its entries have the sequences from `first` on, one each.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeedPage {
+    /// The sequence of the first entry.
+    pub first: Seq,
+    /// The commit.
+    pub commit: CommitId,
+    /// The entity of all of its entries.
+    pub entity: String,
+    /// Where the changes came from.
+    pub origin: Origin,
+    /// Whether it is part of a first load.
+    pub initial: bool,
+    /// The schedule clock at the commit: the messages' ids follow from it.
+    pub scheduled: ScheduleTime,
+    /// The changes, 500 at most.
+    pub entries: Vec<Entry>,
+}
+
+impl FeedPage {
+    /// The most entries a page holds.
+    pub const ENTRIES_MAX: usize = 500;
+
+    /// The sequence of the last entry: the page's sort key, so that a query from a cursor finds the
+    /// page the cursor lies in.
+    #[must_use]
+    pub fn last(&self) -> Seq {
+        self.first.plus(self.entries.len().saturating_sub(1))
+    }
+}
+
+impl Document for FeedPage {
+    fn expires_at(&self) -> Option<WallTime> {
+        Some(self.first.time() + FEED_RETENTION)
+    }
+}
+
+/// The head of a connection's feed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeedHead {
+    /// The workspace.
+    pub workspace: WorkspaceId,
+    /// The connection.
+    pub connection: ConnectionId,
+    /// The customer, for the events.
+    pub customer: Option<Value>,
+    /// The last sequence committed.
+    pub last: Seq,
+    /// The last sequence told by webhook. While it trails, the head is due.
+    pub published: Seq,
+    /// The schedule clock at the last commit.
+    pub scheduled: ScheduleTime,
+}
+
+impl Document for FeedHead {
+    fn due(&self) -> Option<Due> {
+        if self.published >= self.last {
+            return None;
+        }
+        let work = feed_work(&self.workspace, &self.connection).ok()?;
+        Some(Due::at(QueueName::Fanout, self.scheduled, self.scheduled, work))
+    }
+}
+
+/// The key of a feed's head.
+#[must_use]
+pub fn head_key(workspace: &WorkspaceId, connection: &ConnectionId) -> Key {
+    Key::state(format!("{workspace}#{connection}"), "feed")
+}
+
+/// The partition of a feed's pages.
+#[must_use]
+pub fn feed_pk(workspace: &WorkspaceId, connection: &ConnectionId) -> String {
+    format!("{workspace}#{connection}#feed")
+}
+
+/// The partition of an entity's records.
+#[must_use]
+pub fn records_pk(workspace: &WorkspaceId, connection: &ConnectionId, entity: &str) -> String {
+    format!("{workspace}#{connection}#{entity}")
+}
+
+impl Scope {
+    /// The row of a record.
+    #[must_use]
+    pub fn record(&self, entity: &str, key: &str) -> Key {
+        record_key_at(&self.workspace, &self.connection, entity, key)
+    }
+
+    /// The row of the feed's head.
+    #[must_use]
+    pub fn head(&self) -> Key {
+        head_key(&self.workspace, &self.connection)
+    }
+
+    /// The row of a page.
+    #[must_use]
+    pub fn page(&self, page: &FeedPage) -> Key {
+        Key::records(feed_pk(&self.workspace, &self.connection), page.last().sort_key())
+    }
+}
+
+/// The row of a record.
+#[must_use]
+pub fn record_key_at(
+    workspace: &WorkspaceId,
+    connection: &ConnectionId,
+    entity: &str,
+    key: &str,
+) -> Key {
+    Key::records(records_pk(workspace, connection, entity), key)
+}

@@ -1,0 +1,189 @@
+//! How a pass ends: well, or with a failure after which it goes on later.
+
+use std::time::Duration;
+
+use millwright_connection::{Observation, observe};
+use millwright_connector::{SystemError, SystemErrorClass};
+use millwright_core::{ErrorCode, MessageId, QueueName, Result};
+use millwright_event::{Message, NewMessage, Scope as MessageScope, announce, event_data};
+use millwright_store::{StoreError, Wait, Write};
+use serde_json::{Value, json};
+
+use crate::{
+    outage_backoff,
+    slice::{Slice, StepError},
+    state::{NextRun, SyncStatus},
+};
+
+/// The wait before a second try that confirms an outage.
+const SECOND_TRY_AFTER: Duration = Duration::from_secs(1);
+/// The wait after "too many requests" that names none.
+const RATE_LIMIT_WAIT: Duration = Duration::from_secs(60);
+
+/// Ends a pass whose pages are all in. The connection is told first: should this be cut off, the pass
+/// ends once more.
+pub(crate) async fn completed(slice: &mut Slice<'_>) -> Result<(), StepError> {
+    note(slice, Observation::Answered).await?;
+    note(slice, Observation::Loaded(slice.row.doc.entity.clone())).await?;
+    let overlap = slice.entity()?.overlap_ms();
+    let now = slice.context.store.clock().wall();
+    let state = &mut slice.row.doc;
+    let Some(pass) = state.pass.take() else { return Ok(()) };
+    state.window_from = Some(pass.source_started.unwrap_or(pass.started_at.millis()) - overlap);
+    state.unfinished.clear();
+    state.failures = 0;
+    state.last_error = None;
+    state.last_success_at = Some(now);
+    state.status = match pass.counts.skipped {
+        0 => SyncStatus::Completed,
+        _ => SyncStatus::CompletedWithErrors,
+    };
+    let event = json!({
+        "entity": state.entity,
+        "run_id": pass.run,
+        "mode": pass.mode,
+        "counts": pass.counts,
+    });
+    let interval = slice.limits.interval;
+    rest(slice, interval, Some(("sync.completed", event))).await
+}
+
+/// Takes note of a failure: the pass stays, and goes on after a wait.
+pub(crate) async fn failed(mut slice: Slice<'_>, error: SystemError) -> Result<()> {
+    let Some((observation, error)) = verdict(&slice, error).await else {
+        // The second try went well: go on at once.
+        return settle(rest(&mut slice, Duration::ZERO, None).await);
+    };
+    tracing::warn!(
+        connection = %slice.connection.id,
+        entity = slice.row.doc.entity,
+        class = ?error.class,
+        message = error.message,
+        "sync failed"
+    );
+    let ends_load = observation.is_none() && error.class != SystemErrorClass::RateLimited;
+    if let Some(observation) = observation {
+        settle(note(&slice, observation).await)?;
+    }
+    if ends_load && slice.row.doc.is_first_load() {
+        // A first load ends even when an entity failed.
+        settle(note(&slice, Observation::Loaded(slice.row.doc.entity.clone())).await)?;
+    }
+    let state = &mut slice.row.doc;
+    let limited = error.class == SystemErrorClass::RateLimited;
+    if !limited {
+        state.failures += 1;
+    }
+    state.status = SyncStatus::Failed;
+    state.last_error = Some(error.message.clone());
+    let wait = wait_after(&error, state.failures, slice.limits.interval);
+    // An episode is told once, not at every try of it.
+    let event = (state.failures == 1 && !limited).then(|| failure_event(&slice, &error));
+    settle(rest(&mut slice, wait, event).await)
+}
+
+/// How long a pass waits after a failure.
+fn wait_after(error: &SystemError, failures: u32, interval: Duration) -> Duration {
+    match error.class {
+        SystemErrorClass::RateLimited => error.retry_after.unwrap_or(RATE_LIMIT_WAIT),
+        SystemErrorClass::Unreachable | SystemErrorClass::Reauthorize => {
+            outage_backoff(failures, rand::random())
+        }
+        _ => interval.max(outage_backoff(failures, rand::random())),
+    }
+}
+
+/// Asks a second time before a verdict: an outage and a refusal count only when the probe agrees.
+/// Nothing when it does not.
+async fn verdict(
+    slice: &Slice<'_>,
+    error: SystemError,
+) -> Option<(Option<Observation>, SystemError)> {
+    if !matches!(error.class, SystemErrorClass::Unreachable | SystemErrorClass::Reauthorize) {
+        return Some((None, error));
+    }
+    tokio::time::sleep(SECOND_TRY_AFTER).await;
+    let second = slice.system.probe().await.err()?;
+    let observation = match second.class {
+        SystemErrorClass::Unreachable => Some(Observation::Unreachable(second.message.clone())),
+        SystemErrorClass::Reauthorize => Some(Observation::Refused(second.message.clone())),
+        _ => None,
+    };
+    Some((observation, second))
+}
+
+fn failure_event(slice: &Slice<'_>, error: &SystemError) -> (&'static str, Value) {
+    let code = millwright_core::Error::from(error.clone()).code;
+    let code = if code == ErrorCode::InternalError { ErrorCode::UpstreamError } else { code };
+    let data = json!({
+        "entity": slice.row.doc.entity,
+        "run_id": slice.row.doc.pass.as_ref().map(|pass| &pass.run),
+        "error": { "code": code, "message": error.message },
+    });
+    ("sync.failed", data)
+}
+
+/// Lays the pass or the entity to rest for `wait`: state and event in one transaction.
+async fn rest(
+    slice: &mut Slice<'_>,
+    wait: Duration,
+    event: Option<(&str, Value)>,
+) -> Result<(), StepError> {
+    let context = slice.context;
+    let now = context.store.clock().schedule();
+    slice.row.doc.lease.release();
+    slice.row.doc.run = Some(NextRun::at(now, now + wait));
+    let mut writes = vec![Write::replace(&slice.row)?];
+    let mut events = Vec::new();
+    if let Some((event_type, data)) = event {
+        let message = render(slice, event_type, data).await?;
+        writes.push(message.as_write()?);
+        events.push(message);
+    }
+    match context.store.transact(writes).await {
+        Ok(()) => {}
+        Err(StoreError::Conflict(_)) => return Err(StepError::Fenced),
+        Err(error) => return Err(error.into()),
+    }
+    announce(&context.queue, &events).await;
+    if let Wait::Carried(delay) = Wait::until(now, now + wait) {
+        // Should this send be lost, the sweep finds the run in the due index.
+        let work = slice.row.doc.work()?;
+        if let Err(error) = context.queue.send_after(QueueName::Sync, &work, delay, 0).await {
+            tracing::warn!(%error, "next run left to the sweep");
+        }
+    }
+    Ok(())
+}
+
+async fn render(slice: &Slice<'_>, event_type: &str, data: Value) -> Result<Message> {
+    let context = slice.context;
+    let customer = slice.connection.customer_json();
+    let new = NewMessage {
+        workspace: &slice.connection.workspace,
+        id: MessageId::new_at(context.store.clock().schedule().millis()),
+        event_type,
+        data: &event_data(&slice.connection.id, customer.as_ref(), data),
+        scope: MessageScope {
+            connection_id: Some(slice.connection.id.clone()),
+            customer_id: slice.connection.customer.as_ref().map(|customer| customer.id.clone()),
+            initial_load: false,
+        },
+    };
+    Message::render(&context.blob, context.store.clock(), new).await
+}
+
+async fn note(slice: &Slice<'_>, observation: Observation) -> Result<(), StepError> {
+    let connection = &slice.connection;
+    observe(slice.context, &connection.workspace, &connection.id, &observation).await?;
+    Ok(())
+}
+
+/// Being fenced at the end is no failure: the other puller has the pass.
+fn settle(result: Result<(), StepError>) -> Result<()> {
+    match result {
+        Ok(()) | Err(StepError::Fenced) => Ok(()),
+        Err(StepError::System(error)) => Err(error.into()),
+        Err(StepError::Failed(error)) => Err(error),
+    }
+}

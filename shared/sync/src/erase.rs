@@ -1,0 +1,90 @@
+//! Erasing a connection: a job that deletes its rows until none are left, and survives interruption.
+
+use millwright_connection::{
+    ConnectionContext, connection_key, connection_pk, disconnect, find_connection,
+};
+use millwright_core::{ConnectionId, ErrorCode, Result, WallTime, WorkspaceId};
+use millwright_entities::Entity;
+use millwright_job::{Job, JobKind, JobState, advance_job, announce_job};
+use millwright_records::{feed_pk, records_pk};
+use millwright_store::{Document, Expect, Key, Range, Row, Table, Write};
+use serde::{Deserialize, Serialize};
+
+/// Rows deleted at a time.
+const ROWS_AT_ONCE: usize = 500;
+
+/// A row of which only the key matters.
+#[derive(Serialize, Deserialize)]
+struct Any {}
+
+impl Document for Any {}
+
+/// Disconnects a connection and starts the job that erases it.
+///
+/// # Errors
+/// `NOT_FOUND` when this workspace has no such connection.
+pub async fn erase_connection(
+    context: &ConnectionContext,
+    workspace: &WorkspaceId,
+    id: &ConnectionId,
+) -> Result<Job> {
+    disconnect(context, workspace, id).await?;
+    let clock = context.store.clock();
+    let kind = JobKind::DeleteConnection(id.clone());
+    let job = Job::new(workspace, kind, clock.wall(), clock.schedule());
+    context.store.write(job.as_write()?).await?;
+    announce_job(&context.queue, &job).await;
+    Ok(job)
+}
+
+/// Erases as much as there is time for; true when nothing is left. Deleting a row twice is harmless,
+/// so a job that was cut off simply goes on.
+///
+/// # Errors
+/// When the table fails.
+pub async fn run_erase(
+    context: &ConnectionContext,
+    job: &Job,
+    id: &ConnectionId,
+    deadline: WallTime,
+) -> Result<bool> {
+    let workspace = &job.workspace;
+    let mut partitions: Vec<(Table, String)> = Entity::ALL
+        .iter()
+        .map(|entity| (Table::Records, records_pk(workspace, id, entity.slug)))
+        .collect();
+    partitions.push((Table::Records, feed_pk(workspace, id)));
+    partitions.push((Table::State, connection_pk(workspace, id)));
+    for (table, pk) in partitions {
+        while let Some(deleted) = delete_some(context, table, &pk).await? {
+            advance_job(&context.store, job, deleted, JobState::Running).await?;
+            if context.store.clock().wall() >= deadline {
+                return Ok(false);
+            }
+        }
+    }
+    context.blob.delete_all(&format!("{workspace}/sync/{id}")).await?;
+    let last = Write::delete(&connection_key(workspace, id), Expect::Anything);
+    match find_connection(&context.store, workspace, id).await {
+        Ok(_) => drop(context.store.write(last).await?),
+        Err(error) if error.code == ErrorCode::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    advance_job(&context.store, job, 1, JobState::Succeeded).await?;
+    Ok(true)
+}
+
+/// Deletes rows from the front of a partition: how many, or nothing when it is empty.
+async fn delete_some(context: &ConnectionContext, table: Table, pk: &str) -> Result<Option<u64>> {
+    let page =
+        context.store.query_docs::<Any>(table, pk, &Range::All, None, ROWS_AT_ONCE).await?;
+    let keys = page.rows.into_iter().map(|row: Row<Any>| row.key);
+    let writes: Vec<Write> =
+        keys.map(|key: Key| Write::delete(&key, Expect::Anything)).collect();
+    if writes.is_empty() && page.next.is_none() {
+        return Ok(None);
+    }
+    let count = writes.len() as u64;
+    context.store.write_batch(writes).await?;
+    Ok(Some(count))
+}

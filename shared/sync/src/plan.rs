@@ -1,0 +1,183 @@
+//! What a slice does when it begins: a pure decision over the sync state.
+
+use std::time::Duration;
+
+use millwright_core::{RunId, ScheduleTime, WallTime};
+use millwright_connector::Position;
+
+use crate::state::{Counts, Mode, Pass, Phase, SyncState, SyncStatus, Trigger};
+
+/// What to do with a slice task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Begin {
+    /// Somebody else pulls until then.
+    Busy(WallTime),
+    /// There is nothing to do: the task is left over.
+    Idle,
+    /// The lease is taken and a pass is there to go on with.
+    Go,
+}
+
+/// Takes the lease and begins a pass, or goes on with the one that is there.
+pub(crate) fn begin(
+    state: &mut SyncState,
+    wall: WallTime,
+    schedule: ScheduleTime,
+    lease: Duration,
+) -> Begin {
+    let waits = state.run.is_some_and(|run| run.at > schedule);
+    let carried_on = state.pass.is_some() && state.run.is_none();
+    let due = state.requested.is_some() || carried_on || (state.run.is_some() && !waits);
+    if !due {
+        return Begin::Idle;
+    }
+    let lost_commit = state.lease.until.is_some().then(|| state.next_commit());
+    if let Err(until) = state.lease.take(wall, lease) {
+        return Begin::Busy(until);
+    }
+    if state.pass.is_some() {
+        // The last holder did not give the lease back: rows of its next commit may have been put.
+        state.unfinished.extend(lost_commit);
+    }
+    state.commits = 0;
+    state.run = None;
+    state.status = SyncStatus::InProgress;
+    begin_pass(state, wall);
+    Begin::Go
+}
+
+fn begin_pass(state: &mut SyncState, wall: WallTime) {
+    let requested = state.requested.take();
+    let full = requested == Some(Mode::Full) || state.is_first_load();
+    let mode = if full { Mode::Full } else { Mode::Incremental };
+    if let Some(pass) = &mut state.pass {
+        let widened = mode == Mode::Full && pass.mode == Mode::Incremental;
+        if requested.is_some() {
+            pass.trigger = Trigger::Request;
+        }
+        if !widened {
+            return;
+        }
+    }
+    state.counts = Counts::default();
+    state.last_started_at = Some(wall);
+    state.pass = Some(Pass {
+        run: RunId::new_at(wall.millis()),
+        mode,
+        trigger: if requested.is_some() { Trigger::Request } else { Trigger::Schedule },
+        started_at: wall,
+        from: if full { None } else { state.window_from },
+        source_started: None,
+        phase: Phase::Pulling(Position::default()),
+        counts: Counts::default(),
+    });
+}
+
+/// Whether a pass lists ids when its pages are in: always when everything was read or somebody asked,
+/// else when the last listing is `every` old.
+pub(crate) fn wants_sweep(
+    pass: &Pass,
+    last: Option<ScheduleTime>,
+    now: ScheduleTime,
+    every: Duration,
+) -> bool {
+    let asked = pass.mode == Mode::Full || pass.trigger == Trigger::Request;
+    asked || last.is_none_or(|last| now.since(last) >= every)
+}
+
+#[cfg(test)]
+mod tests {
+    use millwright_core::{ConnectionId, WorkspaceId};
+    use millwright_records::CommitId;
+
+    use super::*;
+    use crate::state::NextRun;
+
+    const LEASE: Duration = Duration::from_secs(60);
+    const WALL: WallTime = WallTime::from_millis(1_000_000);
+    const NOW: ScheduleTime = ScheduleTime::from_millis(1_000_000);
+
+    fn fresh() -> SyncState {
+        SyncState::new(&WorkspaceId::new_at(1), &ConnectionId::new_at(1), "vendors", NOW)
+    }
+
+    fn loaded() -> SyncState {
+        SyncState { window_from: Some(900), run: None, ..fresh() }
+    }
+
+    #[test]
+    fn the_first_pass_reads_everything() {
+        let mut state = fresh();
+        assert_eq!(begin(&mut state, WALL, NOW, LEASE), Begin::Go);
+        let pass = state.pass.unwrap();
+        assert_eq!((pass.mode, pass.from), (Mode::Full, None));
+    }
+
+    #[test]
+    fn a_later_pass_starts_where_the_last_one_began() {
+        let mut state = SyncState { run: Some(NextRun::at(NOW, NOW)), ..loaded() };
+        assert_eq!(begin(&mut state, WALL, NOW, LEASE), Begin::Go);
+        let pass = state.pass.unwrap();
+        assert_eq!((pass.mode, pass.from), (Mode::Incremental, Some(900)));
+    }
+
+    #[test]
+    fn a_left_over_task_does_nothing() {
+        let mut state = loaded();
+        assert_eq!(begin(&mut state, WALL, NOW, LEASE), Begin::Idle);
+        let later = NOW + Duration::from_secs(1);
+        let mut waiting = SyncState { run: Some(NextRun::at(NOW, later)), ..loaded() };
+        assert_eq!(begin(&mut waiting, WALL, NOW, LEASE), Begin::Idle);
+    }
+
+    #[test]
+    fn one_pulls_and_the_others_wait_for_its_lease() {
+        let mut state = fresh();
+        begin(&mut state, WALL, NOW, LEASE);
+        assert_eq!(begin(&mut state, WALL, NOW, LEASE), Begin::Busy(WALL + LEASE));
+    }
+
+    #[test]
+    fn after_a_crash_the_pass_goes_on_and_its_lost_commit_is_remembered() {
+        let mut state = fresh();
+        begin(&mut state, WALL, NOW, LEASE);
+        state.commits = 4;
+        let run = state.pass.clone().unwrap().run;
+        assert_eq!(begin(&mut state, WALL + LEASE, NOW, LEASE), Begin::Go);
+        assert_eq!(state.pass.as_ref().unwrap().run, run);
+        assert_eq!(state.unfinished, vec![CommitId::of_pull(1, 5)]);
+        assert_eq!((state.lease.fence, state.commits), (2, 0));
+    }
+
+    #[test]
+    fn a_slice_that_gave_its_lease_back_has_no_lost_commit() {
+        let mut state = fresh();
+        begin(&mut state, WALL, NOW, LEASE);
+        state.lease.release();
+        assert_eq!(begin(&mut state, WALL, NOW, LEASE), Begin::Go);
+        assert!(state.unfinished.is_empty());
+    }
+
+    #[test]
+    fn a_full_sync_that_was_asked_for_widens_an_incremental_pass() {
+        let mut state = SyncState { run: Some(NextRun::at(NOW, NOW)), ..loaded() };
+        begin(&mut state, WALL, NOW, LEASE);
+        state.lease.release();
+        state.requested = Some(Mode::Full);
+        begin(&mut state, WALL, NOW, LEASE);
+        assert_eq!(state.pass.unwrap().mode, Mode::Full);
+    }
+
+    #[test]
+    fn ids_are_listed_when_somebody_asked_or_it_is_time() {
+        let mut state = SyncState { run: Some(NextRun::at(NOW, NOW)), ..loaded() };
+        begin(&mut state, WALL, NOW, LEASE);
+        let mut pass = state.pass.unwrap();
+        let every = Duration::from_secs(3600);
+        let later = NOW + Duration::from_secs(3599);
+        assert!(!wants_sweep(&pass, Some(NOW), later, every));
+        assert!(wants_sweep(&pass, Some(NOW), NOW + every, every));
+        pass.trigger = Trigger::Request;
+        assert!(wants_sweep(&pass, Some(NOW), later, every));
+    }
+}

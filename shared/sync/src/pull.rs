@@ -1,0 +1,120 @@
+//! Reading pages and committing them.
+
+use std::time::Duration;
+
+use millwright_connector::{Position, Pull, SourceRecord};
+use millwright_core::WallTime;
+use millwright_records::{FeedPage, Pulled, Tally, commit_pulled};
+use millwright_store::{Row, Write};
+
+use crate::{
+    SyncState,
+    plan::wants_sweep,
+    slice::{Slice, Step, StepError},
+    state::{Counts, Phase},
+};
+
+/// Where a system does not tell its time, its clock is taken to be this much behind ours.
+const UNKNOWN_CLOCK_MARGIN: Duration = Duration::from_secs(60);
+
+/// Pulls the page at `position` and commits it with the position after it.
+pub(crate) async fn step(slice: &mut Slice<'_>, position: Position) -> Result<Step, StepError> {
+    let fetch_started = slice.context.store.clock().wall();
+    let page_size = slice.entity()?.page_size();
+    let from = slice.row.doc.pass.as_ref().and_then(|pass| pass.from);
+    let pull = Pull { from, position, page_size };
+    let entity = slice.row.doc.entity.clone();
+    let page = slice.system.pull(&entity, &pull).await.map_err(StepError::System)?;
+
+    let mut records = page.records;
+    while records.len() > FeedPage::ENTRIES_MAX {
+        // A page of the source may hold more than a page of the feed: its position comes with the
+        // last part.
+        let rest = records.split_off(FeedPage::ENTRIES_MAX);
+        commit(slice, &entity, fetch_started, records, |_| {}).await?;
+        records = rest;
+    }
+    let now = slice.context.store.clock().schedule();
+    let sweep_every = slice.entity()?.sweep_every();
+    let source_time =
+        page.source_time.unwrap_or_else(|| (fetch_started - UNKNOWN_CLOCK_MARGIN).millis());
+    let mut step = Step::More;
+    let next = page.next;
+    commit(slice, &entity, fetch_started, records, |state| {
+        let last_sweep = state.last_sweep_at;
+        let Some(pass) = &mut state.pass else { return };
+        pass.source_started.get_or_insert(source_time);
+        match (next, sweep_every) {
+            (Some(next), _) => pass.phase = Phase::Pulling(next),
+            (None, Some(every)) if wants_sweep(pass, last_sweep, now, every) => {
+                pass.phase = Phase::Listing { after: None, parts: 0, began: fetch_started };
+            }
+            (None, _) => step = Step::Finished,
+        }
+    })
+    .await?;
+    Ok(step)
+}
+
+/// Commits records together with the state as `advance` makes it.
+pub(crate) async fn commit(
+    slice: &mut Slice<'_>,
+    entity: &str,
+    fetch_started: WallTime,
+    records: Vec<SourceRecord>,
+    advance: impl FnOnce(&mut SyncState),
+) -> Result<(), StepError> {
+    let seen = records.len() as u64;
+    let pulled = Pulled {
+        scope: &slice.scope,
+        entity,
+        fetch_started,
+        commit: slice.row.doc.next_commit(),
+        unfinished: &slice.row.doc.unfinished.clone(),
+        initial: slice.row.doc.is_first_load(),
+        records,
+        gone: Vec::new(),
+    };
+    commit_page(slice, pulled, seen, advance).await
+}
+
+/// Commits a page and takes over the state that was written with it.
+pub(crate) async fn commit_page(
+    slice: &mut Slice<'_>,
+    pulled: Pulled<'_>,
+    seen: u64,
+    advance: impl FnOnce(&mut SyncState),
+) -> Result<(), StepError> {
+    let context = slice.context;
+    slice.renew_lease();
+    let mut next: Row<SyncState> = slice.row.clone();
+    advance(&mut next.doc);
+    let tally = commit_pulled(&context.store, &context.queue, pulled, |tally| {
+        count(&mut next.doc, tally, seen);
+        Ok(Write::replace(&next)?)
+    })
+    .await?;
+    tracing::debug!(entity = slice.row.doc.entity, ?tally, "page committed");
+    next.version = next.version.next();
+    slice.row = next;
+    Ok(())
+}
+
+/// Adds a commit to the counts, and to the fence's commits if it made a feed page.
+fn count(state: &mut SyncState, tally: &Tally, seen: u64) {
+    if tally.inserted + tally.updated + tally.deleted > 0 {
+        state.commits += 1;
+    }
+    let add = |counts: &mut Counts| {
+        counts.seen += seen;
+        counts.inserted += tally.inserted;
+        counts.updated += tally.updated;
+        counts.deleted += tally.deleted;
+        counts.unchanged += tally.unchanged;
+        counts.skipped += tally.skipped;
+    };
+    add(&mut state.counts);
+    if let Some(pass) = &mut state.pass {
+        add(&mut pass.counts);
+    }
+}

@@ -1,0 +1,80 @@
+//! The ids that a pass has listed: in memory within a slice, in the blob store between slices.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+use millwright_blob::Blob;
+use millwright_core::{Error, Result};
+
+/// The listed ids of one pass.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    folder: String,
+    ids: HashSet<String>,
+    unkept: Vec<String>,
+    parts: u32,
+    /// Whether every row since the first was compared with this very set.
+    pub whole: bool,
+}
+
+impl Seen {
+    /// An empty list, kept under `folder`.
+    pub fn new(folder: String) -> Self {
+        Self { folder, ids: HashSet::new(), unkept: Vec::new(), parts: 0, whole: true }
+    }
+
+    /// The list as an earlier slice kept it.
+    pub async fn load(blob: &Blob, folder: String, parts: u32) -> Result<Self> {
+        let mut seen = Self { parts, whole: false, ..Self::new(folder) };
+        for part in 0..parts {
+            let path = seen.path(part);
+            let bytes = blob.get(&path).await?;
+            let bytes = bytes.ok_or_else(|| Error::internal(format!("{path} is gone")))?;
+            let ids: Vec<String> = serde_json::from_slice(&bytes).map_err(Error::internal)?;
+            seen.ids.extend(ids);
+        }
+        Ok(seen)
+    }
+
+    pub fn add(&mut self, ids: Vec<String>) {
+        self.unkept.extend(ids.iter().cloned());
+        self.ids.extend(ids);
+    }
+
+    pub fn contains(&self, id: &str) -> bool {
+        self.ids.contains(id)
+    }
+
+    /// Takes an id out that a row was found for; what is left in the end has no row.
+    pub fn matched(&mut self, id: &str) {
+        self.ids.remove(id);
+    }
+
+    /// The ids that no row was found for.
+    pub fn unmatched(&self) -> Vec<String> {
+        self.ids.iter().cloned().collect()
+    }
+
+    /// Keeps what has been added since the last time; answers how many parts there are now.
+    pub async fn keep(&mut self, blob: &Blob) -> Result<u32> {
+        if !self.unkept.is_empty() {
+            let bytes = serde_json::to_vec(&self.unkept).map_err(Error::internal)?;
+            blob.put(&self.path(self.parts), Bytes::from(bytes)).await?;
+            self.parts += 1;
+            self.unkept.clear();
+        }
+        Ok(self.parts)
+    }
+
+    /// Removes what was kept.
+    pub async fn discard(&self, blob: &Blob) -> Result<()> {
+        for part in 0..self.parts {
+            blob.delete(&self.path(part)).await?;
+        }
+        Ok(())
+    }
+
+    fn path(&self, part: u32) -> String {
+        format!("{}/{part}", self.folder)
+    }
+}

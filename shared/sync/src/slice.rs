@@ -1,0 +1,243 @@
+//! One slice: as much of a pass as one invocation has time for.
+
+use std::time::Duration;
+
+use millwright_connection::{Admin, Connection, ConnectionContext, find_connection, open_system};
+use millwright_connector::{EntityManifest, System, SystemError};
+use millwright_core::{Error, ErrorCode, QueueName, Result, WallTime};
+use millwright_queue::MAX_HOPS;
+use millwright_records::{CommitError, Scope};
+use millwright_store::{Row, StoreError, Write};
+
+use crate::{
+    SliceTask, SyncState, end,
+    plan::{Begin, begin},
+    pull, seen::Seen,
+    state::{NextRun, Phase},
+    sweep, sync_key,
+};
+
+/// How a slice is bounded.
+#[derive(Clone, Copy, Debug)]
+pub struct SliceLimits {
+    /// How long a puller's claim lasts; each page renews it.
+    pub lease: Duration,
+    /// How long before the function's end a slice hands on.
+    pub margin: Duration,
+    /// The interval between passes, on the schedule clock.
+    pub interval: Duration,
+}
+
+/// How a slice ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SliceEnd {
+    /// Whatever is left has been handed on: the queue message may go.
+    Done,
+    /// Somebody else pulls until then: the message is to come back.
+    Busy(WallTime),
+}
+
+/// Why a step did not happen.
+#[derive(Debug)]
+pub(crate) enum StepError {
+    /// Another puller has taken over: this one writes nothing more.
+    Fenced,
+    /// The system failed.
+    System(SystemError),
+    /// Millwright failed.
+    Failed(Error),
+}
+
+impl<E: Into<Error>> From<E> for StepError {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<CommitError> for StepError {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Fenced => Self::Fenced,
+            CommitError::Failed(error) => Self::Failed(error),
+        }
+    }
+}
+
+/// Whether a pass goes on after a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// It does.
+    More,
+    /// It has ended.
+    Finished,
+}
+
+/// A slice at work.
+pub(crate) struct Slice<'a> {
+    pub context: &'a ConnectionContext,
+    pub limits: SliceLimits,
+    pub connection: Connection,
+    pub system: System,
+    pub scope: Scope,
+    pub row: Row<SyncState>,
+    /// Ids listed by the pass, as far as this slice holds them.
+    pub seen: Option<Seen>,
+}
+
+/// Works on a pass until it ends or the time is up, then hands on.
+///
+/// # Errors
+/// When Millwright failed: the queue message is to come again.
+pub async fn run_slice(
+    context: &ConnectionContext,
+    limits: SliceLimits,
+    task: &SliceTask,
+    hop: u8,
+    deadline: WallTime,
+) -> Result<SliceEnd> {
+    let Some(connection) = wanted_connection(context, task).await? else {
+        return Ok(SliceEnd::Done);
+    };
+    let row = match begin_slice(context, limits, task).await? {
+        Ok(row) => row,
+        Err(end) => return Ok(end),
+    };
+    let system = open_system(context, &connection).await?;
+    let scope = Scope {
+        workspace: connection.workspace.clone(),
+        connection: connection.id.clone(),
+        customer: connection.customer_json(),
+    };
+    let mut slice = Slice { context, limits, connection, system, scope, row, seen: None };
+    match slice.work(hop, deadline).await {
+        Ok(()) | Err(StepError::Fenced) => Ok(SliceEnd::Done),
+        Err(StepError::System(error)) => {
+            end::failed(slice, error).await?;
+            Ok(SliceEnd::Done)
+        }
+        Err(StepError::Failed(error)) => {
+            // The message comes again soon; a lease that is still held would only make it wait.
+            slice.row.doc.lease.release();
+            let _ = slice.save().await;
+            Err(error)
+        }
+    }
+}
+
+/// The connection, if it is there and wanted; what is due for one that is not is laid to rest.
+async fn wanted_connection(
+    context: &ConnectionContext,
+    task: &SliceTask,
+) -> Result<Option<Connection>> {
+    let found = find_connection(&context.store, &task.workspace, &task.connection).await;
+    match found {
+        Ok(row) if row.doc.facts.admin == Admin::Enabled => return Ok(Some(row.doc)),
+        Ok(_) => {}
+        Err(error) if error.code == ErrorCode::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let key = sync_key(&task.workspace, &task.connection, &task.entity);
+    let rest = |state: &mut SyncState| {
+        state.run = None;
+        Ok(())
+    };
+    context.store.modify(&key, rest).await?;
+    Ok(None)
+}
+
+/// Takes the lease: the row, or how the slice ends at once.
+async fn begin_slice(
+    context: &ConnectionContext,
+    limits: SliceLimits,
+    task: &SliceTask,
+) -> Result<Result<Row<SyncState>, SliceEnd>> {
+    let key = sync_key(&task.workspace, &task.connection, &task.entity);
+    let clock = context.store.clock();
+    let begun = context
+        .store
+        .modify(&key, |state: &mut SyncState| {
+            Ok(begin(state, clock.wall(), clock.schedule(), limits.lease))
+        })
+        .await?;
+    Ok(match begun {
+        Some((row, Begin::Go)) => Ok(row),
+        Some((_, Begin::Busy(until))) => Err(SliceEnd::Busy(until)),
+        Some((_, Begin::Idle)) | None => Err(SliceEnd::Done),
+    })
+}
+
+impl Slice<'_> {
+    /// The entity's part of the manifest.
+    pub fn entity(&self) -> Result<&EntityManifest> {
+        let entity = self.system.manifest().entity(&self.row.doc.entity);
+        entity.ok_or_else(|| Error::internal("the connector no longer has this entity"))
+    }
+
+    async fn work(&mut self, hop: u8, deadline: WallTime) -> Result<(), StepError> {
+        loop {
+            if self.context.store.clock().wall() + self.limits.margin >= deadline {
+                return self.hand_on(hop).await;
+            }
+            if self.step().await? == Step::Finished {
+                return end::completed(self).await;
+            }
+        }
+    }
+
+    async fn step(&mut self) -> Result<Step, StepError> {
+        let phase = self.row.doc.pass.as_ref().map(|pass| pass.phase.clone());
+        match phase {
+            Some(Phase::Pulling(position)) => pull::step(self, position).await,
+            Some(Phase::Listing { after, .. }) => sweep::list_step(self, after).await,
+            Some(Phase::Comparing { after, .. }) => sweep::compare_step(self, after).await,
+            None => Ok(Step::Finished),
+        }
+    }
+
+    /// Gives the lease back and sends the pass on. The present message goes only after that, so a
+    /// crash in between makes it come again.
+    async fn hand_on(&mut self, hop: u8) -> Result<(), StepError> {
+        self.keep_seen().await?;
+        self.row.doc.lease.release();
+        let by_sweep = hop >= MAX_HOPS;
+        if by_sweep {
+            self.row.doc.run = Some(NextRun::by_sweep(self.context.store.clock().schedule()));
+        }
+        self.save().await?;
+        if !by_sweep {
+            let work = self.row.doc.work()?;
+            self.context.queue.send_after(QueueName::Sync, &work, Duration::ZERO, hop + 1).await?;
+        }
+        Ok(())
+    }
+
+    /// Keeps the ids listed so far: they are the pass's memory across slices.
+    async fn keep_seen(&mut self) -> Result<(), StepError> {
+        let Some(pass) = &mut self.row.doc.pass else { return Ok(()) };
+        let (Phase::Listing { parts, .. } | Phase::Comparing { parts, .. }) = &mut pass.phase else {
+            return Ok(());
+        };
+        if let Some(seen) = &mut self.seen {
+            *parts = seen.keep(&self.context.blob).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes the state, if nobody else has.
+    pub async fn save(&mut self) -> Result<(), StepError> {
+        match self.context.store.write(Write::replace(&self.row)?).await {
+            Ok(version) => {
+                self.row.version = version;
+                Ok(())
+            }
+            Err(StoreError::Conflict(_)) => Err(StepError::Fenced),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Renews the lease in the state that the next write carries.
+    pub fn renew_lease(&mut self) {
+        let until = self.context.store.clock().wall() + self.limits.lease;
+        self.row.doc.lease.until = Some(until);
+    }
+}

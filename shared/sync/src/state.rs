@@ -1,0 +1,264 @@
+//! The row of sync state.
+
+use millwright_connection::connection_pk;
+use millwright_connector::Position;
+use millwright_core::{
+    ConnectionId, QueueName, Result, RunId, ScheduleTime, WallTime, Work, WorkspaceId,
+};
+use millwright_records::CommitId;
+use millwright_store::{DUE_GRACE, DUE_LOOKAHEAD, Document, Due, Key, Lease, Wait};
+use serde::{Deserialize, Serialize};
+
+/// What a pass reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// What may have changed since the last pass began.
+    Incremental,
+    /// Everything.
+    Full,
+}
+
+/// Why a pass runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trigger {
+    /// Its time came.
+    Schedule,
+    /// Somebody asked.
+    Request,
+}
+
+/// How the last pass ended, or that one runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SyncStatus {
+    /// None has run.
+    Never,
+    /// One runs.
+    InProgress,
+    /// It ended well.
+    Completed,
+    /// It ended, and left records out.
+    CompletedWithErrors,
+    /// It stopped; it goes on at its next run.
+    Failed,
+}
+
+/// What a pass did, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Records fetched.
+    pub seen: u64,
+    /// Records that were not there before.
+    pub inserted: u64,
+    /// Records that were different.
+    pub updated: u64,
+    /// Records that are gone.
+    pub deleted: u64,
+    /// Records that were as they are.
+    pub unchanged: u64,
+    /// Records left out because they are too large.
+    pub skipped: u64,
+}
+
+/// Where a pass is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Phase {
+    /// Reading pages.
+    Pulling(Position),
+    /// Listing the ids that exist, after this one; `parts` of the list are in the blob store.
+    Listing {
+        /// The last id listed.
+        after: Option<String>,
+        /// Parts kept.
+        parts: u32,
+        /// The wall clock before the first listing: newer writes win.
+        began: WallTime,
+    },
+    /// Looking for rows whose ids were not listed, after this key.
+    Comparing {
+        /// The last row compared.
+        after: Option<String>,
+        /// Parts kept.
+        parts: u32,
+        /// The wall clock before the first listing.
+        began: WallTime,
+    },
+}
+
+/// A pass: one reading of everything that may have changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Pass {
+    pub run: RunId,
+    pub mode: Mode,
+    pub trigger: Trigger,
+    pub started_at: WallTime,
+    /// From when on, on the source's clock; nothing reads everything.
+    pub from: Option<i64>,
+    /// The source's clock when the pass began: where the next one starts, less the overlap.
+    pub source_started: Option<i64>,
+    pub phase: Phase,
+    pub counts: Counts,
+}
+
+/// A run to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextRun {
+    /// When it must run.
+    pub at: ScheduleTime,
+    /// When the sweep must look.
+    look_at: ScheduleTime,
+}
+
+impl NextRun {
+    /// A run at `at`. Up to 15 minutes ahead the caller sends a message with that delay ([`Wait`]);
+    /// further ahead the due index keeps the wait alone.
+    #[must_use]
+    pub fn at(now: ScheduleTime, at: ScheduleTime) -> Self {
+        let look_at = match Wait::until(now, at) {
+            Wait::Carried(_) => at.max(now) + DUE_GRACE,
+            Wait::Parked => at - DUE_LOOKAHEAD,
+        };
+        Self { at, look_at }
+    }
+
+    /// A run that only the sweep begins: with a fresh lineage of queue messages.
+    #[must_use]
+    pub fn by_sweep(now: ScheduleTime) -> Self {
+        Self { at: now, look_at: now }
+    }
+}
+
+/// The sync state of one entity of a connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncState {
+    /// Whose it is.
+    pub workspace: WorkspaceId,
+    /// The connection.
+    pub connection: ConnectionId,
+    /// The entity.
+    pub entity: String,
+    /// Who may pull.
+    pub lease: Lease,
+    /// How many commits the present fence has made.
+    pub commits: u64,
+    /// Commits of earlier fences whose pages never came to be, as far as this pass may meet them.
+    pub unfinished: Vec<CommitId>,
+    /// Where the next incremental pass starts, on the source's clock; nothing before the first load.
+    pub window_from: Option<i64>,
+    /// The running pass.
+    pub(crate) pass: Option<Pass>,
+    /// What somebody asked for, not begun yet.
+    pub requested: Option<Mode>,
+    /// When a slice must run next. Nothing while one runs: then its queue message holds the work.
+    pub run: Option<NextRun>,
+    /// How the last pass ended.
+    pub status: SyncStatus,
+    /// What the last pass did, or the running one has done.
+    pub counts: Counts,
+    /// Failures in a row.
+    pub failures: u32,
+    /// What the last failure was.
+    pub last_error: Option<String>,
+    /// When the last pass began.
+    pub last_started_at: Option<WallTime>,
+    /// When the last pass that ended well did so.
+    pub last_success_at: Option<WallTime>,
+    /// When ids were last compared.
+    pub last_sweep_at: Option<ScheduleTime>,
+}
+
+impl SyncState {
+    /// The state of an entity that has never been read: it must run at once.
+    #[must_use]
+    pub fn new(
+        workspace: &WorkspaceId,
+        connection: &ConnectionId,
+        entity: &str,
+        now: ScheduleTime,
+    ) -> Self {
+        Self {
+            workspace: workspace.clone(),
+            connection: connection.clone(),
+            entity: entity.to_owned(),
+            lease: Lease::default(),
+            commits: 0,
+            unfinished: Vec::new(),
+            window_from: None,
+            pass: None,
+            requested: None,
+            run: Some(NextRun::at(now, now)),
+            status: SyncStatus::Never,
+            counts: Counts::default(),
+            failures: 0,
+            last_error: None,
+            last_started_at: None,
+            last_success_at: None,
+            last_sweep_at: None,
+        }
+    }
+
+    /// Whether the first load has not ended yet.
+    #[must_use]
+    pub fn is_first_load(&self) -> bool {
+        self.window_from.is_none()
+    }
+
+    /// The row's key.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        sync_key(&self.workspace, &self.connection, &self.entity)
+    }
+
+    /// The work of the next slice.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn work(&self) -> Result<Work> {
+        let task = SliceTask {
+            workspace: self.workspace.clone(),
+            connection: self.connection.clone(),
+            entity: self.entity.clone(),
+        };
+        Work::new(self.connection.as_str(), &Tagged::Slice(task))
+    }
+
+    /// The id of the commit that this fence makes next.
+    pub(crate) fn next_commit(&self) -> CommitId {
+        CommitId::of_pull(self.lease.fence, self.commits + 1)
+    }
+}
+
+impl Document for SyncState {
+    fn due(&self) -> Option<Due> {
+        let run = self.run.as_ref()?;
+        let work = self.work().ok()?;
+        Some(Due { queue: QueueName::Sync, attempt_at: run.at, due_at: run.look_at, work })
+    }
+}
+
+/// What the sync queue carries: one slice of one entity.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SliceTask {
+    /// Whose it is.
+    pub workspace: WorkspaceId,
+    /// The connection.
+    pub connection: ConnectionId,
+    /// The entity.
+    pub entity: String,
+}
+
+/// The task's tag on the queue, beside the other work of that queue.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Tagged {
+    Slice(SliceTask),
+}
+
+/// Where a sync state's row is: beside its connection's other rows.
+#[must_use]
+pub fn sync_key(workspace: &WorkspaceId, connection: &ConnectionId, entity: &str) -> Key {
+    Key::state(connection_pk(workspace, connection), format!("sync#{entity}"))
+}

@@ -1,0 +1,149 @@
+//! The id sweep: lists the ids that exist, marks the rows that are not among them, and fetches what is
+//! listed but has no row. It runs only after all pages of a pass are in.
+
+use millwright_core::{Result, WallTime};
+use millwright_records::{Pulled, RecordDoc, records_pk};
+use millwright_store::{Range, Row, Table};
+
+use crate::{
+    pull::{commit, commit_page},
+    seen::Seen,
+    slice::{Slice, Step, StepError},
+    state::Phase,
+};
+
+/// Rows compared at a time: also the most that one commit marks.
+const ROWS_AT_ONCE: usize = 500;
+
+/// Lists one page of ids. The position is kept in memory and saved when the slice hands on.
+pub(crate) async fn list_step(
+    slice: &mut Slice<'_>,
+    after: Option<String>,
+) -> Result<Step, StepError> {
+    load_seen(slice).await?;
+    let entity = slice.row.doc.entity.clone();
+    let page =
+        slice.system.list_ids(&entity, after.as_deref()).await.map_err(StepError::System)?;
+    if let Some(seen) = &mut slice.seen {
+        seen.add(page.ids);
+    }
+    if let Some(pass) = &mut slice.row.doc.pass
+        && let Phase::Listing { parts, began, .. } = pass.phase
+    {
+        pass.phase = match page.next {
+            Some(next) => Phase::Listing { after: Some(next), parts, began },
+            None => Phase::Comparing { after: None, parts, began },
+        };
+    }
+    Ok(Step::More)
+}
+
+/// Compares a page of rows with the listed ids and commits what is gone.
+pub(crate) async fn compare_step(
+    slice: &mut Slice<'_>,
+    after: Option<String>,
+) -> Result<Step, StepError> {
+    load_seen(slice).await?;
+    let entity = slice.row.doc.entity.clone();
+    let pk = records_pk(&slice.scope.workspace, &slice.scope.connection, &entity);
+    let store = &slice.context.store;
+    let page = store
+        .query_docs::<RecordDoc>(
+            Table::Records,
+            &pk,
+            &Range::All,
+            after.as_deref(),
+            ROWS_AT_ONCE,
+        )
+        .await?;
+    let gone = take_gone(slice, page.rows);
+    let last = page.next.is_none();
+    let pulled = Pulled {
+        scope: &slice.scope.clone(),
+        entity: &entity,
+        fetch_started: began(slice),
+        commit: slice.row.doc.next_commit(),
+        unfinished: &slice.row.doc.unfinished.clone(),
+        initial: slice.row.doc.is_first_load(),
+        records: Vec::new(),
+        gone,
+    };
+    commit_page(slice, pulled, 0, |state| {
+        if let Some(pass) = &mut state.pass
+            && let Phase::Comparing { after, .. } = &mut pass.phase
+            && page.next.is_some()
+        {
+            *after = page.next;
+        }
+    })
+    .await?;
+    if !last {
+        return Ok(Step::More);
+    }
+    fetch_missing(slice, &entity).await?;
+    let now = slice.context.store.clock().schedule();
+    slice.row.doc.last_sweep_at = Some(now);
+    if let Some(seen) = slice.seen.take() {
+        seen.discard(&slice.context.blob).await?;
+    }
+    Ok(Step::Finished)
+}
+
+/// The rows whose ids were not listed. A row that an unfinished commit had marked is among them: that
+/// mark was never told.
+fn take_gone(slice: &mut Slice<'_>, rows: Vec<Row<RecordDoc>>) -> Vec<Row<RecordDoc>> {
+    let Some(seen) = &mut slice.seen else { return Vec::new() };
+    let mut gone = Vec::new();
+    for row in rows {
+        let listed = seen.contains(&row.doc.remote_id);
+        let live = row.doc.deleted_at.is_none();
+        if live && listed {
+            seen.matched(&row.doc.remote_id);
+        }
+        let untold = slice.row.doc.unfinished.contains(&row.doc.commit);
+        if !listed && !row.doc.simulated && (live || untold) {
+            gone.push(row);
+        }
+    }
+    gone
+}
+
+/// Fetches what is listed but has no row, such as what a slow transaction brought in under an old
+/// time. Only when this slice has compared all rows itself; else the next sweep does it.
+async fn fetch_missing(slice: &mut Slice<'_>, entity: &str) -> Result<(), StepError> {
+    let Some(seen) = slice.seen.as_ref().filter(|seen| seen.whole) else { return Ok(()) };
+    for ids in seen.unmatched().chunks(100) {
+        let fetch_started = slice.context.store.clock().wall();
+        let records = slice.system.get(entity, ids).await.map_err(StepError::System)?;
+        commit(slice, entity, fetch_started, records, |_| {}).await?;
+    }
+    Ok(())
+}
+
+fn began(slice: &Slice<'_>) -> WallTime {
+    match slice.row.doc.pass.as_ref().map(|pass| &pass.phase) {
+        Some(Phase::Listing { began, .. } | Phase::Comparing { began, .. }) => *began,
+        _ => slice.context.store.clock().wall(),
+    }
+}
+
+/// Makes the list of ids ready: what earlier slices kept, or an empty one.
+async fn load_seen(slice: &mut Slice<'_>) -> Result<(), StepError> {
+    if slice.seen.is_some() {
+        return Ok(());
+    }
+    let Some(pass) = &slice.row.doc.pass else { return Ok(()) };
+    let folder = format!(
+        "{}/sync/{}/{}/{}",
+        slice.scope.workspace, slice.scope.connection, slice.row.doc.entity, pass.run
+    );
+    let (Phase::Listing { parts, .. } | Phase::Comparing { parts, .. }) = pass.phase else {
+        return Ok(());
+    };
+    slice.seen = Some(if parts == 0 {
+        Seen::new(folder)
+    } else {
+        Seen::load(&slice.context.blob, folder, parts).await?
+    });
+    Ok(())
+}

@@ -1,0 +1,168 @@
+//! Sealing and opening.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use aws_config::SdkConfig;
+use aws_sdk_kms::Client;
+use millwright_core::{
+    Error, ExposeSecret, Result, SecretString, WorkspaceId,
+    config::{ConfigError, Source, required},
+};
+
+use crate::{
+    Sealed,
+    cipher::{bound_to, decrypt, encrypt},
+    key_file::{VARIABLE, read_key_file},
+    wrapping::{DataKey, Wrapping},
+};
+
+/// How long a data key is used before the master key is asked again: a withdrawn permission takes
+/// effect within this time.
+const KEY_LIFE: Duration = Duration::from_secs(3600);
+/// How many data keys are kept in memory.
+const KEYS_MAX: usize = 1000;
+
+/// The vault. Clones share the data keys in memory.
+#[derive(Clone)]
+pub struct Vault {
+    wrapping: Wrapping,
+    keys: Arc<Mutex<Keys>>,
+}
+
+/// The data keys in memory, wiped as they are dropped.
+#[derive(Default)]
+struct Keys {
+    /// By workspace and wrapped form: to open with.
+    known: HashMap<(WorkspaceId, Vec<u8>), (Instant, Arc<DataKey>)>,
+    /// By workspace: to seal with.
+    current: HashMap<WorkspaceId, (Instant, Arc<DataKey>)>,
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.wrapping {
+            Wrapping::Local(_) => "local",
+            Wrapping::Kms { .. } => "kms",
+        };
+        write!(f, "Vault({kind})")
+    }
+}
+
+impl Vault {
+    /// A vault whose master key is in a file made by [`crate::create_key_file`].
+    ///
+    /// # Errors
+    /// When the file cannot be read, others may read it, or it is damaged.
+    pub fn local(path: &Path) -> Result<Self, ConfigError> {
+        Ok(Self::new(Wrapping::Local(read_key_file(path)?)))
+    }
+
+    /// A vault whose master key is in KMS.
+    #[must_use]
+    pub fn kms(client: Client, key_id: impl Into<String>) -> Self {
+        Self::new(Wrapping::Kms { client, key_id: key_id.into() })
+    }
+
+    /// The vault that `MILLWRIGHT_VAULT` names: `file:/path`, or `kms:` and the id, ARN or alias of a
+    /// key, which is reached as `aws` says.
+    ///
+    /// # Errors
+    /// When the variable is not set or of another form, or the key file is not usable.
+    pub fn from_source(source: &impl Source, aws: &SdkConfig) -> Result<Self, ConfigError> {
+        let text = required(source, VARIABLE)?;
+        match text.split_once(':') {
+            Some(("file", path)) if !path.is_empty() => Self::local(&PathBuf::from(path)),
+            Some(("kms", key)) if !key.is_empty() => Ok(Self::kms(Client::new(aws), key)),
+            _ => Err(ConfigError::Invalid {
+                name: VARIABLE,
+                value: text,
+                why: "it must be file:/path or kms:KEY".to_owned(),
+            }),
+        }
+    }
+
+    fn new(wrapping: Wrapping) -> Self {
+        Self { wrapping, keys: Arc::default() }
+    }
+
+    /// Seals a secret for one context of a workspace: the id of what it belongs to.
+    ///
+    /// # Errors
+    /// When the master key cannot be used.
+    pub async fn seal(
+        &self,
+        workspace: &WorkspaceId,
+        context: &str,
+        secret: &SecretString,
+    ) -> Result<Sealed> {
+        let key = self.sealing_key(workspace).await?;
+        let aad = bound_to(&["secret", workspace.as_str(), context]);
+        let (nonce, ciphertext) = encrypt(&key.plain, &aad, secret.expose_secret().as_bytes())?;
+        Ok(Sealed { wrapped_key: key.wrapped.clone(), nonce, ciphertext })
+    }
+
+    /// Opens a secret that was sealed for the same workspace and context.
+    ///
+    /// # Errors
+    /// When it was sealed for another, was changed, or the master key cannot be used.
+    pub async fn open(
+        &self,
+        workspace: &WorkspaceId,
+        context: &str,
+        sealed: &Sealed,
+    ) -> Result<SecretString> {
+        let key = self.opening_key(workspace, &sealed.wrapped_key).await?;
+        let aad = bound_to(&["secret", workspace.as_str(), context]);
+        let plain = decrypt(&key.plain, sealed.nonce, &aad, &sealed.ciphertext)?;
+        let text = std::str::from_utf8(&plain).map_err(|e| Error::internal(e.to_string()))?;
+        Ok(SecretString::from(text))
+    }
+
+    async fn sealing_key(&self, workspace: &WorkspaceId) -> Result<Arc<DataKey>> {
+        if let Some(key) = self.with_keys(|keys| fresh(keys.current.get(workspace))) {
+            return Ok(key);
+        }
+        let key = Arc::new(self.wrapping.generate(workspace).await?);
+        self.with_keys(|keys| {
+            keys.remember(workspace, &key);
+            keys.current.insert(workspace.clone(), (Instant::now(), Arc::clone(&key)));
+        });
+        Ok(key)
+    }
+
+    async fn opening_key(&self, workspace: &WorkspaceId, wrapped: &[u8]) -> Result<Arc<DataKey>> {
+        let name = (workspace.clone(), wrapped.to_vec());
+        if let Some(key) = self.with_keys(|keys| fresh(keys.known.get(&name))) {
+            return Ok(key);
+        }
+        let key = Arc::new(self.wrapping.unwrap(workspace, wrapped).await?);
+        self.with_keys(|keys| keys.remember(workspace, &key));
+        Ok(key)
+    }
+
+    fn with_keys<R>(&self, act: impl FnOnce(&mut Keys) -> R) -> R {
+        // The maps are whole even if a thread panicked while it held them: every step is one call.
+        act(&mut self.keys.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Keys {
+    fn remember(&mut self, workspace: &WorkspaceId, key: &Arc<DataKey>) {
+        if self.known.len() >= KEYS_MAX {
+            self.known.clear();
+            self.current.clear();
+        }
+        let name = (workspace.clone(), key.wrapped.clone());
+        self.known.insert(name, (Instant::now(), Arc::clone(key)));
+    }
+}
+
+fn fresh(entry: Option<&(Instant, Arc<DataKey>)>) -> Option<Arc<DataKey>> {
+    entry.filter(|(since, _)| since.elapsed() < KEY_LIFE).map(|(_, key)| Arc::clone(key))
+}

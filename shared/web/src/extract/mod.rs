@@ -1,0 +1,14 @@
+//! What handlers take: who calls, what about, with which body and parameters. Each refuses with the
+//! contract's error, so a handler that runs has what it needs.
+
+mod body;
+mod caller;
+mod path;
+mod query;
+mod schema_check;
+
+pub(crate) const CONNECTION_ID: http::HeaderName = http::HeaderName::from_static("connection-id");
+pub(crate) use body::{JsonBody, OptionalJsonBody, read_body};
+pub(crate) use caller::{Admin, Reader, Writer, caller_of};
+pub(crate) use path::{IdPath, TextPath};
+pub(crate) use query::Params;

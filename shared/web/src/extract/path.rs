@@ -1,0 +1,41 @@
+//! What stands in the path.
+
+use std::str::FromStr;
+
+use axum::extract::{FromRequestParts, RawPathParams};
+use http::request::Parts;
+use millwright_core::{Error, ErrorCode};
+
+use crate::{App, error::ApiError};
+
+/// The path's one id. What is no id of this kind is not found, like an id that nothing has.
+#[derive(Clone, Debug)]
+pub(crate) struct IdPath<T>(pub(crate) T);
+
+impl<T: FromStr<Err = Error>> FromRequestParts<App> for IdPath<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        Ok(Self(only_param(parts, app).await?.parse()?))
+    }
+}
+
+/// The path's one parameter as text.
+#[derive(Clone, Debug)]
+pub(crate) struct TextPath(pub(crate) String);
+
+impl FromRequestParts<App> for TextPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        only_param(parts, app).await.map(Self)
+    }
+}
+
+async fn only_param(parts: &mut Parts, app: &App) -> Result<String, ApiError> {
+    let params = RawPathParams::from_request_parts(parts, app).await;
+    // Only a path that is not UTF-8 is refused; nothing has such a name.
+    let params = params.map_err(|_| Error::new(ErrorCode::NotFound, "there is no such path"))?;
+    let value = params.iter().next().map(|(_, value)| value.to_owned());
+    value.ok_or_else(|| Error::internal("a path without its parameter").into())
+}

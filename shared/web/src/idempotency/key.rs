@@ -1,0 +1,75 @@
+//! The header, and what it is the key of.
+
+use http::{HeaderMap, HeaderName, request::Parts};
+use millwright_core::{Error, ErrorCode, sha256_hex};
+
+/// The request's header.
+pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Set on an answer that is given again.
+pub(crate) const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// SHA-256 of the key the caller chose, if they chose one.
+///
+/// # Errors
+/// `INVALID_REQUEST` for a key that is empty, longer than 255 characters, not printable ASCII, or
+/// given twice.
+pub(super) fn hash_of_key(headers: &HeaderMap) -> Result<Option<String>, Error> {
+    let mut values = headers.get_all(&IDEMPOTENCY_KEY).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let bytes = value.as_bytes();
+    let printable = bytes.iter().all(|byte| (0x20..=0x7e).contains(byte));
+    if values.next().is_none() && (1..=255).contains(&bytes.len()) && printable {
+        return Ok(Some(sha256_hex(bytes)));
+    }
+    let message = "Idempotency-Key must be one text of 1 to 255 printable ASCII characters";
+    Err(Error::new(ErrorCode::InvalidRequest, message))
+}
+
+/// What makes two requests the same: method, path and query, connection, and the body's bytes.
+pub(super) fn fingerprint(parts: &Parts, body: &[u8]) -> String {
+    let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
+    let connection = parts.headers.get(crate::extract::CONNECTION_ID);
+    let connection = connection.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    // None of the parts can hold a line break.
+    let text = [parts.method.as_str(), target, connection, &sha256_hex(body)].join("\n");
+    sha256_hex(text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn parts(target: &str, connection: &str) -> Parts {
+        let request = Request::post(target).header(crate::extract::CONNECTION_ID, connection);
+        request.body(()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn a_key_has_1_to_255_printable_characters() {
+        let hash = |values: &[&[u8]]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(IDEMPOTENCY_KEY, http::HeaderValue::from_bytes(value).unwrap());
+            }
+            hash_of_key(&headers)
+        };
+        assert_eq!(hash(&[]).unwrap(), None);
+        assert_eq!(hash(&[b"order 1"]).unwrap(), Some(sha256_hex(b"order 1")));
+        assert!(hash(&[&[b'k'; 255]]).is_ok());
+        for values in [&[&b""[..]][..], &[&[b'k'; 256]], &["é".as_bytes()], &[b"a", b"b"]] {
+            let refused = hash(values).unwrap_err();
+            assert_eq!(refused.code, ErrorCode::InvalidRequest, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn another_path_connection_or_body_is_another_request() {
+        let own = fingerprint(&parts("/v1/sync", "conn_1"), b"{}");
+        assert_eq!(own, fingerprint(&parts("/v1/sync", "conn_1"), b"{}"));
+        assert_ne!(own, fingerprint(&parts("/v1/sync?a=1", "conn_1"), b"{}"));
+        assert_ne!(own, fingerprint(&parts("/v1/sync", "conn_2"), b"{}"));
+        assert_ne!(own, fingerprint(&parts("/v1/sync", "conn_1"), b"{ }"));
+    }
+}

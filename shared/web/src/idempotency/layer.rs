@@ -1,0 +1,138 @@
+//! The layer around the handlers.
+
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    middleware::Next,
+    response::Response,
+};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, StatusCode, request::Parts};
+use http_body_util::BodyExt;
+use millwright_core::{Error, RequestId};
+use millwright_store::Row;
+
+use super::{
+    claim::{Claim, Slot},
+    key::{IDEMPOTENT_REPLAYED, fingerprint, hash_of_key},
+    record::{Head, Record, is_kept},
+};
+use crate::{
+    App, error,
+    error::ApiError,
+    extract::{caller_of, read_body},
+    frame::{REQUEST_ID, caught},
+};
+
+/// Answers a request again that came before with the same key; runs it otherwise.
+pub(crate) async fn idempotency(
+    State(app): State<App>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let (mut parts, body) = request.into_parts();
+    let hash = if is_covered(&parts.method) { hash_of_key(&parts.headers)? } else { None };
+    let Some(hash) = hash else {
+        return Ok(next.run(Request::from_parts(parts, body)).await);
+    };
+    let caller = caller_of(&mut parts, &app).await?;
+    let body = read_body(body, app.settings.body_limit).await?;
+    let fingerprint = fingerprint(&parts, &body);
+    let slot = Slot { app: &app, caller: &caller, hash: &hash, fingerprint: &fingerprint };
+    match slot.claim().await? {
+        Claim::Replay(head, body) => Ok(replayed(&head, body)),
+        Claim::Run(row) => {
+            let id = request_id(&parts);
+            let answer = caught(next.run(Request::from_parts(parts, Body::from(body)))).await;
+            settle(&slot, row, answer, &id).await
+        }
+    }
+}
+
+fn is_covered(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PATCH | Method::DELETE)
+}
+
+fn request_id(parts: &Parts) -> RequestId {
+    // The frame gives every request its id; only a router without it would not.
+    parts.extensions.get::<RequestId>().cloned().unwrap_or_else(|| RequestId::new_at(0))
+}
+
+/// Keeps an answer that must be given again, or gives the claim back. The answer stands either way:
+/// what was done is done, so a failure here is only logged.
+async fn settle(
+    slot: &Slot<'_>,
+    row: Row<Record>,
+    answer: Response,
+    id: &RequestId,
+) -> Result<Response, ApiError> {
+    let error = answer.extensions().get::<ApiError>().cloned();
+    let error = error.as_ref().map(|error| error.0.as_ref());
+    let kept = is_kept(answer.status(), error);
+    if !kept {
+        if let Err(error) = slot.give_back(&row).await {
+            tracing::error!(%error, "idempotency claim not given back");
+        }
+        return Ok(answer);
+    }
+    let (mut parts, body) = error::render(answer, id).into_parts();
+    if let Ok(value) = HeaderValue::from_str(id.as_str()) {
+        parts.headers.insert(REQUEST_ID, value);
+    }
+    let body = body.collect().await.map_err(Error::internal)?.to_bytes();
+    if let Err(error) = slot.keep(row, head(&parts), &body).await {
+        tracing::error!(%error, "answer not kept for its idempotency key");
+    }
+    Ok(Response::from_parts(parts, Body::from(body)))
+}
+
+fn head(parts: &http::response::Parts) -> Head {
+    let text = |(name, value): (&HeaderName, &HeaderValue)| {
+        Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+    };
+    Head {
+        status: parts.status.as_u16(),
+        headers: parts.headers.iter().filter_map(text).collect(),
+        in_blob: false,
+    }
+}
+
+/// The whole answer again, with the first one's request id: that is the request that did something.
+fn replayed(head: &Head, body: Bytes) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() =
+        StatusCode::from_u16(head.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in &head.headers {
+        if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse()) {
+            response.headers_mut().append(name, value);
+        }
+    }
+    response.headers_mut().insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_given_again_is_the_same_and_says_so() {
+        let answer = Response::builder()
+            .status(201)
+            .header("content-type", "application/json")
+            .header(REQUEST_ID, "req_1")
+            .body(())
+            .unwrap();
+        let again = replayed(&head(&answer.into_parts().0), Bytes::from_static(b"{}"));
+        assert_eq!(again.status(), 201);
+        assert_eq!(again.headers()["content-type"], "application/json");
+        assert_eq!(again.headers()[REQUEST_ID], "req_1");
+        assert_eq!(again.headers()[IDEMPOTENT_REPLAYED], "true");
+    }
+
+    #[test]
+    fn reading_needs_no_key() {
+        assert!(is_covered(&Method::POST) && is_covered(&Method::DELETE));
+        assert!(!is_covered(&Method::GET) && !is_covered(&Method::PUT));
+    }
+}

@@ -1,0 +1,169 @@
+//! The row, and the decision what a request with its key may do.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use millwright_access::Role;
+use millwright_core::{Error, ErrorCode, Result, WallTime, WorkspaceId};
+use millwright_store::{Document, Key};
+use serde::{Deserialize, Serialize};
+
+/// How long an answer is kept.
+const KEPT: Duration = Duration::from_secs(24 * 3600);
+/// How long a claim lasts whose process has died: twice what a request may take (API Gateway, 30 s).
+const CLAIM: Duration = Duration::from_secs(60);
+
+/// The row of one idempotency key. The answer's body is the row's body, sealed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Record {
+    /// The request that the key was used for.
+    pub(super) fingerprint: String,
+    /// The role it was made with: who may less must not be told the answer.
+    pub(super) role: Role,
+    /// How far it is.
+    pub(super) state: State,
+    /// When the key may be used anew.
+    pub(super) until: WallTime,
+}
+
+/// How far the request is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum State {
+    /// It runs, or its process died before this time.
+    Running(WallTime),
+    /// It was answered so.
+    Answered(Head),
+}
+
+/// The answer without its body.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Head {
+    /// Its status.
+    pub(super) status: u16,
+    /// Its headers, as far as they are text.
+    pub(super) headers: Vec<(String, String)>,
+    /// Whether the body is in the blob store, being too large for the row.
+    pub(super) in_blob: bool,
+}
+
+impl Document for Record {
+    fn expires_at(&self) -> Option<WallTime> {
+        Some(self.until)
+    }
+}
+
+/// What a request with a known key may do.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Decision {
+    /// Run: the claim before it has died.
+    Run,
+    /// Be told this answer again.
+    Replay(Head),
+}
+
+impl Record {
+    /// A claim for a request that starts now.
+    pub(super) fn claim(fingerprint: &str, role: Role, now: WallTime) -> Self {
+        Self {
+            fingerprint: fingerprint.to_owned(),
+            role,
+            state: State::Running(now + CLAIM),
+            until: now + KEPT,
+        }
+    }
+
+    /// What a request may do that comes with the same key.
+    ///
+    /// # Errors
+    /// `IDEMPOTENCY_CONFLICT` for another request, `PERMISSION_DENIED` for a lesser role,
+    /// `IDEMPOTENCY_IN_PROGRESS` while the first one runs.
+    pub(super) fn decide(&self, fingerprint: &str, role: Role, now: WallTime) -> Result<Decision> {
+        if self.fingerprint != fingerprint {
+            let message = "this idempotency key was used for another request";
+            return Err(Error::new(ErrorCode::IdempotencyConflict, message));
+        }
+        role.require(self.role)?;
+        match &self.state {
+            State::Running(until) if *until > now => {
+                let message = "the first request with this idempotency key is still running";
+                Err(Error::new(ErrorCode::IdempotencyInProgress, message))
+            }
+            State::Running(_) => Ok(Decision::Run),
+            State::Answered(head) => Ok(Decision::Replay(head.clone())),
+        }
+    }
+}
+
+/// Whether an answer is kept: a success, or a failure after something was sent to the system.
+pub(super) fn is_kept(status: StatusCode, error: Option<&Error>) -> bool {
+    let Some(error) = error else { return status.is_success() };
+    let limited = status == StatusCode::TOO_MANY_REQUESTS;
+    let sent = error.upstream.is_some() || error.code == ErrorCode::WriteOutcomeUnknown;
+    sent && !limited
+}
+
+/// Where the row of a key is.
+pub(super) fn record_key(workspace: &WorkspaceId, hash: &str) -> Key {
+    Key::state(format!("{workspace}#idempotency"), hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use millwright_core::Upstream;
+
+    use super::*;
+
+    const NOW: WallTime = WallTime::from_millis(1_000_000);
+
+    fn answered() -> (Record, Head) {
+        let head = Head { status: 201, headers: vec![], in_blob: false };
+        let claim = Record::claim("f", Role::Write, NOW);
+        (Record { state: State::Answered(head.clone()), ..claim }, head)
+    }
+
+    #[test]
+    fn a_running_request_is_waited_for_and_a_dead_one_is_not() {
+        let claim = Record::claim("f", Role::Write, NOW);
+        let code = |at| claim.decide("f", Role::Write, at).map_err(|error| error.code);
+        let running = Err(ErrorCode::IdempotencyInProgress);
+        assert_eq!(code(NOW + Duration::from_secs(59)), running);
+        assert_eq!(code(NOW + CLAIM), Ok(Decision::Run));
+    }
+
+    #[test]
+    fn the_same_request_is_told_the_same_answer() {
+        let (record, head) = answered();
+        assert_eq!(record.decide("f", Role::Admin, NOW).unwrap(), Decision::Replay(head));
+        assert_eq!(record.expires_at(), Some(NOW + Duration::from_secs(86_400)));
+    }
+
+    #[test]
+    fn another_request_and_a_lesser_role_are_refused() {
+        let (record, _) = answered();
+        let code = |fingerprint, role| record.decide(fingerprint, role, NOW).unwrap_err().code;
+        assert_eq!(code("g", Role::Write), ErrorCode::IdempotencyConflict);
+        assert_eq!(code("f", Role::Read), ErrorCode::PermissionDenied);
+    }
+
+    #[test]
+    fn a_failure_is_kept_only_after_something_was_sent() {
+        let kept = |error: Error| {
+            is_kept(StatusCode::from_u16(error.code.status()).unwrap(), Some(&error))
+        };
+        let refused = || Error::new(ErrorCode::BusinessRuleViolated, "no");
+        assert!(kept(refused().with_upstream(Upstream::default())));
+        assert!(kept(Error::new(ErrorCode::WriteOutcomeUnknown, "who knows")));
+        let limited = Error::new(ErrorCode::UpstreamRateLimited, "slow down");
+        assert!(!kept(limited.with_upstream(Upstream::default())));
+        for code in [
+            ErrorCode::ValidationFailed,
+            ErrorCode::NotFound,
+            ErrorCode::ConnectionUnavailable,
+            ErrorCode::InternalError,
+        ] {
+            assert!(!kept(Error::new(code, "before anything was sent")), "{code}");
+        }
+        assert!(is_kept(StatusCode::CREATED, None));
+    }
+}

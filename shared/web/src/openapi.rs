@@ -1,0 +1,199 @@
+//! The OpenAPI document: collected from the handlers, completed with what holds for all of them.
+
+use std::sync::OnceLock;
+
+use axum::{
+    Extension,
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use http::header;
+use millwright_core::{Error, Result};
+use serde_json::{Value, json};
+use utoipa::{OpenApi, ToSchema, openapi::OpenApi as Document};
+
+use crate::{Settings, error, error::Answer};
+
+/// The tag of the operations on one connection's data: they take `Connection-Id`.
+pub(crate) const DATA: &str = "Data";
+
+/// The document as it is served: written when it is first asked for.
+pub(crate) struct Served {
+    document: Document,
+    settings: Settings,
+    text: OnceLock<Bytes>,
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Millwright",
+        description = "One API for industrial systems. Connect each customer's system once; from \
+            then on read, write and hear of changes in one shape, whatever stands behind it.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    components(schemas(error::ErrorAnswer)),
+    tags(
+        (name = "Service", description = "The service itself. No key is needed."),
+        (name = "API keys", description = "Keys of the workspace."),
+        (name = "Connectors", description = "The kinds of systems that can be connected."),
+        (name = "Connections", description = "Customers' systems."),
+        (name = "Data", description = "One connection's records, changes and syncs. Name the \
+            connection in the header `Connection-Id`."),
+        (name = "Webhooks", description = "Endpoints, messages and deliveries (Standard Webhooks)."),
+        (name = "Jobs", description = "Long work that a call started."),
+    ),
+)]
+struct Base;
+
+/// What the document starts from.
+pub(crate) fn base() -> Document {
+    Base::openapi()
+}
+
+impl Served {
+    pub(crate) fn new(document: Document, settings: Settings) -> Self {
+        Self { document, settings, text: OnceLock::new() }
+    }
+
+    /// The document as JSON text.
+    fn text(&self) -> Result<Bytes> {
+        if let Some(text) = self.text.get() {
+            return Ok(text.clone());
+        }
+        let text = serde_json::to_vec(&complete(&self.document, &self.settings)?);
+        let text = Bytes::from(text.map_err(Error::internal)?);
+        Ok(self.text.get_or_init(|| text).clone())
+    }
+}
+
+/// Get this document
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    operation_id = "get_openapi_document",
+    tag = "Service",
+    security(()),
+    responses((status = 200, description = "The OpenAPI 3.1 document.", body = OpenApiDocument))
+)]
+pub(crate) async fn get_document(
+    Extension(served): Extension<std::sync::Arc<Served>>,
+) -> Answer<Response> {
+    let text = served.text()?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
+}
+
+/// An OpenAPI 3.1 document.
+#[derive(ToSchema)]
+#[schema(value_type = Object)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct OpenApiDocument(Value);
+
+/// The whole document: with the server, the key, the headers and errors that all operations share.
+pub(crate) fn complete(document: &Document, settings: &Settings) -> Result<Value> {
+    let mut document = serde_json::to_value(document).map_err(Error::internal)?;
+    document["info"]["version"] = json!(env!("CARGO_PKG_VERSION"));
+    document["servers"] = json!([{ "url": settings.public_url }]);
+    document["security"] = json!([{ "api_key": [] }]);
+    document["components"]["securitySchemes"] = security_schemes();
+    document["components"]["parameters"] = parameters();
+    document["components"]["headers"] = headers();
+    document["components"]["responses"] = json!({ "Error": error_response() });
+    for (path, item) in document["paths"].as_object_mut().into_iter().flatten() {
+        for (method, operation) in item.as_object_mut().into_iter().flatten() {
+            complete_operation(path, method, operation);
+        }
+    }
+    Ok(document)
+}
+
+fn complete_operation(path: &str, method: &str, operation: &mut Value) {
+    for response in operation["responses"].as_object_mut().into_iter().flat_map(|r| r.values_mut())
+    {
+        response["headers"]["Millwright-Request-Id"] =
+            json!({ "$ref": "#/components/headers/RequestId" });
+    }
+    if !path.starts_with("/v1/") {
+        return;
+    }
+    for range in ["4XX", "5XX"] {
+        operation["responses"][range] = json!({ "$ref": "#/components/responses/Error" });
+    }
+    if is_about_data(operation) {
+        add_parameter(operation, "ConnectionId");
+    }
+    if ["post", "patch", "delete"].contains(&method) {
+        add_parameter(operation, "IdempotencyKey");
+    }
+}
+
+fn is_about_data(operation: &Value) -> bool {
+    operation["tags"].as_array().is_some_and(|tags| tags.iter().any(|tag| tag == DATA))
+}
+
+fn add_parameter(operation: &mut Value, name: &str) {
+    let reference = json!({ "$ref": format!("#/components/parameters/{name}") });
+    match operation["parameters"].as_array_mut() {
+        Some(parameters) => parameters.push(reference),
+        None => operation["parameters"] = json!([reference]),
+    }
+}
+
+fn security_schemes() -> Value {
+    json!({
+        "api_key": {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "mw_sk_test_... or mw_sk_live_...",
+            "description": "An API key of the workspace.",
+        },
+    })
+}
+
+fn parameters() -> Value {
+    json!({
+        "ConnectionId": {
+            "name": "Connection-Id",
+            "in": "header",
+            "required": true,
+            "description": "The connection whose data this is about.",
+            "schema": { "type": "string", "examples": ["conn_01jd8r2v7m5w3k9x1c4t6z8q0a"] },
+        },
+        "IdempotencyKey": {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": false,
+            "description": "Any text of your choice, new for each thing to do. For 24 hours the same \
+                request with the same key is answered again and not done again; the answer then \
+                carries `Idempotent-Replayed: true`. 429 and failures before anything was sent to a \
+                connected system are not kept.",
+            "schema": { "type": "string", "minLength": 1, "maxLength": 255 },
+        },
+    })
+}
+
+fn headers() -> Value {
+    json!({
+        "RequestId": {
+            "description": "The request's id: name it when you ask for help.",
+            "schema": { "type": "string", "examples": ["req_01jd8r2v7m5w3k9x1c4t6z8q0a"] },
+        },
+        "RetryAfter": {
+            "description": "How many seconds to wait, with 429 and 503.",
+            "schema": { "type": "integer", "minimum": 1 },
+        },
+    })
+}
+
+fn error_response() -> Value {
+    json!({
+        "description": "What went wrong. Branch on `error.code`.",
+        "headers": {
+            "Millwright-Request-Id": { "$ref": "#/components/headers/RequestId" },
+            "Retry-After": { "$ref": "#/components/headers/RetryAfter" },
+        },
+        "content": {
+            "application/json": { "schema": { "$ref": "#/components/schemas/ErrorAnswer" } },
+        },
+    })
+}

@@ -1,0 +1,198 @@
+//! `/v1/api-keys`.
+
+use axum::{Json, extract::State};
+use http::StatusCode;
+use millwright_access as access;
+use millwright_core::{ApiKeyId, ExposeSecret};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    App,
+    error::Answer,
+    extract::{Admin, IdPath, JsonBody, Params, Reader},
+    page::{Limit, Page, position},
+};
+
+/// What a key may do: `read` everything but secrets; `write` also data, syncs and retries; `admin`
+/// everything.
+#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Role {
+    Read,
+    Write,
+    Admin,
+}
+
+impl From<Role> for access::Role {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Read => Self::Read,
+            Role::Write => Self::Write,
+            Role::Admin => Self::Admin,
+        }
+    }
+}
+
+impl From<access::Role> for Role {
+    fn from(role: access::Role) -> Self {
+        match role {
+            access::Role::Read => Self::Read,
+            access::Role::Write => Self::Write,
+            access::Role::Admin => Self::Admin,
+        }
+    }
+}
+
+/// An API key, without its text.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ApiKey {
+    /// Its id.
+    #[schema(value_type = String, example = "key_01jd8r2v7m5w3k9x1c4t6z8q0a")]
+    id: ApiKeyId,
+    /// What people call it.
+    name: String,
+    /// What it may do.
+    role: Role,
+    /// `test` or `live`, as its workspace.
+    environment: &'static str,
+    /// When it was made.
+    #[schema(format = DateTime)]
+    created_at: String,
+    /// When it was revoked, if it was.
+    #[schema(format = DateTime)]
+    revoked_at: Option<String>,
+}
+
+impl From<access::ApiKey> for ApiKey {
+    fn from(key: access::ApiKey) -> Self {
+        Self {
+            id: key.id,
+            name: key.name,
+            role: key.role.into(),
+            environment: key.environment.as_str(),
+            created_at: key.created_at.iso(),
+            revoked_at: key.revoked_at.map(millwright_core::WallTime::iso),
+        }
+    }
+}
+
+/// A new API key with its text.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct NewApiKey {
+    /// The text to authenticate with. It is shown here and never again.
+    #[schema(example = "mw_sk_test_...")]
+    key: String,
+    /// The key.
+    api_key: ApiKey,
+}
+
+/// The API key to make.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ApiKeyRequest {
+    /// What people will call it.
+    #[schema(min_length = 1, max_length = 200)]
+    name: String,
+    /// What it may do.
+    role: Role,
+}
+
+/// Which API keys to list.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ApiKeyList {
+    /// Where to go on: `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// The most keys in the page.
+    #[serde(default)]
+    #[param(value_type = u16, required = false, minimum = 1, maximum = 500, default = 50)]
+    limit: Limit<500>,
+}
+
+const LIST: &str = "api-keys";
+
+/// List API keys
+///
+/// Oldest first, revoked ones among them.
+#[utoipa::path(
+    get,
+    path = "/v1/api-keys",
+    operation_id = "list_api_keys",
+    tag = "API keys",
+    params(ApiKeyList),
+    responses((status = 200, description = "A page of keys.", body = Page<ApiKey>))
+)]
+pub(crate) async fn list_api_keys(
+    caller: Reader,
+    State(app): State<App>,
+    Params(list): Params<ApiKeyList>,
+) -> Answer<Json<Page<ApiKey>>> {
+    let after: Option<ApiKeyId> = position(LIST, list.cursor.as_deref())?;
+    let limit = list.limit.get();
+    let page = access::list_keys(&app.store, &caller.workspace, after.as_ref(), limit).await?;
+    let keys = page.keys.into_iter().map(ApiKey::from).collect();
+    Ok(Json(Page::at(LIST, keys, page.next)?))
+}
+
+/// Get an API key
+#[utoipa::path(
+    get,
+    path = "/v1/api-keys/{id}",
+    operation_id = "get_api_key",
+    tag = "API keys",
+    params(("id" = String, Path, description = "The key's id.")),
+    responses((status = 200, description = "The key.", body = ApiKey))
+)]
+pub(crate) async fn get_api_key(
+    caller: Reader,
+    State(app): State<App>,
+    IdPath(id): IdPath<ApiKeyId>,
+) -> Answer<Json<ApiKey>> {
+    let key = access::get_key(&app.store, &caller.workspace, &id).await?;
+    Ok(Json(key.into()))
+}
+
+/// Make an API key
+///
+/// Its text is in this answer and nowhere else afterwards.
+#[utoipa::path(
+    post,
+    path = "/v1/api-keys",
+    operation_id = "create_api_key",
+    tag = "API keys",
+    request_body = ApiKeyRequest,
+    responses((status = 201, description = "The key with its text.", body = NewApiKey))
+)]
+pub(crate) async fn create_api_key(
+    caller: Admin,
+    State(app): State<App>,
+    JsonBody(new): JsonBody<ApiKeyRequest>,
+) -> Answer<(StatusCode, Json<NewApiKey>)> {
+    let workspace = access::get_workspace(&app.store, &caller.workspace).await?;
+    let role = new.role.into();
+    let (key, text) = access::create_key(&app.store, &workspace, &new.name, role, None).await?;
+    let answer = NewApiKey { key: text.expose_secret().to_owned(), api_key: key.into() };
+    Ok((StatusCode::CREATED, Json(answer)))
+}
+
+/// Revoke an API key
+///
+/// From the moment of the answer on it opens nothing. It stays in the list.
+#[utoipa::path(
+    delete,
+    path = "/v1/api-keys/{id}",
+    operation_id = "revoke_api_key",
+    tag = "API keys",
+    params(("id" = String, Path, description = "The key's id.")),
+    responses((status = 200, description = "The revoked key.", body = ApiKey))
+)]
+pub(crate) async fn revoke_api_key(
+    caller: Admin,
+    State(app): State<App>,
+    IdPath(id): IdPath<ApiKeyId>,
+) -> Answer<Json<ApiKey>> {
+    let key = access::revoke_key(&app.store, &caller.workspace, &id).await?;
+    Ok(Json(key.into()))
+}

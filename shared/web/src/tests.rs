@@ -1,0 +1,216 @@
+//! The frame around the routes, as far as it needs no table: requests that are refused before one is
+//! asked. What works is tested end to end.
+
+use axum::{
+    Router,
+    body::Body,
+    routing::{get, post},
+};
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::BodyExt;
+use serde_json::Value;
+use tower::ServiceExt;
+
+use crate::{App, Settings, extract::JsonBody, frame, idempotency};
+
+/// An app whose table cannot be reached.
+fn app() -> App {
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
+        .region(aws_sdk_dynamodb::config::Region::new("local"))
+        .endpoint_url("http://127.0.0.1:1")
+        .build();
+    let tables = millwright_store::Tables { state: "state".into(), records: "records".into() };
+    let client = aws_sdk_dynamodb::Client::from_conf(config);
+    let clock = millwright_core::Clock::system();
+    let folder = tempfile::tempdir().unwrap();
+    let key_file = folder.path().join("key");
+    millwright_vault::create_key_file(&key_file).unwrap();
+    App {
+        store: millwright_store::Store::new(client, tables, clock),
+        blob: millwright_blob::Blob::folder(folder.path()).unwrap(),
+        vault: millwright_vault::Vault::local(&key_file).unwrap(),
+        settings: Settings { public_url: "http://127.0.0.1:8080".to_owned(), body_limit: 64 },
+    }
+}
+
+async fn call(router: Router, request: Request<Body>) -> (StatusCode, HeaderMap, Value) {
+    let response = router.oneshot(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let bytes = body.collect().await.unwrap().to_bytes();
+    (parts.status, parts.headers, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+}
+
+fn request(method: &str, path: &str) -> Request<Body> {
+    Request::builder().method(method).uri(path).body(Body::empty()).unwrap()
+}
+
+async fn refused(request: Request<Body>) -> (StatusCode, HeaderMap, String) {
+    let (status, headers, body) = call(crate::router(app()), request).await;
+    let error = &body["error"];
+    assert_eq!(error["request_id"], headers["millwright-request-id"].to_str().unwrap(), "{body}");
+    (status, headers, error["code"].as_str().unwrap_or_default().to_owned())
+}
+
+#[tokio::test]
+async fn every_answer_has_a_request_id_and_headers_for_browsers() {
+    let (status, headers, body) = call(crate::router(app()), request("GET", "/health")).await;
+    assert_eq!((status, body["status"].as_str()), (StatusCode::OK, Some("ok")));
+    assert!(headers["millwright-request-id"].to_str().unwrap().starts_with("req_"));
+    assert_eq!(headers["x-content-type-options"], "nosniff");
+    assert_eq!(headers["cache-control"], "no-store");
+    assert!(!headers.contains_key("access-control-allow-origin"));
+}
+
+#[tokio::test]
+async fn an_unknown_path_is_not_found_in_the_contracts_shape() {
+    for path in ["/", "/v1", "/v1/unicorns", "/v1/api-keys/a/b", "/docs/nothing.js"] {
+        let (status, _, code) = refused(request("GET", path)).await;
+        assert_eq!((status, code.as_str()), (StatusCode::NOT_FOUND, "NOT_FOUND"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn another_method_on_a_known_path_is_told_which_are_allowed() {
+    let (status, headers, code) = refused(request("PATCH", "/v1/api-keys")).await;
+    assert_eq!((status.as_u16(), code.as_str()), (405, "OPERATION_NOT_SUPPORTED"));
+    assert_eq!(headers["allow"], "GET,HEAD,POST");
+}
+
+#[tokio::test]
+async fn a_request_without_a_key_is_nobodys() {
+    for method in ["GET", "POST"] {
+        let (status, headers, code) = refused(request(method, "/v1/api-keys")).await;
+        assert_eq!((status.as_u16(), code.as_str()), (401, "AUTHENTICATION_FAILED"));
+        assert_eq!(headers["www-authenticate"], "Bearer");
+    }
+}
+
+#[tokio::test]
+async fn a_text_that_cannot_be_a_key_is_refused_without_asking_the_table() {
+    let mut asked = request("GET", "/v1/api-keys");
+    asked.headers_mut().insert("authorization", "Bearer mw_sk_test_short".parse().unwrap());
+    assert_eq!(refused(asked).await.2, "AUTHENTICATION_FAILED");
+}
+
+#[tokio::test]
+async fn an_idempotency_key_does_not_get_past_authentication() {
+    let mut asked = request("POST", "/v1/api-keys");
+    asked.headers_mut().insert("idempotency-key", "k".parse().unwrap());
+    assert_eq!(refused(asked).await.2, "AUTHENTICATION_FAILED");
+    let mut asked = request("POST", "/v1/api-keys");
+    asked.headers_mut().insert("idempotency-key", "".parse().unwrap());
+    assert_eq!(refused(asked).await.2, "INVALID_REQUEST");
+}
+
+/// The frame around handlers of this test's own.
+fn framed() -> Router {
+    async fn takes_body(JsonBody(_): JsonBody<Value>) {}
+    async fn panics() {
+        panic!("the secret of the panic");
+    }
+    Router::new()
+        .route("/body", post(takes_body))
+        .route("/panic", get(panics))
+        .route_layer(axum::middleware::from_fn_with_state(app(), idempotency::idempotency))
+        .layer(axum::middleware::from_fn_with_state(app(), frame::frame))
+        .with_state(app())
+}
+
+#[tokio::test]
+async fn a_panic_is_an_internal_error_without_detail() {
+    let (status, _, body) = call(framed(), request("GET", "/panic")).await;
+    assert_eq!((status.as_u16(), body["error"]["code"].as_str()), (500, Some("INTERNAL_ERROR")));
+    assert!(!body.to_string().contains("secret of"), "{body}");
+}
+
+#[tokio::test]
+async fn a_body_must_be_json_of_the_right_type_and_size() {
+    for (content_type, body, expected) in [
+        ("application/json", "{}".to_owned(), (200, None)),
+        ("application/json", "{".to_owned(), (400, Some("INVALID_REQUEST"))),
+        ("text/plain", "{}".to_owned(), (415, Some("UNSUPPORTED_MEDIA_TYPE"))),
+        ("application/json", format!("\"{}\"", "x".repeat(62)), (200, None)),
+        ("application/json", format!("\"{}\"", "x".repeat(63)), (413, Some("PAYLOAD_TOO_LARGE"))),
+    ] {
+        let request = Request::post("/body").header("content-type", content_type);
+        let request = request.body(Body::from(body)).unwrap();
+        let (status, _, answer) = call(framed(), request).await;
+        assert_eq!((status.as_u16(), answer["error"]["code"].as_str()), expected);
+    }
+}
+
+fn document() -> Value {
+    crate::openapi_document(&app().settings).unwrap()
+}
+
+/// Every operation of the document: method, path, operation.
+fn operations(document: &Value) -> Vec<(String, String, Value)> {
+    let mut operations = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            operations.push((method.to_uppercase(), path.clone(), operation.clone()));
+        }
+    }
+    operations
+}
+
+#[tokio::test]
+async fn every_operation_of_the_document_is_a_route() {
+    let document = document();
+    for (method, path, operation) in operations(&document) {
+        let path = path.replace("{id}", "x").replace("{key}", "x");
+        let (status, ..) = call(crate::router(app()), request(&method, &path)).await;
+        let expected = if operation.get("security").is_some() { 200 } else { 401 };
+        assert_eq!(status.as_u16(), expected, "{method} {path}");
+    }
+}
+
+#[test]
+fn every_operation_is_named_once_and_described() {
+    let document = document();
+    let mut names = std::collections::BTreeSet::new();
+    for (method, path, operation) in operations(&document) {
+        let name = operation["operationId"].as_str().unwrap();
+        assert!(names.insert(name.to_owned()), "{name} twice");
+        assert!(operation["summary"].is_string(), "{method} {path} has no summary");
+        assert_eq!(operation["tags"].as_array().map(Vec::len), Some(1), "{method} {path}");
+    }
+    assert!(Method::from_bytes(b"GET").is_ok());
+}
+
+#[test]
+fn every_reference_in_the_document_leads_somewhere() {
+    fn check(value: &Value, document: &Value) {
+        if let Some(reference) = value.get("$ref").and_then(Value::as_str) {
+            let pointer = reference.strip_prefix('#').unwrap();
+            assert!(document.pointer(pointer).is_some(), "{reference}");
+        }
+        match value {
+            Value::Array(items) => items.iter().for_each(|item| check(item, document)),
+            Value::Object(fields) => fields.values().for_each(|field| check(field, document)),
+            _ => {}
+        }
+    }
+    let document = document();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1."));
+    check(&document, &document);
+    if let Ok(path) = std::env::var("MILLWRIGHT_OPENAPI_OUT") {
+        std::fs::write(path, serde_json::to_vec_pretty(&document).unwrap()).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_docs_page_asks_for_nothing_from_elsewhere() {
+    let answered = crate::router(app()).oneshot(request("GET", "/docs")).await.unwrap();
+    assert_eq!(answered.status(), StatusCode::OK);
+    let body = answered.into_body().collect().await.unwrap().to_bytes();
+    let page = String::from_utf8(body.to_vec()).unwrap();
+    assert!(page.contains("docs/swagger-ui-bundle.js"), "{page}");
+    assert!(!page.contains("https://") && !page.contains("\"./"), "{page}");
+    for file in ["swagger-ui-bundle.js", "swagger-ui.css", "swagger-initializer.js"] {
+        let answered =
+            crate::router(app()).oneshot(request("GET", &format!("/docs/{file}"))).await.unwrap();
+        assert_eq!(answered.status(), StatusCode::OK, "{file}");
+    }
+}

@@ -1,0 +1,63 @@
+//! Making an endpoint.
+
+use millwright_core::{Error, ErrorCode, FieldError, Result, WorkspaceId};
+use millwright_outbound::{FailureClass, OutboundError, Url};
+use millwright_store::{Expect, Write};
+
+use crate::{
+    Webhooks,
+    endpoint::{ENDPOINTS_MAX, Endpoint, EndpointSecret, NewEndpoint},
+    keys::{endpoint_key, secret_key},
+    sign::new_secret,
+};
+
+impl Webhooks {
+    /// Makes an endpoint with a new secret. Its URL is checked as a delivery would, addresses
+    /// included, so what can never be delivered to is refused here.
+    ///
+    /// # Errors
+    /// `VALIDATION_FAILED` (or the sole fault's code) with the fields that are not valid;
+    /// `STATE_CONFLICT` when the workspace has as many endpoints as it may.
+    pub async fn create_endpoint(
+        &self,
+        workspace: &WorkspaceId,
+        new: NewEndpoint,
+    ) -> Result<Endpoint> {
+        let (endpoint, url) = new.validate(workspace, self.clock().schedule())?;
+        self.check_url(&url).await?;
+        // Two calls at the same moment may exceed the limit by one. It guards the cost of a fan-out,
+        // which one more does not hurt.
+        if self.endpoints_of(workspace).await?.len() >= ENDPOINTS_MAX {
+            let message = format!("a workspace has at most {ENDPOINTS_MAX} webhook endpoints");
+            return Err(Error::new(ErrorCode::StateConflict, message));
+        }
+        let id = endpoint.id.as_str();
+        let secret =
+            EndpointSecret { sealed: self.vault.seal(workspace, id, &new_secret()?).await? };
+        let key = endpoint_key(workspace, &endpoint.id);
+        self.store
+            .transact(vec![
+                Write::put(&secret_key(workspace, &endpoint.id), &secret, Expect::Absent)?,
+                Write::put(&key, &endpoint, Expect::Absent)?,
+            ])
+            .await?;
+        Ok(endpoint)
+    }
+
+    async fn check_url(&self, url: &Url) -> Result<()> {
+        match self.outbound.check_url(url).await {
+            Ok(()) => Ok(()),
+            // Name servers have bad moments, and a new name takes a while to be known. Such a URL may
+            // be fine when the first delivery looks, which tells the customer if it is not.
+            Err(error) if error.class == FailureClass::Dns => Ok(()),
+            Err(error) => Err(refused(&error)),
+        }
+    }
+}
+
+fn refused(error: &OutboundError) -> Error {
+    let field = FieldError::new("url", ErrorCode::ValidationFailed, error.to_string());
+    let mut refusal = Error::new(ErrorCode::ValidationFailed, format!("url: {error}"));
+    refusal.fields = vec![field];
+    refusal
+}

@@ -1,0 +1,103 @@
+//! Reading and deleting endpoints, and showing their secrets.
+
+use millwright_core::{Cursor, EndpointId, Error, Result, SecretString, WorkspaceId};
+use millwright_store::{Expect, Key, Range, Row, Table, Write};
+
+use crate::{
+    Listed, Webhooks,
+    endpoint::{Endpoint, EndpointSecret},
+    keys::{ENDPOINT_PREFIX, endpoint_key, secret_key},
+};
+
+const LIST: &str = "webhook-endpoints";
+
+impl Webhooks {
+    /// A page of the workspace's endpoints, newest first.
+    ///
+    /// # Errors
+    /// `CURSOR_INVALID`, or when the table fails.
+    pub async fn list_endpoints(
+        &self,
+        workspace: &WorkspaceId,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Listed<Endpoint>> {
+        let after: Option<EndpointId> = cursor.map(|text| Cursor::decode(LIST, text)).transpose()?;
+        let after = after.map(|id| endpoint_key(workspace, &id).sk);
+        let range = Range::Prefix(ENDPOINT_PREFIX.to_owned());
+        let page = self
+            .store
+            .query(Table::State, workspace.as_str(), &range, after.as_deref(), limit, false)
+            .await?;
+        let data: Vec<Endpoint> = page.rows.into_iter().map(|row| row.doc).collect();
+        let last = data.last().filter(|_| page.next.is_some());
+        let next_cursor = last.map(|endpoint| Cursor::encode(LIST, &endpoint.id)).transpose()?;
+        Ok(Listed { data, next_cursor })
+    }
+
+    /// One endpoint.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` when there is none.
+    pub async fn get_endpoint(&self, workspace: &WorkspaceId, id: &EndpointId) -> Result<Endpoint> {
+        let found = self.find_endpoint(workspace, id).await?;
+        found.ok_or_else(|| Error::not_found("webhook endpoint"))
+    }
+
+    /// Deletes an endpoint and its secret. Its deliveries stay to be read; those not yet made end as
+    /// aborted when their time comes.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` when there is none.
+    pub async fn delete_endpoint(&self, workspace: &WorkspaceId, id: &EndpointId) -> Result<()> {
+        let key = endpoint_key(workspace, id);
+        let row: Option<Row<Endpoint>> = self.store.get(&key).await?;
+        let row = row.ok_or_else(|| Error::not_found("webhook endpoint"))?;
+        let writes = vec![
+            Write::delete(&key, Expect::Version(row.version)),
+            Write::delete(&secret_key(workspace, id), Expect::Anything),
+        ];
+        Ok(self.store.transact(writes).await?)
+    }
+
+    /// An endpoint's signing secret, `whsec_` and base64: for those who may see it.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` when there is no such endpoint; internal when the vault cannot open it.
+    pub async fn endpoint_secret(
+        &self,
+        workspace: &WorkspaceId,
+        id: &EndpointId,
+    ) -> Result<SecretString> {
+        let row: Option<Row<EndpointSecret>> =
+            self.store.get(&secret_key(workspace, id)).await?;
+        let row = row.ok_or_else(|| Error::not_found("webhook endpoint"))?;
+        self.vault.open(workspace, id.as_str(), &row.doc.sealed).await
+    }
+
+    pub(crate) async fn find_endpoint(
+        &self,
+        workspace: &WorkspaceId,
+        id: &EndpointId,
+    ) -> Result<Option<Endpoint>> {
+        Ok(self.store.get(&endpoint_key(workspace, id)).await?.map(|row| row.doc))
+    }
+
+    /// All endpoints of a workspace; a limit keeps them few.
+    pub(crate) async fn endpoints_of(&self, workspace: &WorkspaceId) -> Result<Vec<Endpoint>> {
+        let range = Range::Prefix(ENDPOINT_PREFIX.to_owned());
+        let rows = self.store.query_all(Table::State, workspace.as_str(), &range).await?;
+        Ok(rows.into_iter().map(|row| row.doc).collect())
+    }
+
+    /// Those of the endpoints that are still there.
+    pub(crate) async fn endpoints_by_id(
+        &self,
+        workspace: &WorkspaceId,
+        ids: &[EndpointId],
+    ) -> Result<Vec<Endpoint>> {
+        let keys: Vec<Key> = ids.iter().map(|id| endpoint_key(workspace, id)).collect();
+        let rows = self.store.get_docs(&keys).await?;
+        Ok(rows.into_iter().map(|row| row.doc).collect())
+    }
+}

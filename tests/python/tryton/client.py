@@ -1,0 +1,144 @@
+"""Does in Tryton what a person would do there, over its own JSON-RPC.
+
+    client.py URL ready                              exit code 0 once it can be logged in to
+    client.py URL count MODEL
+    client.py URL orders [ID ...]                    orders with their lines
+    client.py URL add-order REFERENCE                a draft with two lines
+    client.py URL edit-line ORDER QUANTITY PRICE     the order's first line
+    client.py URL delete-order ORDER                 cancels it, then deletes it
+    client.py URL rename-party PARTY NAME
+    client.py URL set-password PASSWORD              of the administrator
+
+URL names the database: `http://127.0.0.1:8000/company`. Answers are JSON; decimals and quantities are
+text, as they stand on the wire. The password is taken from TRYTON_PASSWORD (default: adminpw).
+"""
+
+import base64
+import json
+import os
+import sys
+import urllib.request
+
+FIELDS = ["number", "reference", "state", "party", "purchase_date", "description", "currency.code"]
+LINE_FIELDS = ["purchase", "sequence", "product", "quantity", "unit_price", "unit", "description"]
+
+
+class Tryton:
+    def __init__(self, url, password):
+        self.url = url.rstrip("/") + "/"
+        self.header = {}
+        user, session, *_ = self.call("common.db.login", "admin", {"password": password}, "en")
+        text = f"admin:{user}:{session}"
+        self.header = {"Authorization": "Session " + base64.b64encode(text.encode()).decode()}
+        self.context = {"company": 1, "companies": [1], "company_filter": "one", "employees": []}
+
+    def call(self, method, *params):
+        body = json.dumps({"id": 1, "method": method, "params": params}).encode()
+        header = {"Content-Type": "application/json", **self.header}
+        request = urllib.request.Request(self.url + "rpc/", body, header)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            # Numbers stay as they are written: a float would lose digits.
+            told = json.load(answer, parse_float=str, object_hook=plain)
+        if not isinstance(told, dict):
+            return told
+        if told.get("error"):
+            sys.exit(f"Tryton refuses {method}: {told['error']}")
+        return told["result"]
+
+    def model(self, model, method, *params):
+        return self.call(f"model.{model}.{method}", *params, self.context)
+
+    def find(self, model, domain, fields):
+        return self.model(model, "search_read", domain, 0, None, [["id", "ASC"]], fields)
+
+
+def plain(value):
+    """Tagged types as text."""
+    match value.get("__class__"):
+        case "Decimal":
+            return value["decimal"]
+        case "date":
+            return "{year:04}-{month:02}-{day:02}".format(**value)
+        case "datetime":
+            return "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}".format(**value)
+        case _:
+            return value
+
+
+def decimal(text):
+    return {"__class__": "Decimal", "decimal": text}
+
+
+def orders(tryton, *ids):
+    chosen = [["id", "in", [int(i) for i in ids]]] if ids else []
+    found = tryton.find("purchase.purchase", chosen, FIELDS)
+    of = [["purchase", "in", [order["id"] for order in found]]]
+    lines = tryton.find("purchase.line", of, LINE_FIELDS)
+    for order in found:
+        order["currency"] = order.pop("currency.")["code"]
+        order["lines"] = [line for line in lines if line["purchase"] == order["id"]]
+    return found
+
+
+def add_order(tryton, reference):
+    party = tryton.find("party.party", [["name", "=", "Acme Bearings"]], ["addresses"])[0]
+    products = tryton.find("product.product", [], ["default_uom"])[:2]
+    warehouse = tryton.find("stock.location", [["type", "=", "warehouse"]], ["name"])[0]
+    lines = [
+        {
+            "type": "line",
+            "product": product["id"],
+            "unit": product["default_uom"],
+            "quantity": 3.0,
+            "unit_price": decimal("12.3456"),
+        }
+        for product in products
+    ]
+    order = {
+        "party": party["id"],
+        "invoice_address": party["addresses"][0],
+        "warehouse": warehouse["id"],
+        "reference": reference,
+        "lines": [["create", lines]],
+    }
+    return tryton.model("purchase.purchase", "create", [order])[0]
+
+
+def edit_line(tryton, order, quantity, price):
+    line = tryton.find("purchase.line", [["purchase", "=", int(order)]], ["quantity"])[0]["id"]
+    change = {"quantity": float(quantity), "unit_price": decimal(price)}
+    tryton.model("purchase.line", "write", [line], change)
+    return line
+
+
+def delete_order(tryton, order):
+    tryton.model("purchase.purchase", "cancel", [int(order)])
+    tryton.model("purchase.purchase", "delete", [int(order)])
+
+
+def rename_party(tryton, party, name):
+    tryton.model("party.party", "write", [int(party)], {"name": name})
+
+
+def set_password(tryton, password):
+    users = tryton.find("res.user", [["login", "=", "admin"]], ["login"])
+    tryton.model("res.user", "write", [users[0]["id"]], {"password": password})
+
+
+def main(url, command, *words):
+    commands = {
+        "ready": lambda tryton: True,
+        "count": lambda tryton, model: tryton.model(model, "search_count", []),
+        "orders": orders,
+        "add-order": add_order,
+        "edit-line": edit_line,
+        "delete-order": delete_order,
+        "rename-party": rename_party,
+        "set-password": set_password,
+    }
+    tryton = Tryton(url, os.environ.get("TRYTON_PASSWORD", "adminpw"))
+    print(json.dumps(commands[command](tryton, *words)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
