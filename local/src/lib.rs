@@ -1,5 +1,7 @@
 //! The whole bundle on one machine: DynamoDB and SQS in process, and a host that does what AWS does
 //! around the functions. Only for one machine; nothing here is deployed.
 
+pub mod data;
+pub mod dynamo;
 pub mod sdk;
 pub mod sqs;

@@ -13,10 +13,7 @@ pub fn config(dynamodb_url: &str, sqs_url: &str) -> SdkConfig {
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("local"))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .service_config(Endpoints {
-            dynamodb: dynamodb_url.to_owned(),
-            sqs: sqs_url.to_owned(),
-        })
+        .service_config(Endpoints { dynamodb: dynamodb_url.to_owned(), sqs: sqs_url.to_owned() })
         .build()
 }
 

@@ -189,8 +189,15 @@ impl Engine {
         let ready_at =
             if delay > 0 { now.schedule + seconds(delay) } else { ScheduleTime::default() };
         let attributes = &message.message_attributes;
-        let new =
-            NewMessage { queue: name, id: &id, group, body, attributes, sent_at: now.wall, ready_at };
+        let new = NewMessage {
+            queue: name,
+            id: &id,
+            group,
+            body,
+            attributes,
+            sent_at: now.wall,
+            ready_at,
+        };
         let seq = self.log.insert(&new)?;
         self.queue_mut(name)?.shelf.add(seq, group, ready_at, 0, None);
         Ok(Sent {

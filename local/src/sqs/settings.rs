@@ -121,8 +121,8 @@ fn redrive(text: &str) -> Result<Option<Redrive>, Fault> {
         return Ok(None);
     }
     let invalid = |why: &str| Fault::parameter("RedrivePolicy", text, why);
-    let policy: Value =
-        serde_json::from_str(text).map_err(|_| invalid("Redrive policy is not a valid JSON map."))?;
+    let policy: Value = serde_json::from_str(text)
+        .map_err(|_| invalid("Redrive policy is not a valid JSON map."))?;
     let arn = policy["deadLetterTargetArn"].as_str().ok_or_else(|| {
         invalid("Redrive policy does not contain mandatory attribute: deadLetterTargetArn.")
     })?;
@@ -132,7 +132,9 @@ fn redrive(text: &str) -> Result<Option<Redrive>, Fault> {
         count => count.as_u64(),
     };
     let max_receives = count.filter(|n| (1..=1000).contains(n)).ok_or_else(|| {
-        invalid("Invalid value for maxReceiveCount, valid values are from 1 to 1000 both inclusive.")
+        invalid(
+            "Invalid value for maxReceiveCount, valid values are from 1 to 1000 both inclusive.",
+        )
     })?;
     let queue = arn.strip_prefix(ARN_PREFIX).unwrap_or(arn).to_owned();
     let text = json!({"deadLetterTargetArn": arn, "maxReceiveCount": max_receives}).to_string();

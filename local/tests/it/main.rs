@@ -2,4 +2,5 @@
 
 mod sqs_contract;
 mod sqs_ours;
+mod store;
 mod support;

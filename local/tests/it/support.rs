@@ -44,7 +44,15 @@ pub async fn queue(client: &Client, name: &str, attributes: &[(&str, &str)]) -> 
 
 /// Sends a message and answers with its id.
 pub async fn send(client: &Client, url: &str, body: &str) -> String {
-    client.send_message().queue_url(url).message_body(body).send().await.unwrap().message_id.unwrap()
+    client
+        .send_message()
+        .queue_url(url)
+        .message_body(body)
+        .send()
+        .await
+        .unwrap()
+        .message_id
+        .unwrap()
 }
 
 /// Receives up to 10 messages, waiting up to `wait` seconds for the first.

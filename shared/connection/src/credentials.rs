@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use millwright_connector::{SecretMap, System, Target};
+use millwright_connector::{Credentials, System, Target};
 use millwright_core::{ConnectionId, Error, ErrorCode, ExposeSecret, Result, SecretString, WorkspaceId};
 use millwright_store::{Document, Expect, Key, Write};
 use millwright_vault::{Sealed, Vault};
@@ -29,7 +29,7 @@ pub(crate) async fn seal(
     vault: &Vault,
     workspace: &WorkspaceId,
     connection: &ConnectionId,
-    credentials: &SecretMap,
+    credentials: &Credentials,
 ) -> Result<Write> {
     let plain: BTreeMap<&str, &str> =
         credentials.iter().map(|(name, secret)| (name.as_str(), secret.expose_secret())).collect();
@@ -57,7 +57,7 @@ pub async fn open_system(context: &ConnectionContext, connection: &Connection) -
             // The parser's own words would quote the secret.
             Error::internal("sealed credentials are damaged")
         })?;
-    let credentials: SecretMap =
+    let credentials: Credentials =
         plain.into_iter().map(|(name, secret)| (name, SecretString::from(secret))).collect();
     context.engine.open(Target {
         workspace: connection.workspace.clone(),

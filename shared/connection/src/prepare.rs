@@ -1,6 +1,6 @@
 //! Making a connection: the credentials are tried at once, and nothing is kept before they work.
 
-use millwright_connector::{SecretMap, SystemError, SystemErrorClass, Target};
+use millwright_connector::{Credentials, SystemError, SystemErrorClass, Target};
 use millwright_core::{ConnectionId, Error, ErrorCode, Result, WorkspaceId};
 use millwright_event::Message;
 use millwright_store::{Expect, Write};
@@ -25,7 +25,7 @@ pub struct NewConnection {
     /// The connector's settings.
     pub settings: Map<String, Value>,
     /// The connector's credentials.
-    pub credentials: SecretMap,
+    pub credentials: Credentials,
 }
 
 /// A connection whose credentials work, and the writes that make it.
@@ -54,7 +54,7 @@ pub async fn prepare(
         .catalog()
         .get(&new.connector_id)
         .ok_or_else(|| Error::new(ErrorCode::NotFound, "there is no such connector"))?;
-    let loading: Vec<String> = manifest.entity_slugs().map(str::to_owned).collect();
+    let loading: Vec<String> = manifest.entities.names().map(str::to_owned).collect();
     let now = context.store.clock().wall();
     let id = ConnectionId::new_at(now.millis());
     let system = context.engine.open(Target {
@@ -68,7 +68,7 @@ pub async fn prepare(
     let connection = Connection {
         id: id.clone(),
         workspace: workspace.clone(),
-        name: new.name.or(instance.name).unwrap_or_else(|| manifest.name().to_owned()),
+        name: new.name.or(instance.name).unwrap_or_else(|| manifest.name.clone()),
         connector_id: new.connector_id,
         customer: new.customer,
         metadata: new.metadata,
@@ -81,7 +81,7 @@ pub async fn prepare(
         last_success_at: Some(now),
         next_check_at: None,
         loading,
-        credits: manifest.credits(),
+        credits: credits_of(manifest.tier),
         created_at: now,
     };
     let more = json!({
@@ -96,6 +96,15 @@ pub async fn prepare(
         created.as_write()?,
     ];
     Ok(Prepared { connection, writes, events: vec![created] })
+}
+
+/// What a connection costs by its connector's tier.
+fn credits_of(tier: u8) -> u32 {
+    match tier {
+        0 | 1 => 1,
+        2 => 2,
+        _ => 4,
+    }
 }
 
 /// What a failed probe means to somebody who is connecting just now.

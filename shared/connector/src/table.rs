@@ -47,6 +47,15 @@ impl<T> Default for Table<T> {
     }
 }
 
+impl<T> IntoIterator for Table<T> {
+    type Item = (String, T);
+    type IntoIter = std::vec::IntoIter<(String, T)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
 impl<T> FromIterator<(String, T)> for Table<T> {
     fn from_iter<I: IntoIterator<Item = (String, T)>>(things: I) -> Self {
         Self(things.into_iter().collect())

@@ -206,3 +206,75 @@ async fn read_body(
     }
     Ok((body.freeze(), false))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    fn config(text: &str) -> Result<OutboundConfig, ConfigError> {
+        OutboundConfig::from_source(&HashMap::from([(ALLOW_VARIABLE, text)]))
+    }
+
+    #[test]
+    fn by_default_nothing_is_allowed_beside_the_public_internet_and_https_is_required() {
+        let config = OutboundConfig::from_source(&HashMap::<&str, &str>::new()).unwrap();
+        assert!(config.allowed.is_empty() && config.https_required);
+    }
+
+    #[test]
+    fn ranges_are_read_and_a_bad_one_is_named() {
+        assert_eq!(config("127.0.0.0/8, fd00::/8,").unwrap().allowed.len(), 2);
+        let line = config("10.0.0.0/33").unwrap_err().to_string();
+        assert!(line.contains(ALLOW_VARIABLE) && line.contains("10.0.0.0/33"), "{line}");
+        let other = HashMap::from([(HTTPS_VARIABLE, "yes")]);
+        assert!(OutboundConfig::from_source(&other).is_err());
+    }
+
+    #[tokio::test]
+    async fn urls_that_cannot_be_sent_to_are_refused_with_what_is_wrong() {
+        let outbound = Outbound::new(OutboundConfig::default()).unwrap();
+        for (url, hint) in [
+            ("http://example.com/", "it must start with https://"),
+            ("ftp://example.com/", "it must start with http:// or https://"),
+            ("data:text/plain,x", "it must start with http:// or https://"),
+            ("https://user@example.com/", "it must not hold a user name or password"),
+            ("https://user:secret@example.com/", "it must not hold a user name or password"),
+        ] {
+            let error = outbound.check_url(&Url::parse(url).unwrap()).await.unwrap_err();
+            assert_eq!(error.class, FailureClass::InvalidUrl, "{url}");
+            assert!(error.to_string().ends_with(hint), "{error}");
+            assert!(!error.detail().contains("secret"));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_in_the_url_is_vetted_however_it_is_written() {
+        let outbound = Outbound::new(OutboundConfig::default()).unwrap();
+        for host in [
+            "127.0.0.1",
+            "2130706433",
+            "0x7f.1",
+            "0177.0.0.1",
+            "127.1",
+            "[::1]",
+            "[::ffff:127.0.0.1]",
+            "[::ffff:7f00:1]",
+            "[64:ff9b::7f00:1]",
+            "[2002:7f00:1::]",
+            "169.254.169.254",
+            "[fd00:ec2::254]",
+            "0.0.0.0",
+            "[::]",
+            "10.0.0.1:8080",
+        ] {
+            let url = Url::parse(&format!("https://{host}/hook")).unwrap();
+            let error = outbound.check_url(&url).await.unwrap_err();
+            assert_eq!(error.class, FailureClass::BlockedAddress, "{host}");
+            assert!(!error.sent());
+            let error = outbound.send(Request::new(http::Method::GET, url)).await.unwrap_err();
+            assert_eq!(error.class, FailureClass::BlockedAddress, "{host}");
+        }
+    }
+}

@@ -151,17 +151,23 @@ fn connect_class(error: &reqwest::Error) -> FailureClass {
     // The TLS layer reports a failed handshake as one of these two kinds; a refused or unreachable
     // connection never has them.
     let tls = [io::ErrorKind::InvalidData, io::ErrorKind::UnexpectedEof];
-    match cause::<io::Error>(error).map(io::Error::kind) {
+    match cause::<io::Error>(error).map(innermost_kind) {
         Some(kind) if tls.contains(&kind) => FailureClass::Tls,
         _ if error.is_timeout() => FailureClass::Timeout,
         _ => FailureClass::Connect,
     }
 }
 
+/// An I/O error's `source` passes over an I/O error that it wraps.
+fn innermost_kind(error: &io::Error) -> io::ErrorKind {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<io::Error>());
+    inner.map_or(error.kind(), innermost_kind)
+}
+
 fn exchange_class(error: &reqwest::Error) -> FailureClass {
     let bad_http = cause::<hyper::Error>(error).is_some_and(hyper::Error::is_parse);
     let bad_body =
-        cause::<io::Error>(error).is_some_and(|e| e.kind() == io::ErrorKind::InvalidData);
+        cause::<io::Error>(error).is_some_and(|e| innermost_kind(e) == io::ErrorKind::InvalidData);
     if error.is_timeout() {
         FailureClass::Timeout
     } else if bad_http || bad_body {

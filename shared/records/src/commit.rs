@@ -120,7 +120,7 @@ where
 }
 
 /// Commits one record as it stands in the source after a write through the API: row, page and head in
-/// one transaction. Answers with the row, or nothing when the record is too large to keep.
+/// one transaction.
 ///
 /// # Errors
 /// When the table fails.
@@ -130,7 +130,6 @@ pub async fn commit_written(
     scope: &Scope,
     entity: &str,
     written: &SourceRecord,
-    simulated: bool,
 ) -> Result<RecordDoc> {
     let now = store.clock().wall();
     let key = record_key(&written.record)?;
@@ -141,7 +140,6 @@ pub async fn commit_written(
         let name = millwright_core::RequestId::new_at(now.millis());
         let mut doc = next_doc(row.as_ref(), written, CommitId::of_write(name.as_str()), now)?;
         doc.written_at = Some(now);
-        doc.simulated = simulated;
         let live = row.as_ref().is_some_and(|row| row.doc.deleted_at.is_none());
         let put = Write::put_with_body(&row_key, &doc, Some(&body), expect(row.as_ref()))?;
         let page = PageDraft {
@@ -393,6 +391,5 @@ fn next_doc(
         changed_at: now,
         written_at: row.and_then(|row| row.doc.written_at),
         deleted_at: None,
-        simulated: false,
     })
 }

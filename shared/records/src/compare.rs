@@ -54,7 +54,6 @@ mod tests {
             changed_at: WallTime::from_millis(20),
             written_at: None,
             deleted_at: None,
-            simulated: false,
         }
     }
 

@@ -10,7 +10,6 @@ mod compare;
 mod content;
 mod create;
 mod feed;
-mod guard;
 mod list;
 mod model;
 mod publish;
@@ -20,7 +19,7 @@ pub use commit::{CommitError, Pulled, commit_pulled, commit_written};
 pub use compare::Verdict;
 pub use create::{Creation, create};
 pub use feed::{Change, ChangePage, read_changes};
-pub use list::{RecordPage, RecordQuery, get_record, list_records, record_json};
+pub use list::{Place, RecordPage, RecordQuery, get_record, list_records, record_json};
 pub use model::{
     CommitId, Entry, FEED_RETENTION, FeedHead, FeedPage, Op, Origin, RecordDoc, Scope, feed_pk,
     head_key, record_key_at, records_pk,

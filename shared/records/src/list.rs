@@ -110,19 +110,21 @@ async fn by_key(
 /// When the row's content is damaged.
 pub fn record_json(row: &Row<RecordDoc>) -> Result<Value> {
     let body = row.body.as_deref().unwrap_or("{}");
-    let mut record: Map<String, Value> = serde_json::from_str(body)
+    let record = serde_json::from_str(body)
         .map_err(|e| Error::internal(format!("the record {:?} is damaged: {e}", row.key)))?;
-    if let Some(at) = row.doc.deleted_at {
+    Ok(with_meta(record, &row.doc))
+}
+
+/// A record's content with what Millwright knows of it.
+pub(crate) fn with_meta(mut record: Map<String, Value>, doc: &RecordDoc) -> Value {
+    if let Some(at) = doc.deleted_at {
         record.insert("deletedAt".to_owned(), json!(at.iso()));
     }
-    let mut meta = json!({
-        "first_seen_at": row.doc.first_seen_at.iso(),
-        "changed_at": row.doc.changed_at.iso(),
-        "etag": row.doc.hash,
+    let meta = json!({
+        "first_seen_at": doc.first_seen_at.iso(),
+        "changed_at": doc.changed_at.iso(),
+        "etag": doc.hash,
     });
-    if row.doc.simulated {
-        meta["simulated"] = json!(true);
-    }
     record.insert("meta".to_owned(), meta);
-    Ok(Value::Object(record))
+    Value::Object(record)
 }

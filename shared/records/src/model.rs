@@ -96,9 +96,6 @@ pub struct RecordDoc {
     /// When it was found to be gone.
     #[serde(default)]
     pub deleted_at: Option<WallTime>,
-    /// Whether the write behind it was only pretended.
-    #[serde(default)]
-    pub simulated: bool,
 }
 
 impl Document for RecordDoc {}

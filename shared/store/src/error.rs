@@ -28,6 +28,15 @@ impl StoreError {
         matches!(self, Self::Conflict(_))
     }
 
+    /// Whether a single write was refused because a transaction holds its row.
+    pub(crate) fn met_a_transaction(&self) -> bool {
+        let Self::Sdk(error) = self else { return false };
+        matches!(
+            error.downcast_ref(),
+            Some(aws_sdk_dynamodb::Error::TransactionConflictException(_))
+        )
+    }
+
     pub(crate) fn sdk<E: Into<aws_sdk_dynamodb::Error>>(error: E) -> Self {
         Self::Sdk(Box::new(error.into()))
     }

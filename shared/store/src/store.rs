@@ -269,6 +269,18 @@ impl Store {
     /// # Errors
     /// `Conflict` when the row is not as expected.
     pub async fn write(&self, write: Write) -> Result<Version, StoreError> {
+        let mut tries = 0;
+        loop {
+            pause_before(tries).await;
+            match self.write_once(write.clone()).await {
+                // The SDK does not try these again by itself.
+                Err(error) if error.met_a_transaction() && tries < TRIES => tries += 1,
+                done => return done,
+            }
+        }
+    }
+
+    async fn write_once(&self, write: Write) -> Result<Version, StoreError> {
         let (expression, values) = write.condition(self.clock.wall()).unzip();
         let table = self.tables.name(write.key.table);
         let version = write.version();
@@ -482,6 +494,12 @@ impl Store {
             Err(e)
                 if e.as_service_error()
                     .is_some_and(|e| e.is_conditional_check_failed_exception()) =>
+            {
+                Ok(false)
+            }
+            // The work itself is writing the row; the next sweep looks again.
+            Err(e)
+                if e.as_service_error().is_some_and(|e| e.is_transaction_conflict_exception()) =>
             {
                 Ok(false)
             }

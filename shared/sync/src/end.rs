@@ -25,11 +25,11 @@ const RATE_LIMIT_WAIT: Duration = Duration::from_secs(60);
 pub(crate) async fn completed(slice: &mut Slice<'_>) -> Result<(), StepError> {
     note(slice, Observation::Answered).await?;
     note(slice, Observation::Loaded(slice.row.doc.entity.clone())).await?;
-    let overlap = slice.entity()?.overlap_ms();
     let now = slice.context.store.clock().wall();
     let state = &mut slice.row.doc;
     let Some(pass) = state.pass.take() else { return Ok(()) };
-    state.window_from = Some(pass.source_started.unwrap_or(pass.started_at.millis()) - overlap);
+    state.window_from = Some(pass.source_started.unwrap_or(pass.started_at.millis()));
+    state.runs_since_sweep = if pass.swept { 0 } else { state.runs_since_sweep + 1 };
     state.unfinished.clear();
     state.failures = 0;
     state.last_error = None;

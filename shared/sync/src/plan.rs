@@ -69,20 +69,16 @@ fn begin_pass(state: &mut SyncState, wall: WallTime) {
         from: if full { None } else { state.window_from },
         source_started: None,
         phase: Phase::Pulling(Position::default()),
+        swept: false,
         counts: Counts::default(),
     });
 }
 
 /// Whether a pass lists ids when its pages are in: always when everything was read or somebody asked,
-/// else when the last listing is `every` old.
-pub(crate) fn wants_sweep(
-    pass: &Pass,
-    last: Option<ScheduleTime>,
-    now: ScheduleTime,
-    every: Duration,
-) -> bool {
+/// else at every `every`th run.
+pub(crate) fn wants_sweep(pass: &Pass, runs_since: u32, every: u32) -> bool {
     let asked = pass.mode == Mode::Full || pass.trigger == Trigger::Request;
-    asked || last.is_none_or(|last| now.since(last) >= every)
+    asked || runs_since + 1 >= every
 }
 
 #[cfg(test)]
@@ -169,15 +165,14 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_listed_when_somebody_asked_or_it_is_time() {
+    fn ids_are_listed_when_somebody_asked_or_at_every_nth_run() {
         let mut state = SyncState { run: Some(NextRun::at(NOW, NOW)), ..loaded() };
         begin(&mut state, WALL, NOW, LEASE);
         let mut pass = state.pass.unwrap();
-        let every = Duration::from_secs(3600);
-        let later = NOW + Duration::from_secs(3599);
-        assert!(!wants_sweep(&pass, Some(NOW), later, every));
-        assert!(wants_sweep(&pass, Some(NOW), NOW + every, every));
+        assert!(!wants_sweep(&pass, 2, 4));
+        assert!(wants_sweep(&pass, 3, 4));
+        assert!(wants_sweep(&pass, 0, 1));
         pass.trigger = Trigger::Request;
-        assert!(wants_sweep(&pass, Some(NOW), later, every));
+        assert!(wants_sweep(&pass, 0, 4));
     }
 }

@@ -20,11 +20,15 @@ const UNKNOWN_CLOCK_MARGIN: Duration = Duration::from_secs(60);
 /// Pulls the page at `position` and commits it with the position after it.
 pub(crate) async fn step(slice: &mut Slice<'_>, position: Position) -> Result<Step, StepError> {
     let fetch_started = slice.context.store.clock().wall();
-    let page_size = slice.entity()?.page_size();
+    let page_size = slice.system.manifest().limits.page_size;
     let from = slice.row.doc.pass.as_ref().and_then(|pass| pass.from);
     let pull = Pull { from, position, page_size };
     let entity = slice.row.doc.entity.clone();
     let page = slice.system.pull(&entity, &pull).await.map_err(StepError::System)?;
+    let faults = page.faults.len() as u64;
+    for fault in &page.faults {
+        tracing::warn!(entity, ?fault, "row left out");
+    }
 
     let mut records = page.records;
     while records.len() > FeedPage::ENTRIES_MAX {
@@ -34,19 +38,20 @@ pub(crate) async fn step(slice: &mut Slice<'_>, position: Position) -> Result<St
         commit(slice, &entity, fetch_started, records, |_| {}).await?;
         records = rest;
     }
-    let now = slice.context.store.clock().schedule();
-    let sweep_every = slice.entity()?.sweep_every();
+    let sweep = slice.entity()?.sweep().map(|sweep| sweep.every_runs);
     let source_time =
         page.source_time.unwrap_or_else(|| (fetch_started - UNKNOWN_CLOCK_MARGIN).millis());
     let mut step = Step::More;
     let next = page.next;
     commit(slice, &entity, fetch_started, records, |state| {
-        let last_sweep = state.last_sweep_at;
+        let runs_since = state.runs_since_sweep;
+        state.counts.skipped += faults;
         let Some(pass) = &mut state.pass else { return };
+        pass.counts.skipped += faults;
         pass.source_started.get_or_insert(source_time);
-        match (next, sweep_every) {
+        match (next, sweep) {
             (Some(next), _) => pass.phase = Phase::Pulling(next),
-            (None, Some(every)) if wants_sweep(pass, last_sweep, now, every) => {
+            (None, Some(every)) if wants_sweep(pass, runs_since, every) => {
                 pass.phase = Phase::Listing { after: None, parts: 0, began: fetch_started };
             }
             (None, _) => step = Step::Finished,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use millwright_connection::{Admin, Connection, ConnectionContext, find_connection, open_system};
-use millwright_connector::{EntityManifest, System, SystemError};
+use millwright_connector::{System, SystemError, manifest::EntityDef};
 use millwright_core::{Error, ErrorCode, QueueName, Result, WallTime};
 use millwright_queue::MAX_HOPS;
 use millwright_records::{CommitError, Scope};
@@ -168,7 +168,7 @@ async fn begin_slice(
 
 impl Slice<'_> {
     /// The entity's part of the manifest.
-    pub fn entity(&self) -> Result<&EntityManifest> {
+    pub fn entity(&self) -> Result<&EntityDef> {
         let entity = self.system.manifest().entity(&self.row.doc.entity);
         entity.ok_or_else(|| Error::internal("the connector no longer has this entity"))
     }

@@ -100,6 +100,8 @@ pub(crate) struct Pass {
     /// The source's clock when the pass began: where the next one starts, less the overlap.
     pub source_started: Option<i64>,
     pub phase: Phase,
+    /// Whether ids have been listed and compared.
+    pub swept: bool,
     pub counts: Counts,
 }
 
@@ -166,8 +168,8 @@ pub struct SyncState {
     pub last_started_at: Option<WallTime>,
     /// When the last pass that ended well did so.
     pub last_success_at: Option<WallTime>,
-    /// When ids were last compared.
-    pub last_sweep_at: Option<ScheduleTime>,
+    /// Complete runs since ids were last compared.
+    pub runs_since_sweep: u32,
 }
 
 impl SyncState {
@@ -196,7 +198,7 @@ impl SyncState {
             last_error: None,
             last_started_at: None,
             last_success_at: None,
-            last_sweep_at: None,
+            runs_since_sweep: 0,
         }
     }
 

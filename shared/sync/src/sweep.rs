@@ -81,8 +81,9 @@ pub(crate) async fn compare_step(
         return Ok(Step::More);
     }
     fetch_missing(slice, &entity).await?;
-    let now = slice.context.store.clock().schedule();
-    slice.row.doc.last_sweep_at = Some(now);
+    if let Some(pass) = &mut slice.row.doc.pass {
+        pass.swept = true;
+    }
     if let Some(seen) = slice.seen.take() {
         seen.discard(&slice.context.blob).await?;
     }
@@ -101,7 +102,7 @@ fn take_gone(slice: &mut Slice<'_>, rows: Vec<Row<RecordDoc>>) -> Vec<Row<Record
             seen.matched(&row.doc.remote_id);
         }
         let untold = slice.row.doc.unfinished.contains(&row.doc.commit);
-        if !listed && !row.doc.simulated && (live || untold) {
+        if !listed && (live || untold) {
             gone.push(row);
         }
     }

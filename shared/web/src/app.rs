@@ -1,19 +1,37 @@
 //! What the routes work with.
 
 use millwright_blob::Blob;
-use millwright_core::Clock;
+use millwright_connection::ConnectionContext;
+use millwright_connector::Engine;
+use millwright_core::{
+    Clock,
+    config::{ConfigError, Source, parsed_in, required},
+};
+use millwright_outbound::Outbound;
+use millwright_queue::Queue;
 use millwright_store::Store;
 use millwright_vault::Vault;
+use millwright_webhook::Webhooks;
+use url::Url;
+
+const PUBLIC_URL: &str = "MILLWRIGHT_PUBLIC_URL";
+const BODY_LIMIT: &str = "MILLWRIGHT_BODY_LIMIT";
 
 /// The parts behind the routes, each made once. Clones share them.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct App {
     /// The tables.
     pub store: Store,
+    /// The queues.
+    pub queue: Queue,
     /// Large bodies.
     pub blob: Blob,
     /// Secrets.
     pub vault: Vault,
+    /// The guarded HTTP client.
+    pub outbound: Outbound,
+    /// The connectors.
+    pub engine: Engine,
     /// What differs between deployments.
     pub settings: Settings,
 }
@@ -31,6 +49,30 @@ impl Settings {
     /// The most bytes a request's body may have unless told otherwise: 1 MiB.
     pub const BODY_LIMIT: usize = 1024 * 1024;
 
+    /// From `MILLWRIGHT_PUBLIC_URL` (must be set) and `MILLWRIGHT_BODY_LIMIT` (bytes, 1 MiB unless
+    /// set; API Gateway takes 6 MB).
+    ///
+    /// # Errors
+    /// When one of them is not set or cannot be what it stands for.
+    pub fn from_source(source: &impl Source) -> Result<Self, ConfigError> {
+        let text = required(source, PUBLIC_URL)?;
+        let invalid = |why: &str| ConfigError::Invalid {
+            name: PUBLIC_URL,
+            value: text.clone(),
+            why: why.to_owned(),
+        };
+        let url = Url::parse(&text).map_err(|error| invalid(&error.to_string()))?;
+        let complete = matches!(url.scheme(), "http" | "https") && url.has_host();
+        if !complete || url.query().is_some() || url.fragment().is_some() {
+            return Err(invalid("it must be http:// or https:// and a host"));
+        }
+        let limits = 1024..=6 * 1024 * 1024;
+        Ok(Self {
+            public_url: text.trim_end_matches('/').to_owned(),
+            body_limit: parsed_in(source, BODY_LIMIT, Self::BODY_LIMIT, &limits)?,
+        })
+    }
+
     /// Whether callers come by HTTPS.
     pub(crate) fn is_https(&self) -> bool {
         self.public_url.starts_with("https://")
@@ -40,5 +82,54 @@ impl Settings {
 impl App {
     pub(crate) fn clock(&self) -> &Clock {
         self.store.clock()
+    }
+
+    /// The operations on connections.
+    pub(crate) fn connections(&self) -> ConnectionContext {
+        ConnectionContext {
+            store: self.store.clone(),
+            queue: self.queue.clone(),
+            blob: self.blob.clone(),
+            vault: self.vault.clone(),
+            engine: self.engine.clone(),
+        }
+    }
+
+    /// The operations on webhooks.
+    pub(crate) fn webhooks(&self) -> Webhooks {
+        Webhooks::new(
+            self.store.clone(),
+            self.queue.clone(),
+            self.blob.clone(),
+            self.vault.clone(),
+            self.outbound.clone(),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    fn settings(url: &str) -> Result<Settings, ConfigError> {
+        Settings::from_source(&HashMap::from([(PUBLIC_URL, url)]))
+    }
+
+    #[test]
+    fn links_begin_with_the_public_url_without_its_last_slash() {
+        let settings = settings("https://api.example.com/millwright/").unwrap();
+        assert_eq!(settings.public_url, "https://api.example.com/millwright");
+        assert!(settings.is_https());
+        assert_eq!(settings.body_limit, 1_048_576);
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused_by_name() {
+        for url in ["", "api.example.com", "ftp://x", "https://", "https://x/?a=1"] {
+            let refused = settings(url).unwrap_err().to_string();
+            assert!(refused.contains(PUBLIC_URL), "{refused}");
+        }
     }
 }

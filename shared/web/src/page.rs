@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 pub(crate) struct Page<T> {
     /// The page. It may be short, even empty, while `has_more` is true.
     pub(crate) data: Vec<T>,
-    /// Where the next page begins, as `cursor`.
+    /// Where the next page begins, as `cursor`; null on the last page.
+    #[schema(required)]
     pub(crate) next_cursor: Option<String>,
     /// Whether there is more.
     pub(crate) has_more: bool,
@@ -37,8 +38,12 @@ pub(crate) fn position<P: de::DeserializeOwned>(
     list: &str,
     cursor: Option<&str>,
 ) -> Result<Option<P>, Error> {
-    let cursor = cursor.filter(|text| !text.is_empty());
-    cursor.map(|text| Cursor::decode(list, text)).transpose()
+    cursor_text(cursor).map(|text| Cursor::decode(list, text)).transpose()
+}
+
+/// A cursor that says something: an empty one is the beginning.
+pub(crate) fn cursor_text(cursor: Option<&str>) -> Option<&str> {
+    cursor.filter(|text| !text.is_empty())
 }
 
 /// How many rows a page may have: 1 to `MAX`, 50 unless told.

@@ -13,7 +13,7 @@ use crate::{
 
 /// How many attempts a delivery can hold: its row, with what each endpoint answered, must stay well
 /// below the 400 KB of a DynamoDB item.
-pub(crate) const ATTEMPTS_MAX: usize = 64;
+pub(crate) const ATTEMPTS_MAX: usize = 50;
 
 /// Both clocks, read together.
 #[derive(Clone, Copy, Debug)]
@@ -75,10 +75,20 @@ impl Delivery {
     /// Claims attempt `number` for `term`.
     pub(crate) fn claim(&mut self, number: u32, now: Now, term: Duration) -> Result<(), Refusal> {
         let plan = self.claimable(number, now)?;
+        self.begin(plan, now, term);
+        Ok(())
+    }
+
+    /// The same delivery with its first attempt claimed from the start, for a row that is just made.
+    pub(crate) fn claimed(mut self, now: Now, term: Duration) -> Self {
+        self.begin(Plan::Automatic, now, term);
+        self
+    }
+
+    fn begin(&mut self, plan: Plan, now: Now, term: Duration) {
         let claim = Claim { plan, started_at: now.schedule, until: now.wall + term };
         self.state = State::Attempting(claim);
         self.first_attempt_at.get_or_insert(now.schedule);
-        Ok(())
     }
 
     /// Ends the attempt that is being made with what came of it.
@@ -181,3 +191,6 @@ impl Delivery {
         self.attempts.iter().any(|attempt| attempt.end.outcome() == Outcome::Delivered)
     }
 }
+
+#[cfg(test)]
+mod tests;

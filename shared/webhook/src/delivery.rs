@@ -3,8 +3,7 @@
 use std::str::FromStr;
 
 use millwright_core::{
-    DeliveryId, EndpointId, Error, MessageId, QueueName, Result, ScheduleTime, WallTime, Work,
-    WorkspaceId,
+    DeliveryId, EndpointId, MessageId, QueueName, Result, ScheduleTime, WallTime, Work, WorkspaceId,
 };
 use millwright_event::{MESSAGE_RETENTION, Message};
 use millwright_outbound::FailureClass;
@@ -236,14 +235,8 @@ pub enum DeliveryStatus {
 
 impl DeliveryStatus {
     /// Every status.
-    pub const ALL: [Self; 6] = [
-        Self::Pending,
-        Self::Waiting,
-        Self::Held,
-        Self::Delivered,
-        Self::Failed,
-        Self::Aborted,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Pending, Self::Waiting, Self::Held, Self::Delivered, Self::Failed, Self::Aborted];
 
     /// The status as it stands in answers and filters.
     #[must_use]

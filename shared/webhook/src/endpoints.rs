@@ -22,7 +22,8 @@ impl Webhooks {
         cursor: Option<&str>,
         limit: usize,
     ) -> Result<Listed<Endpoint>> {
-        let after: Option<EndpointId> = cursor.map(|text| Cursor::decode(LIST, text)).transpose()?;
+        let after: Option<EndpointId> =
+            cursor.map(|text| Cursor::decode(LIST, text)).transpose()?;
         let after = after.map(|id| endpoint_key(workspace, &id).sk);
         let range = Range::Prefix(ENDPOINT_PREFIX.to_owned());
         let page = self
@@ -69,8 +70,7 @@ impl Webhooks {
         workspace: &WorkspaceId,
         id: &EndpointId,
     ) -> Result<SecretString> {
-        let row: Option<Row<EndpointSecret>> =
-            self.store.get(&secret_key(workspace, id)).await?;
+        let row: Option<Row<EndpointSecret>> = self.store.get(&secret_key(workspace, id)).await?;
         let row = row.ok_or_else(|| Error::not_found("webhook endpoint"))?;
         self.vault.open(workspace, id.as_str(), &row.doc.sealed).await
     }

@@ -15,6 +15,7 @@ mod delivery;
 mod delivery_list;
 mod endpoint;
 mod endpoints;
+mod failed_list;
 mod fanout;
 mod keys;
 mod message_list;
@@ -24,6 +25,7 @@ mod retry;
 mod schedule;
 mod sign;
 mod webhooks;
+mod window;
 
 pub use delivery::{
     Answer, Attempt, AttemptEnd, AttemptTask, Claim, Delivery, DeliveryStatus, Fallback, Outcome,

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use millwright_core::{MessageId, Result, WallTime};
 use millwright_event::{Message, body_bytes};
-use millwright_outbound::{OutboundError, OverCap, Request, Response, Url};
+use millwright_outbound::{FailureClass, OutboundError, OverCap, Request, Response, Url};
 
 use crate::{
     Webhooks,
@@ -19,9 +19,10 @@ use crate::{
 const BODY_KEPT: usize = 1024;
 /// How much of it is read: an answer of this length leaves the connection usable.
 const BODY_READ: usize = 16 * 1024;
-/// How many of its headers are kept, and how much of each value.
-const HEADERS_KEPT: usize = 12;
-const HEADER_VALUE_KEPT: usize = 128;
+/// How many of its headers are kept, and how much of each.
+const HEADERS_KEPT: usize = 8;
+const HEADER_NAME_KEPT: usize = 64;
+const HEADER_VALUE_KEPT: usize = 100;
 
 /// Everything an attempt needs, gathered before it is claimed, so that a claim's time is spent on the
 /// attempt alone.
@@ -61,7 +62,9 @@ impl Webhooks {
     pub(crate) async fn post(&self, prepared: &Prepared) -> Result<AttemptEnd> {
         let started = self.clock().wall();
         let Ok(url) = Url::parse(&prepared.url) else {
-            return Ok(unanswered(&OutboundError::unreadable_url(), Duration::ZERO));
+            let message = "the URL cannot be read".to_owned();
+            let class = FailureClass::InvalidUrl;
+            return Ok(AttemptEnd::Unanswered { class, message, latency_ms: 0 });
         };
         let request = request_of(prepared, url, started)?;
         Ok(match self.outbound.send(request).await {
@@ -109,7 +112,7 @@ fn kept_headers(headers: &HeaderMap) -> Vec<(String, String)> {
     // A receiver's session is nobody's business here.
     let kept = headers.iter().filter(|(name, _)| **name != header::SET_COOKIE);
     let pair = |(name, value): (&HeaderName, &HeaderValue)| {
-        let name = kept_text(name.as_str().as_bytes(), HEADER_VALUE_KEPT);
+        let name = kept_text(name.as_str().as_bytes(), HEADER_NAME_KEPT);
         (name, kept_text(value.as_bytes(), HEADER_VALUE_KEPT))
     };
     kept.take(HEADERS_KEPT).map(pair).collect()

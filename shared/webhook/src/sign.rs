@@ -112,8 +112,7 @@ mod tests {
         let secret = new_secret().unwrap();
         let key = SigningKey::from_secret(&secret).unwrap();
         let body = r#"{"type":"test.ping","data":{"ü":"1.50"}}"#.as_bytes();
-        let headers =
-            key.headers(&MessageId::new_at(1), Clock::system().wall(), body).unwrap();
+        let headers = key.headers(&MessageId::new_at(1), Clock::system().wall(), body).unwrap();
         let receiver = Webhook::new(secret.expose_secret()).unwrap();
         receiver.verify(body, &headers).unwrap();
         assert!(receiver.verify(b"{}", &headers).is_err());

@@ -14,20 +14,40 @@ pub async fn delays_are_limited(client: Client) {
         client.send_message().queue_url(&url).message_body("x").delay_seconds(seconds).send()
     };
     assert_eq!(code(call(901).await), INVALID);
-    assert_eq!(code(call(-1).await), INVALID);
     call(900).await.unwrap();
+}
+
+pub async fn no_delay_is_negative(client: Client) {
+    let url = queue(&client, "negative-delay", &[]).await;
+    let call = client.send_message().queue_url(&url).message_body("x").delay_seconds(-1);
+    assert_eq!(code(call.send().await), INVALID);
 }
 
 pub async fn bodies_are_limited(client: Client) {
     let url = queue(&client, "body-limits", &[]).await;
     let call = |body: String| client.send_message().queue_url(&url).message_body(body).send();
     assert_eq!(code(call("a".repeat(MIB + 1)).await), INVALID);
-    // A character of two bytes counts as two.
-    assert_eq!(code(call("ä".repeat(MIB / 2 + 1)).await), INVALID);
     assert_eq!(code(call(String::new()).await), "MissingParameter");
-    assert_eq!(code(call("a\u{0}b".to_owned()).await), "InvalidMessageContents");
-    assert_eq!(code(call("a\u{ffff}b".to_owned()).await), "InvalidMessageContents");
     call("a".repeat(MIB)).await.unwrap();
+}
+
+pub async fn sizes_are_in_bytes_and_attributes_count(client: Client) {
+    let url = queue(&client, "size-limits", &[]).await;
+    let call = || client.send_message().queue_url(&url);
+    // A character of two bytes counts as two.
+    let wide = call().message_body("ä".repeat(MIB / 2 + 1));
+    assert_eq!(code(wide.send().await), INVALID);
+    let large = MessageAttributeValue::builder().data_type("String").string_value("x".repeat(MIB));
+    let large = call().message_body("x").message_attributes("large", large.build().unwrap());
+    assert_eq!(code(large.send().await), INVALID);
+}
+
+pub async fn characters_are_limited(client: Client) {
+    let url = queue(&client, "character-limits", &[]).await;
+    for body in ["a\u{0}b", "a\u{1b}b", "a\u{ffff}b"] {
+        let call = client.send_message().queue_url(&url).message_body(body);
+        assert_eq!(code(call.send().await), "InvalidMessageContents", "{body:?}");
+    }
 }
 
 fn entry(id: &str, body: &str) -> SendMessageBatchRequestEntry {
@@ -96,7 +116,6 @@ pub async fn visibility_timeouts_are_limited(client: Client) {
         call.receipt_handle(receipt(&message[0])).send()
     };
     assert_eq!(code(call(43_201).await), INVALID);
-    assert_eq!(code(call(-1).await), INVALID);
     call(100).await.unwrap();
 }
 
@@ -124,6 +143,5 @@ pub async fn message_attributes_are_limited(client: Client) {
     };
     assert_eq!(code(call(11, "String", "x").await), INVALID);
     assert_eq!(code(call(1, "Colour", "x").await), INVALID);
-    assert_eq!(code(call(1, "String", &"x".repeat(MIB)).await), INVALID);
     call(10, "String.label", "x").await.unwrap();
 }

@@ -60,7 +60,10 @@ pub async fn message_attributes_come_back_when_asked_for(client: Client) {
     assert_eq!(some.keys().collect::<Vec<_>>(), ["order.id"]);
     let all = call.clone().message_attribute_names("All").send().await.unwrap();
     let all = &all.messages()[0];
-    assert_eq!(all.message_attributes().unwrap()["bytes"].binary_value().unwrap().as_ref(), b"\x00\xff");
+    assert_eq!(
+        all.message_attributes().unwrap()["bytes"].binary_value().unwrap().as_ref(),
+        b"\x00\xff"
+    );
     assert_eq!(all.md5_of_message_attributes(), sent.md5_of_message_attributes());
     assert!(call.send().await.unwrap().messages()[0].message_attributes().is_none());
 }
@@ -118,9 +121,16 @@ pub async fn visibility_can_only_be_changed_in_flight(client: Client) {
     let call = client.change_message_visibility().queue_url(&url).visibility_timeout(5);
     let call = call.receipt_handle(receipt(&message[0]));
     sleep(1200).await;
-    assert_eq!(code(call.clone().send().await), "MessageNotInflight");
+    assert_eq!(code(call.send().await), "MessageNotInflight");
+}
+
+pub async fn a_deleted_messages_visibility_cannot_be_changed(client: Client) {
+    let url = queue(&client, "deleted-in-flight", &[]).await;
+    send(&client, &url, "x").await;
+    let message = receive(&client, &url, 1).await;
     delete(&client, &url, receipt(&message[0])).await;
-    assert!(call.send().await.is_err());
+    let call = client.change_message_visibility().queue_url(&url).visibility_timeout(5);
+    assert!(call.receipt_handle(receipt(&message[0])).send().await.is_err());
 }
 
 pub async fn batches_are_sent_and_deleted(client: Client) {

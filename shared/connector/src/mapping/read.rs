@@ -32,8 +32,6 @@ pub struct Mapper<'a> {
     pub connection: &'a ConnectionId,
     /// The entity's slug.
     pub entity: &'a str,
-    /// What the manifest says about it.
-    pub def: &'a EntityDef,
     /// How nested objects are named.
     pub keys: NestedKeys,
 }
@@ -59,12 +57,17 @@ impl Mapper<'_> {
     ///
     /// # Errors
     /// When a field does not have the form that its codec reads.
-    pub fn record(&self, remote_id: &str, row: &Value) -> Result<Map<String, Value>, RowFault> {
+    pub fn record(
+        &self,
+        def: &EntityDef,
+        remote_id: &str,
+        row: &Value,
+    ) -> Result<Map<String, Value>, RowFault> {
         let mut record = Map::new();
         record.insert("key".to_owned(), self.key(self.entity, remote_id));
         record.insert("remoteId".to_owned(), Value::from(remote_id));
-        self.add_status(&mut record, row);
-        for (name, field) in self.def.fields.iter() {
+        self.add_status(def, &mut record, row);
+        for (name, field) in def.fields.iter() {
             let value = self.value(name, field, row).map_err(|fault| RowFault {
                 remote_id: remote_id.to_owned(),
                 field: format!("{name}{}", fault.path),
@@ -83,16 +86,23 @@ impl Mapper<'_> {
         path.text(row).filter(|id| !id.is_empty()).map(Cow::into_owned)
     }
 
+    /// The text that one field has in a row; nothing when it has none or another form.
+    #[must_use]
+    pub fn text(&self, field: &Field, row: &Value) -> Option<String> {
+        let value = self.value("", field, row).ok().flatten()?;
+        value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+    }
+
     fn key(&self, entity: &str, remote_id: &str) -> Value {
         Value::String(record_key(self.connection, entity, remote_id))
     }
 
     /// `statusKey` names the system's own status; `state` says the same in the model's words, and
     /// `other` for a status that the manifest does not know.
-    fn add_status(&self, record: &mut Map<String, Value>, row: &Value) {
-        let Some(path) = &self.def.status else { return };
+    fn add_status(&self, def: &EntityDef, record: &mut Map<String, Value>, row: &Value) {
+        let Some(path) = &def.status else { return };
         let Some(code) = path.text(row) else { return };
-        let state = self.def.statuses.get(&code).map_or("other", |status| status.state.as_str());
+        let state = def.statuses.get(&code).map_or("other", |status| status.state.as_str());
         let key = status_key(self.connection, self.entity, &code);
         record.insert("statusKey".to_owned(), Value::String(key));
         record.insert("state".to_owned(), Value::from(state));

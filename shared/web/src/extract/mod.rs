@@ -6,9 +6,12 @@ mod caller;
 mod path;
 mod query;
 mod schema_check;
+mod scope;
+mod time;
 
-pub(crate) const CONNECTION_ID: http::HeaderName = http::HeaderName::from_static("connection-id");
 pub(crate) use body::{JsonBody, OptionalJsonBody, read_body};
 pub(crate) use caller::{Admin, Reader, Writer, caller_of};
 pub(crate) use path::{IdPath, TextPath};
 pub(crate) use query::Params;
+pub(crate) use scope::{CONNECTION_ID, DataScope, InformationScope, records_of};
+pub(crate) use time::Moment;

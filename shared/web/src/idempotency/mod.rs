@@ -3,8 +3,9 @@
 //! `Idempotency-Key` on a POST, PATCH or DELETE claims a row of the workspace before the handler runs.
 //! The row then holds the answer for 24 hours, sealed in the vault, because an answer may hold a
 //! secret (a new API key). Kept are successes, and failures that came after something was sent to a
-//! connected system. Not kept are 429 and every failure before anything was sent: there the same key
-//! may be used again, even with a corrected body. A claim whose process died is free after 60 s.
+//! connected system and that another try would not change. Not kept are 429, whatever else is
+//! `retryable`, and every failure before anything was sent: there the same key may be used again, even
+//! with a corrected body. A claim whose process died is free after 60 s.
 
 mod claim;
 mod key;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use millwright_access::Role;
-use millwright_core::{Error, ErrorCode, Result, WallTime, WorkspaceId};
+use millwright_core::{Error, ErrorCode, Result, Upstream, WallTime, WorkspaceId};
 use millwright_store::{Document, Key};
 use serde::{Deserialize, Serialize};
 
@@ -95,12 +95,13 @@ impl Record {
     }
 }
 
-/// Whether an answer is kept: a success, or a failure after something was sent to the system.
+/// Whether an answer is kept: a success, or a failure after something was sent to the system. What
+/// may succeed on another try is not kept, or that try would only be told of the first.
 pub(super) fn is_kept(status: StatusCode, error: Option<&Error>) -> bool {
     let Some(error) = error else { return status.is_success() };
-    let limited = status == StatusCode::TOO_MANY_REQUESTS;
-    let sent = error.upstream.is_some() || error.code == ErrorCode::WriteOutcomeUnknown;
-    sent && !limited
+    let answered = error.upstream.as_ref().is_some_and(|said| *said != Upstream::default());
+    let sent = answered || error.code == ErrorCode::WriteOutcomeUnknown;
+    sent && !error.retryable()
 }
 
 /// Where the row of a key is.
@@ -110,8 +111,6 @@ pub(super) fn record_key(workspace: &WorkspaceId, hash: &str) -> Key {
 
 #[cfg(test)]
 mod tests {
-    use millwright_core::Upstream;
-
     use super::*;
 
     const NOW: WallTime = WallTime::from_millis(1_000_000);
@@ -151,11 +150,15 @@ mod tests {
         let kept = |error: Error| {
             is_kept(StatusCode::from_u16(error.code.status()).unwrap(), Some(&error))
         };
-        let refused = || Error::new(ErrorCode::BusinessRuleViolated, "no");
-        assert!(kept(refused().with_upstream(Upstream::default())));
+        let said = || Upstream { status: Some(200), ..Upstream::default() };
+        assert!(kept(Error::new(ErrorCode::BusinessRuleViolated, "no").with_upstream(said())));
         assert!(kept(Error::new(ErrorCode::WriteOutcomeUnknown, "who knows")));
-        let limited = Error::new(ErrorCode::UpstreamRateLimited, "slow down");
-        assert!(!kept(limited.with_upstream(Upstream::default())));
+        for code in [ErrorCode::UpstreamRateLimited, ErrorCode::SystemUnreachable] {
+            assert!(!kept(Error::new(code, "later").with_upstream(said())), "{code}");
+        }
+        let nothing_said = Upstream::default();
+        let refused = Error::new(ErrorCode::CredentialsRefused, "no");
+        assert!(!kept(refused.with_upstream(nothing_said)));
         for code in [
             ErrorCode::ValidationFailed,
             ErrorCode::NotFound,

@@ -3,7 +3,7 @@
 use axum::{Json, extract::State};
 use http::StatusCode;
 use millwright_access as access;
-use millwright_core::{ApiKeyId, ExposeSecret};
+use millwright_core::{ApiKeyId, ExposeSecret, WallTime};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -44,7 +44,7 @@ impl From<access::Role> for Role {
     }
 }
 
-/// An API key, without its text.
+/// An API key.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ApiKey {
     /// Its id.
@@ -60,8 +60,12 @@ pub(crate) struct ApiKey {
     #[schema(format = DateTime)]
     created_at: String,
     /// When it was revoked, if it was.
-    #[schema(format = DateTime)]
+    #[schema(format = DateTime, required)]
     revoked_at: Option<String>,
+    /// The text to authenticate with: in the answer that made the key, and never again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "mw_sk_test_...")]
+    key: Option<String>,
 }
 
 impl From<access::ApiKey> for ApiKey {
@@ -72,19 +76,10 @@ impl From<access::ApiKey> for ApiKey {
             role: key.role.into(),
             environment: key.environment.as_str(),
             created_at: key.created_at.iso(),
-            revoked_at: key.revoked_at.map(millwright_core::WallTime::iso),
+            revoked_at: key.revoked_at.map(WallTime::iso),
+            key: None,
         }
     }
-}
-
-/// A new API key with its text.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct NewApiKey {
-    /// The text to authenticate with. It is shown here and never again.
-    #[schema(example = "mw_sk_test_...")]
-    key: String,
-    /// The key.
-    api_key: ApiKey,
 }
 
 /// The API key to make.
@@ -163,18 +158,18 @@ pub(crate) async fn get_api_key(
     operation_id = "create_api_key",
     tag = "API keys",
     request_body = ApiKeyRequest,
-    responses((status = 201, description = "The key with its text.", body = NewApiKey))
+    responses((status = 201, description = "The key with its text.", body = ApiKey))
 )]
 pub(crate) async fn create_api_key(
     caller: Admin,
     State(app): State<App>,
     JsonBody(new): JsonBody<ApiKeyRequest>,
-) -> Answer<(StatusCode, Json<NewApiKey>)> {
+) -> Answer<(StatusCode, Json<ApiKey>)> {
     let workspace = access::get_workspace(&app.store, &caller.workspace).await?;
     let role = new.role.into();
     let (key, text) = access::create_key(&app.store, &workspace, &new.name, role, None).await?;
-    let answer = NewApiKey { key: text.expose_secret().to_owned(), api_key: key.into() };
-    Ok((StatusCode::CREATED, Json(answer)))
+    let key = ApiKey { key: Some(text.expose_secret().to_owned()), ..key.into() };
+    Ok((StatusCode::CREATED, Json(key)))
 }
 
 /// Revoke an API key

@@ -4,7 +4,23 @@
 #![allow(unused_qualifications, reason = "utoipa's macro writes qualified names")]
 
 mod api_keys;
+mod changes;
+mod connection;
+mod connection_view;
+mod connections;
+mod connectors;
 mod health;
+mod jobs;
+mod materials;
+mod purchase_orders;
+mod records;
+mod scenario;
+mod statuses;
+mod syncs;
+mod vendors;
+mod webhook_deliveries;
+mod webhook_endpoints;
+mod webhook_messages;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -18,4 +34,41 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(openapi::get_document))
         .routes(routes!(api_keys::list_api_keys, api_keys::create_api_key))
         .routes(routes!(api_keys::get_api_key, api_keys::revoke_api_key))
+        .routes(routes!(connectors::list))
+        .routes(routes!(connectors::get))
+        .routes(routes!(connections::list, connections::create))
+        .routes(routes!(connections::get, connections::delete))
+        .routes(routes!(connections::disconnect))
+        .routes(routes!(scenario::put_scenario))
+        .merge(data())
+        .merge(webhooks())
+        .routes(routes!(jobs::get_job))
+}
+
+fn data() -> OpenApiRouter<App> {
+    OpenApiRouter::default()
+        .routes(routes!(purchase_orders::list_purchase_orders, purchase_orders::create_purchase_order))
+        .routes(routes!(purchase_orders::get_purchase_order))
+        .routes(routes!(vendors::list_vendors))
+        .routes(routes!(vendors::get_vendor))
+        .routes(routes!(materials::list_materials))
+        .routes(routes!(materials::get_material))
+        .routes(routes!(statuses::list_statuses))
+        .routes(routes!(changes::list_changes))
+        .routes(routes!(connection::get_current_connection))
+        .routes(routes!(syncs::start_sync))
+        .routes(routes!(syncs::get_sync_status))
+}
+
+fn webhooks() -> OpenApiRouter<App> {
+    OpenApiRouter::default()
+        .routes(routes!(webhook_endpoints::list, webhook_endpoints::create))
+        .routes(routes!(webhook_endpoints::get, webhook_endpoints::delete))
+        .routes(routes!(webhook_endpoints::get_secret))
+        .routes(routes!(webhook_messages::list, webhook_messages::create))
+        .routes(routes!(webhook_messages::get))
+        .routes(routes!(webhook_deliveries::list))
+        .routes(routes!(webhook_deliveries::get))
+        .routes(routes!(webhook_deliveries::list_attempts))
+        .routes(routes!(webhook_deliveries::retry))
 }

@@ -1,5 +1,7 @@
 //! The OpenAPI document: collected from the handlers, completed with what holds for all of them.
 
+mod records;
+
 use std::sync::OnceLock;
 
 use axum::{
@@ -99,6 +101,9 @@ pub(crate) fn complete(document: &Document, settings: &Settings) -> Result<Value
     document["components"]["parameters"] = parameters();
     document["components"]["headers"] = headers();
     document["components"]["responses"] = json!({ "Error": error_response() });
+    if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
+        schemas.extend(records::schemas());
+    }
     for (path, item) in document["paths"].as_object_mut().into_iter().flatten() {
         for (method, operation) in item.as_object_mut().into_iter().flatten() {
             complete_operation(path, method, operation);
@@ -121,6 +126,8 @@ fn complete_operation(path: &str, method: &str, operation: &mut Value) {
     }
     if is_about_data(operation) {
         add_parameter(operation, "ConnectionId");
+        add_headers(operation, "Millwright-Connection-Status", "ConnectionStatus");
+        add_headers(operation, "Millwright-Synced-At", "SyncedAt");
     }
     if ["post", "patch", "delete"].contains(&method) {
         add_parameter(operation, "IdempotencyKey");
@@ -129,6 +136,16 @@ fn complete_operation(path: &str, method: &str, operation: &mut Value) {
 
 fn is_about_data(operation: &Value) -> bool {
     operation["tags"].as_array().is_some_and(|tags| tags.iter().any(|tag| tag == DATA))
+}
+
+/// Adds a header to the operation's own answers; errors have theirs.
+fn add_headers(operation: &mut Value, name: &str, component: &str) {
+    for response in operation["responses"].as_object_mut().into_iter().flat_map(|r| r.values_mut()) {
+        if response.get("$ref").is_none() {
+            let reference = format!("#/components/headers/{component}");
+            response["headers"][name] = json!({ "$ref": reference });
+        }
+    }
 }
 
 fn add_parameter(operation: &mut Value, name: &str) {
@@ -177,6 +194,14 @@ fn headers() -> Value {
         "RequestId": {
             "description": "The request's id: name it when you ask for help.",
             "schema": { "type": "string", "examples": ["req_01jd8r2v7m5w3k9x1c4t6z8q0a"] },
+        },
+        "ConnectionStatus": {
+            "description": "The connection's status.",
+            "schema": { "$ref": "#/components/schemas/ConnectionStatus" },
+        },
+        "SyncedAt": {
+            "description": "When the data was last synced to its end. Not set before the first time.",
+            "schema": { "type": "string", "format": "date-time" },
         },
         "RetryAfter": {
             "description": "How many seconds to wait, with 429 and 503.",

@@ -1,0 +1,181 @@
+//! DynamoDB on one machine: dynoxide on a SQLite file, spoken to through the real SDK.
+//!
+//! It runs on a runtime of its own: its requests block on one connection, and must not hold up the
+//! functions. The TTL sweep, which AWS does in the background, is called here.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    path::Path,
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use dynoxide::{
+    Database,
+    actions::{
+        create_table::CreateTableRequest,
+        list_tables::ListTablesRequest,
+        update_time_to_live::{TimeToLiveSpecification, UpdateTimeToLiveRequest},
+    },
+};
+use millwright_store::{IndexDef, Projection, TableDef, Tables};
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+/// How often expired rows are removed. AWS promises less: within two days.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+
+/// A running endpoint.
+#[derive(Debug)]
+pub struct Dynamo {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<io::Result<()>>,
+}
+
+impl Dynamo {
+    /// Opens or creates the database at `path`, with all of [`TableDef::ALL`] in it, and serves it on a
+    /// free port of 127.0.0.1.
+    ///
+    /// # Errors
+    /// When the database cannot be opened or no port can be had.
+    pub fn start(path: &Path) -> io::Result<Self> {
+        let database = Database::new(&path.to_string_lossy()).map_err(io::Error::other)?;
+        create_tables(&database).map_err(io::Error::other)?;
+        let listener = TcpListener::bind(("127.0.0.1", 0))?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let (stop, stopped) = oneshot::channel();
+        let thread = std::thread::Builder::new().name("dynamodb".to_owned());
+        let thread = thread.spawn(move || serve(listener, database, stopped))?;
+        Ok(Self { address, stop, thread })
+    }
+
+    /// The endpoint's URL, for `AWS_ENDPOINT_URL_DYNAMODB`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Finishes requests and closes the database.
+    ///
+    /// # Errors
+    /// When the server had failed.
+    pub async fn stop(self) -> io::Result<()> {
+        let _ = self.stop.send(());
+        let thread = self.thread;
+        let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+        joined
+            .map_err(io::Error::other)?
+            .map_err(|_| io::Error::other("the table thread failed"))?
+    }
+}
+
+/// The names of the tables on this machine: the logical ones.
+#[must_use]
+pub fn tables() -> Tables {
+    let name = |table: millwright_store::Table| format!("millwright-{}", table.name());
+    Tables {
+        state: name(millwright_store::Table::State),
+        records: name(millwright_store::Table::Records),
+    }
+}
+
+fn serve(
+    listener: TcpListener,
+    database: Database,
+    stopped: oneshot::Receiver<()>,
+) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("dynamodb")
+        .enable_all()
+        .build()?;
+    let served = runtime.block_on(async {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        tokio::spawn(sweep(database.clone()));
+        let shutdown = async {
+            let _ = stopped.await;
+        };
+        dynoxide::server::serve_with_shutdown(listener, database, shutdown)
+            .await
+            .map_err(io::Error::other)
+    });
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    served
+}
+
+async fn sweep(database: Database) {
+    let mut ticks = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        ticks.tick().await;
+        let database = database.clone();
+        match tokio::task::spawn_blocking(move || database.sweep_ttl()).await {
+            Ok(Ok(0)) => {}
+            Ok(Ok(removed)) => tracing::debug!(removed, "expired rows removed"),
+            Ok(Err(error)) => tracing::warn!(%error, "the sweep of expired rows failed"),
+            Err(error) => tracing::warn!(%error, "the sweep of expired rows failed"),
+        }
+    }
+}
+
+fn create_tables(database: &Database) -> dynoxide::Result<()> {
+    let present = database.list_tables(ListTablesRequest::default())?.table_names;
+    for table in TableDef::ALL {
+        let name = tables().name(table.table).to_owned();
+        if present.contains(&name) {
+            continue;
+        }
+        database.create_table(definition(&name, table)?)?;
+        let ttl =
+            TimeToLiveSpecification { attribute_name: TableDef::TTL.to_owned(), enabled: true };
+        let ttl =
+            UpdateTimeToLiveRequest { table_name: name.clone(), time_to_live_specification: ttl };
+        database.update_time_to_live(ttl)?;
+    }
+    Ok(())
+}
+
+fn definition(name: &str, table: &TableDef) -> dynoxide::Result<CreateTableRequest> {
+    let mut attributes = vec![typed(TableDef::PK, "S"), typed(TableDef::SK, "S")];
+    for index in table.indexes {
+        attributes.extend([typed(index.hash, "S"), typed(index.range, "N")]);
+    }
+    let mut request = json!({
+        "TableName": name,
+        "BillingMode": "PAY_PER_REQUEST",
+        "KeySchema": keys(TableDef::PK, TableDef::SK),
+        "AttributeDefinitions": attributes,
+    });
+    if !table.indexes.is_empty() {
+        request["GlobalSecondaryIndexes"] = table.indexes.iter().map(index_definition).collect();
+    }
+    serde_json::from_value(request)
+        .map_err(|e| dynoxide::DynoxideError::ValidationException(e.to_string()))
+}
+
+fn index_definition(index: &IndexDef) -> Value {
+    let projection = match index.projection {
+        Projection::KeysOnly => json!({"ProjectionType": "KEYS_ONLY"}),
+        Projection::Include(names) => {
+            json!({"ProjectionType": "INCLUDE", "NonKeyAttributes": names})
+        }
+    };
+    json!({
+        "IndexName": index.name,
+        "KeySchema": keys(index.hash, index.range),
+        "Projection": projection,
+    })
+}
+
+fn typed(name: &str, kind: &str) -> Value {
+    json!({"AttributeName": name, "AttributeType": kind})
+}
+
+fn keys(hash: &str, range: &str) -> Value {
+    json!([
+        {"AttributeName": hash, "KeyType": "HASH"},
+        {"AttributeName": range, "KeyType": "RANGE"},
+    ])
+}

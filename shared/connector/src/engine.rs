@@ -1,0 +1,129 @@
+//! From a connection to its system.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use millwright_core::{
+    ConnectionId, Error, ErrorCode, FieldError, Result, SecretString, WorkspaceId,
+};
+use millwright_outbound::Outbound;
+use millwright_store::Store;
+use serde_json::{Map, Value};
+
+use crate::{
+    catalog::Catalog,
+    manifest::{Manifest, Protocol},
+    remote::Remote,
+    sandbox::Sandbox,
+    system::{Source, System},
+};
+
+/// Credentials by their names in the form.
+pub type Credentials = BTreeMap<String, SecretString>;
+
+/// A connection, as far as its system is concerned.
+#[derive(Clone)]
+pub struct Target {
+    /// The workspace it belongs to.
+    pub workspace: WorkspaceId,
+    /// The connection; keys of records follow from it.
+    pub connection: ConnectionId,
+    /// The connector's id.
+    pub connector_id: String,
+    /// The filled-in settings.
+    pub settings: Map<String, Value>,
+    /// The filled-in credentials.
+    pub credentials: Credentials,
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Target")
+            .field("workspace", &self.workspace)
+            .field("connection", &self.connection)
+            .field("connector_id", &self.connector_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Opens systems. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    catalog: Catalog,
+    outbound: Outbound,
+    store: Store,
+}
+
+/// Settings and credentials that fit their forms: with defaults, and each value in its one form.
+#[derive(Clone)]
+pub struct Filled {
+    /// The settings.
+    pub settings: Map<String, Value>,
+    /// The credentials.
+    pub credentials: Credentials,
+}
+
+impl fmt::Debug for Filled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Filled").finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// An engine over a catalogue. The store holds what the sandbox is given to keep.
+    #[must_use]
+    pub fn new(catalog: Catalog, outbound: Outbound, store: Store) -> Self {
+        Self { catalog, outbound, store }
+    }
+
+    /// The connectors.
+    #[must_use]
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// Opens a connection's system. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for an unknown connector; the faulty fields of settings and credentials.
+    pub fn open(&self, target: Target) -> Result<System> {
+        let manifest = self
+            .catalog
+            .get(&target.connector_id)
+            .ok_or_else(|| Error::new(ErrorCode::NotFound, "there is no such connector"))?;
+        let filled = check_forms(manifest, &target.settings, &target.credentials)?;
+        let source = match &manifest.protocol {
+            Protocol::Http(http) => Source::Remote(Box::new(Remote::new(
+                manifest.clone(),
+                http.clone(),
+                self.outbound.clone(),
+                filled.settings,
+                filled.credentials,
+            ))),
+            Protocol::Sandbox => Source::Sandbox(Box::new(
+                Sandbox::new(self.store.clone(), target.workspace, target.connection.clone())
+                    .opened_with(&filled.settings, &filled.credentials),
+            )),
+        };
+        Ok(System::new(Arc::clone(manifest), target.connection, source))
+    }
+}
+
+/// Checks what a customer has filled in against a connector's forms.
+///
+/// # Errors
+/// Every faulty field, named `settings.<field>` or `credentials.<field>`.
+pub fn check_forms(
+    manifest: &Manifest,
+    settings: &Map<String, Value>,
+    credentials: &Credentials,
+) -> Result<Filled> {
+    let (settings, mut faults): (_, Vec<FieldError>) =
+        manifest.settings.check("settings", settings);
+    let (credentials, of_credentials) =
+        manifest.credentials.check_secrets("credentials", credentials);
+    faults.extend(of_credentials);
+    match Error::from_fields(faults) {
+        Some(error) => Err(error),
+        None => Ok(Filled { settings, credentials }),
+    }
+}

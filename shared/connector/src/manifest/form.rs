@@ -1,0 +1,271 @@
+//! What a customer fills in.
+
+use std::collections::BTreeMap;
+
+use millwright_core::{ErrorCode, ExposeSecret, FieldError, SecretString};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+use url::Url;
+
+use crate::table::Table;
+
+/// A form: its fields in the order in which they are shown.
+#[derive(Clone, Debug, Default)]
+pub struct Form(Vec<FormField>);
+
+/// A field of a form.
+#[derive(Clone, Debug, Serialize)]
+pub struct FormField {
+    /// Its name in requests.
+    pub name: String,
+    /// What it is called on a page.
+    pub title: String,
+    /// Where its value is found, step by step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+    /// What can be filled in.
+    #[serde(rename = "type")]
+    pub kind: FieldKind,
+    /// What can be chosen, for [`FieldKind::Enum`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<String>,
+    /// Whether it must be filled in.
+    pub required: bool,
+    /// What counts when it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default: Option<Value>,
+    /// What a value looks like.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub example: Option<String>,
+    /// Its place on the page.
+    pub order: u32,
+}
+
+/// What can be filled in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FieldKind {
+    /// A line of text.
+    Text,
+    /// An `http` or `https` address, without user name, query and fragment.
+    Url,
+    /// A line of text that is not shown.
+    Secret,
+    /// True or false.
+    Boolean,
+    /// One of a few.
+    Enum,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawField {
+    title: String,
+    help: Option<String>,
+    #[serde(rename = "type")]
+    kind: FieldKind,
+    #[serde(default)]
+    options: Vec<String>,
+    #[serde(default)]
+    required: bool,
+    default: Option<Value>,
+    example: Option<String>,
+    order: Option<u32>,
+}
+
+impl<'de> Deserialize<'de> for Form {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let table = Table::<RawField>::deserialize(deserializer)?;
+        let mut fields: Vec<FormField> = (1..).zip(table).map(FormField::from_raw).collect();
+        fields.sort_by_key(|field| field.order);
+        Ok(Self(fields))
+    }
+}
+
+impl Form {
+    /// The fields, in their order.
+    #[must_use]
+    pub fn fields(&self) -> &[FormField] {
+        &self.0
+    }
+
+    /// Whether it has a field of that name.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|field| field.name == name)
+    }
+
+    /// The filled-in form with its defaults, each value in its one form (an address without a slash
+    /// at its end). Faults are named `<prefix>.<field>`.
+    #[must_use]
+    pub fn check(
+        &self,
+        prefix: &str,
+        filled: &Map<String, Value>,
+    ) -> (Map<String, Value>, Vec<FieldError>) {
+        let mut checked = Map::new();
+        let mut faults = self.unknown(prefix, filled.keys().map(String::as_str));
+        for field in &self.0 {
+            let path = format!("{prefix}.{}", field.name);
+            match (filled.get(&field.name).filter(|value| !is_blank(value)), &field.default) {
+                (Some(value), _) => match field.normalised(value) {
+                    Ok(value) => drop(checked.insert(field.name.clone(), value)),
+                    Err(why) => {
+                        faults.push(FieldError::new(path, ErrorCode::ValidationFailed, why));
+                    }
+                },
+                (None, Some(default)) => drop(checked.insert(field.name.clone(), default.clone())),
+                (None, None) if field.required => {
+                    faults.push(FieldError::new(path, ErrorCode::FieldRequired, "is required"));
+                }
+                (None, None) => {}
+            }
+        }
+        (checked, faults)
+    }
+
+    /// Like [`Self::check`] for secrets: their values are in no fault.
+    #[must_use]
+    pub fn check_secrets(
+        &self,
+        prefix: &str,
+        filled: &BTreeMap<String, SecretString>,
+    ) -> (BTreeMap<String, SecretString>, Vec<FieldError>) {
+        let exposed = |(name, secret): (&String, &SecretString)| {
+            (name.clone(), Value::from(secret.expose_secret()))
+        };
+        let (checked, faults) = self.check(prefix, &filled.iter().map(exposed).collect());
+        let secret = |(name, value): (String, Value)| {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            (name, SecretString::from(text))
+        };
+        (checked.into_iter().map(secret).collect(), faults)
+    }
+
+    fn unknown<'a>(
+        &self,
+        prefix: &str,
+        names: impl Iterator<Item = &'a str>,
+    ) -> Vec<FieldError> {
+        let fault = |name| {
+            let path = format!("{prefix}.{name}");
+            FieldError::new(path, ErrorCode::ValidationFailed, "is not known to this connector")
+        };
+        names.filter(|name| !self.has(name)).map(fault).collect()
+    }
+}
+
+impl FormField {
+    fn from_raw((position, (name, raw)): (u32, (String, RawField))) -> Self {
+        Self {
+            name,
+            title: raw.title,
+            help: raw.help,
+            kind: raw.kind,
+            options: raw.options,
+            required: raw.required,
+            default: raw.default,
+            example: raw.example,
+            order: raw.order.unwrap_or(position),
+        }
+    }
+
+    /// The value in its one form, or what is wrong with it.
+    pub(crate) fn normalised(&self, value: &Value) -> Result<Value, String> {
+        let text = || value.as_str().map(str::trim).ok_or("must be text");
+        match self.kind {
+            FieldKind::Boolean => {
+                value.as_bool().map(Value::Bool).ok_or_else(|| "must be true or false".to_owned())
+            }
+            // A password may begin or end with a blank.
+            FieldKind::Secret => value.as_str().map(Value::from).ok_or("must be text".to_owned()),
+            FieldKind::Text => Ok(Value::from(text()?)),
+            FieldKind::Enum => {
+                let text = text()?;
+                let known = self.options.iter().any(|option| option == text);
+                known.then(|| Value::from(text)).ok_or_else(|| {
+                    format!("must be one of {}", self.options.join(", "))
+                })
+            }
+            FieldKind::Url => address(text()?).map(Value::from).map_err(str::to_owned),
+        }
+    }
+}
+
+fn address(text: &str) -> Result<String, &'static str> {
+    let url = Url::parse(text).map_err(|_| "must be an address that begins with https://")?;
+    if !["http", "https"].contains(&url.scheme()) || url.host_str().is_none() {
+        return Err("must be an address that begins with https://");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must not hold a user name or a password: they have fields of their own");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("must end before any `?` or `#`");
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+fn is_blank(value: &Value) -> bool {
+    value.is_null() || value.as_str() == Some("")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn form() -> Form {
+        serde_saphyr::from_str(
+            "url: {title: Address, type: url, required: true}\n\
+             kind: {title: Kind, type: enum, options: [a, b], default: a, order: 0}\n\
+             stateful: {title: Stateful, type: boolean}\n\
+             password: {title: Password, type: secret}\n",
+        )
+        .unwrap()
+    }
+
+    fn check(filled: Value) -> (Map<String, Value>, Vec<FieldError>) {
+        form().check("settings", filled.as_object().unwrap())
+    }
+
+    #[test]
+    fn defaults_count_and_values_take_their_one_form() {
+        let (checked, faults) = check(json!({"url": " https://ERP.example:443/x/ "}));
+        assert_eq!(faults, []);
+        assert_eq!(Value::Object(checked), json!({"kind": "a", "url": "https://erp.example/x"}));
+        assert_eq!(form().fields()[0].name, "kind", "an order that is given counts");
+    }
+
+    #[test]
+    fn every_faulty_field_is_named() {
+        let (_, faults) = check(json!({"kind": "c", "stateful": "yes", "nope": 1}));
+        let found: Vec<_> = faults.iter().map(|fault| (fault.path.as_str(), fault.code)).collect();
+        assert_eq!(
+            found,
+            [
+                ("settings.nope", ErrorCode::ValidationFailed),
+                ("settings.kind", ErrorCode::ValidationFailed),
+                ("settings.url", ErrorCode::FieldRequired),
+                ("settings.stateful", ErrorCode::ValidationFailed),
+            ]
+        );
+    }
+
+    #[test]
+    fn an_address_must_be_http_and_hold_no_credentials() {
+        for wrong in ["erp.example", "ftp://erp.example", "https://me:pw@erp.example",
+            "https://erp.example/?a=1", "https://erp.example/#a", "https://"] {
+            assert_eq!(check(json!({"url": wrong})).1.len(), 1, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn no_secret_is_in_a_fault() {
+        let filled = BTreeMap::from([("kind".to_owned(), SecretString::from("hunter2"))]);
+        let (_, faults) = form().check_secrets("credentials", &filled);
+        assert!(faults.iter().all(|fault| !fault.message.contains("hunter2")));
+        assert_eq!(faults.len(), 2);
+    }
+}

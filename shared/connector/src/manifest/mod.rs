@@ -1,0 +1,215 @@
+//! The manifest: what one kind of system can do and how it is asked, as one readable file.
+//!
+//! Read as a page, it goes from the system (who it is, what a customer fills in, how to log in, what
+//! its errors mean) to its entities, and for each of them from reading to writing. Unknown keys are
+//! errors, with line and column. What a manifest does not say, the connector cannot do.
+
+mod auth;
+mod check;
+mod entity;
+mod form;
+mod limits;
+mod request;
+mod rules;
+mod write;
+
+use std::fmt;
+
+use millwright_core::ConnectionId;
+use millwright_entities::status_key;
+use serde::{Deserialize, Deserializer, de::Error as _};
+use serde_json::{Map, Value, json};
+
+pub use auth::{Auth, Basic, InstanceRule, Login, LoginStep, Probe};
+pub use entity::{
+    Deletes, Ending, EntityDef, Filter, Get, IdAfter, Incremental, Paging, Read, StatusDef, Stream,
+    Sweep,
+};
+pub use form::{FieldKind, Form, FormField};
+pub use limits::Limits;
+pub use request::{Call, HttpProtocol, HttpRequest, Protocol, Request};
+pub use rules::{Condition, ErrorRule, Operation};
+pub use write::{Create, LinesField, Lookup, LookupValue, WriteDef, WriteField, WriteValue};
+
+use crate::{table::Table, template::Template};
+
+/// The version of the format that this build reads.
+pub const FORMAT: u32 = 1;
+
+/// A connector.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The version of the format.
+    #[serde(deserialize_with = "known_format")]
+    pub format: u32,
+    /// Its id: lower case, digits and hyphens.
+    pub id: String,
+    /// The system's name.
+    pub name: String,
+    /// Who makes the system.
+    pub vendor: String,
+    /// What kind of system it is.
+    pub categories: Vec<Category>,
+    /// What a connection costs in credits: 1, 2 or 4.
+    pub tier: u8,
+    /// How far the connector has been proven.
+    pub maturity: Maturity,
+    /// The system's versions it was proven with.
+    #[serde(default)]
+    pub tested_against: Vec<String>,
+    /// Where the system's own interface is described.
+    pub docs: Option<String>,
+    /// What a customer fills in that is no secret.
+    #[serde(default)]
+    pub settings: Form,
+    /// What a customer fills in to log in. Kept encrypted as a whole.
+    #[serde(default)]
+    pub credentials: Form,
+    /// How the system is spoken to.
+    pub protocol: Protocol,
+    /// How requests are made known to be the customer's.
+    #[serde(default)]
+    pub auth: Auth,
+    /// Pieces that several requests share, as `{snippets.name}`.
+    #[serde(default)]
+    pub snippets: Table<Template>,
+    /// How to find out that the system answers, and which instance it is.
+    pub probe: Option<Probe>,
+    /// What its errors mean: the first rule that fits counts, then the meaning of the HTTP status.
+    #[serde(default)]
+    pub errors: Vec<ErrorRule>,
+    /// How much at once.
+    #[serde(default)]
+    pub limits: Limits,
+    /// What can be read and written, by entity.
+    pub entities: Table<EntityDef>,
+}
+
+/// A kind of system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Category {
+    /// Maintenance: CMMS and EAM.
+    Eam,
+    /// Enterprise resource planning.
+    Erp,
+    /// Warehouse management.
+    Wms,
+    /// Discussion and support.
+    Community,
+    /// No real system.
+    Sandbox,
+}
+
+/// How far a connector has been proven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Maturity {
+    /// The tests run it against the real system.
+    Tested,
+    /// Written after the system's documentation, and tested with recorded answers.
+    Documented,
+}
+
+/// Why a file is not a manifest: for syntax and unknown keys with line and column.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ManifestError(String);
+
+impl ManifestError {
+    pub(crate) fn new(message: String) -> Self {
+        Self(message)
+    }
+}
+
+impl Manifest {
+    /// Reads and checks a manifest.
+    ///
+    /// # Errors
+    /// What is wrong with it: where, when it cannot be read; everything found, when it does not fit
+    /// together.
+    pub fn read(yaml: &str) -> Result<Self, ManifestError> {
+        if yaml.len() > SIZE_MAX {
+            return Err(ManifestError(format!("a manifest has at most {SIZE_MAX} bytes")));
+        }
+        let manifest: Self = serde_saphyr::from_str_with_options(yaml, options())
+            .map_err(|error| ManifestError(located(&error)))?;
+        let problems = check::problems(&manifest);
+        if problems.is_empty() {
+            Ok(manifest)
+        } else {
+            Err(ManifestError(problems.join("\n")))
+        }
+    }
+
+    /// What it says about an entity.
+    #[must_use]
+    pub fn entity(&self, slug: &str) -> Option<&EntityDef> {
+        self.entities.get(slug)
+    }
+
+    /// The statuses of an entity's records as unified records of the entity `statuses`, in the
+    /// manifest's order. Empty when the entity has none.
+    #[must_use]
+    pub fn statuses(&self, connection: &ConnectionId, slug: &str) -> Vec<Map<String, Value>> {
+        let Some(def) = self.entity(slug) else { return Vec::new() };
+        let record = |(position, (code, status)): (usize, (&str, &StatusDef))| {
+            let fields = json!({
+                "key": status_key(connection, slug, code),
+                "remoteId": millwright_entities::status_remote_id(slug, code),
+                "remoteCode": code,
+                "entity": slug,
+                "code": code,
+                "name": status.name,
+                "state": status.state,
+                "order": position + 1,
+                "isFinal": status.is_final,
+                "isDefault": status.is_default,
+            });
+            match fields {
+                Value::Object(fields) => fields,
+                _ => Map::new(),
+            }
+        };
+        def.statuses.iter().enumerate().map(record).collect()
+    }
+}
+
+const SIZE_MAX: usize = 1 << 20;
+
+/// YAML 1.2 alone: no aliases (a manifest is read by people), no merge keys, no tags, and `no` is a
+/// text.
+fn options() -> serde_saphyr::Options {
+    serde_saphyr::options! {
+        budget: serde_saphyr::budget! { max_aliases: 0, max_anchors: 0, max_documents: 1, max_depth: 64 },
+        merge_keys: serde_saphyr::options::MergeKeyPolicy::Error,
+        duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::Error,
+        strict_booleans: true,
+        reject_unsupported_tags: true,
+    }
+}
+
+fn located(error: &serde_saphyr::Error) -> String {
+    let plain = error.without_snippet().to_string();
+    match error.location() {
+        Some(at) if !plain.contains("line") => {
+            format!("line {} column {}: {plain}", at.line(), at.column())
+        }
+        _ => plain,
+    }
+}
+
+fn known_format<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let format = u32::deserialize(deserializer)?;
+    if format == FORMAT {
+        return Ok(format);
+    }
+    Err(D::Error::custom(format!("format {format} is not known: this build reads {FORMAT}")))
+}
+
+impl fmt::Display for Manifest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.id)
+    }
+}

@@ -1,0 +1,136 @@
+//! Requests and the protocol that carries them.
+
+use http::Method;
+use serde::Deserialize;
+
+use crate::{path::NestedKeys, table::Table, template::Template};
+
+/// How the system is spoken to.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Protocol {
+    /// JSON over HTTP.
+    Http(HttpProtocol),
+    /// Not at all: the data set of the sandbox.
+    Sandbox,
+}
+
+/// JSON over HTTP.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpProtocol {
+    /// The address under which all paths lie. Only settings may be named; nothing else in a manifest
+    /// can lead to another host.
+    pub base_url: Template,
+    /// Headers of every request.
+    #[serde(default)]
+    pub headers: Table<Template>,
+    /// The path that `call` requests are posted to, as JSON-RPC.
+    pub json_rpc: Option<Template>,
+    /// How nested objects are named in rows.
+    #[serde(default)]
+    pub nested_keys: NestedKeys,
+}
+
+impl Protocol {
+    /// How nested objects are named in rows.
+    #[must_use]
+    pub fn nested_keys(&self) -> NestedKeys {
+        match self {
+            Self::Http(http) => http.nested_keys,
+            Self::Sandbox => NestedKeys::Plain,
+        }
+    }
+}
+
+/// One request: a method and a path, or a JSON-RPC call.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "RawRequest")]
+pub enum Request {
+    /// A request of its own form. Its answer is the whole body.
+    Http(HttpRequest),
+    /// A JSON-RPC call. Its answer is the body's `result`.
+    Call(Call),
+}
+
+/// A request of its own form.
+#[derive(Clone, Debug)]
+pub struct HttpRequest {
+    /// The method.
+    pub method: Method,
+    /// The path below the base address. Filled-in values are percent-encoded.
+    pub path: Template,
+    /// The query. What is null is left out.
+    pub query: Table<Template>,
+    /// Headers beside those of every request.
+    pub headers: Table<Template>,
+    /// The body.
+    pub json: Option<Template>,
+}
+
+/// A JSON-RPC call.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The method's name.
+    pub method: String,
+    /// The parameters.
+    pub params: Vec<Template>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRequest {
+    call: Option<String>,
+    params: Option<Vec<Template>>,
+    method: Option<String>,
+    path: Option<Template>,
+    query: Option<Table<Template>>,
+    headers: Option<Table<Template>>,
+    json: Option<Template>,
+}
+
+impl TryFrom<RawRequest> for Request {
+    type Error = String;
+
+    fn try_from(raw: RawRequest) -> Result<Self, String> {
+        let of_http = raw.path.is_some()
+            || raw.query.is_some()
+            || raw.headers.is_some()
+            || raw.json.is_some();
+        match (raw.call, raw.method) {
+            (Some(method), None) if !of_http => {
+                Ok(Self::Call(Call { method, params: raw.params.unwrap_or_default() }))
+            }
+            (None, Some(method)) if raw.params.is_none() => Ok(Self::Http(HttpRequest {
+                method: known_method(&method)?,
+                path: raw.path.ok_or("a request with a `method` needs a `path`")?,
+                query: raw.query.unwrap_or_default(),
+                headers: raw.headers.unwrap_or_default(),
+                json: raw.json,
+            })),
+            _ => Err("a request has `method` and `path`, or `call` and `params`".to_owned()),
+        }
+    }
+}
+
+fn known_method(text: &str) -> Result<Method, String> {
+    let known = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+    known
+        .into_iter()
+        .find(|method| method.as_str() == text)
+        .ok_or_else(|| format!("`{text}` is not GET, POST, PUT, PATCH or DELETE"))
+}
+
+impl Request {
+    /// Every template in it.
+    pub(crate) fn templates(&self) -> Vec<&Template> {
+        match self {
+            Self::Call(call) => call.params.iter().collect(),
+            Self::Http(http) => {
+                let named = http.query.iter().chain(http.headers.iter());
+                let named = named.map(|(_, template)| template);
+                named.chain([&http.path]).chain(&http.json).collect()
+            }
+        }
+    }
+}

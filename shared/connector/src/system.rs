@@ -1,0 +1,177 @@
+//! A connection's system, and what can be asked of it.
+
+mod reading;
+mod writing;
+
+use std::{fmt, sync::Arc};
+
+use millwright_core::ConnectionId;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{
+    error::{SystemError, SystemErrorClass},
+    manifest::{EntityDef, InstanceRule, Manifest, Operation},
+    mapping::{Mapper, RowFault},
+    path::NestedKeys,
+    remote::Remote,
+    sandbox::Sandbox,
+};
+
+/// A connection's system. Clones share its session.
+#[derive(Clone)]
+pub struct System {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    manifest: Arc<Manifest>,
+    connection: ConnectionId,
+    source: Source,
+}
+
+/// Where rows come from.
+pub(crate) enum Source {
+    Remote(Box<Remote>),
+    Sandbox(Box<Sandbox>),
+}
+
+/// Which instance of a system answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instance {
+    /// The same for the same instance, whoever logs in; differs between instances.
+    pub id: String,
+    /// What people call it.
+    pub name: Option<String>,
+}
+
+/// What to read.
+#[derive(Clone, Debug, Default)]
+pub struct Pull {
+    /// Only what was created or changed since this time of the system's clock, in milliseconds since
+    /// the epoch: the `source_time` at which the run before began. The manifest's overlap is taken off
+    /// here. `None` reads everything.
+    pub from: Option<i64>,
+    /// Where to go on.
+    pub position: Position,
+    /// Rows a page; 0 leaves it to the manifest, which also has the last word.
+    pub page_size: u32,
+}
+
+/// A place in a reading. Opaque to whoever keeps it; a reading goes on only with the same `from`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    stream: u16,
+    after: Option<String>,
+}
+
+/// A page.
+#[derive(Debug, Default)]
+pub struct Pulled {
+    /// The records, in the order of the system's ids, or of the children whose parents they are: one
+    /// record may then come again on a later page.
+    pub records: Vec<SourceRecord>,
+    /// Rows that could not be mapped.
+    pub faults: Vec<RowFault>,
+    /// Where to go on; nothing when everything has been read.
+    pub next: Option<Position>,
+    /// A time by the system's clock from before the page was read, in milliseconds since the epoch.
+    /// That of a reading's first page is the next reading's `from`.
+    pub source_time: Option<i64>,
+}
+
+/// A record as the system has it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SourceRecord {
+    /// The system's id.
+    pub remote_id: String,
+    /// The complete unified record, without `meta`.
+    pub record: Map<String, Value>,
+}
+
+/// A page of ids.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IdPage {
+    /// The ids, in the system's order.
+    pub ids: Vec<String>,
+    /// What to go on after; nothing when all have been listed.
+    pub next: Option<String>,
+}
+
+/// Rows with their ids.
+pub(crate) struct RowPage {
+    pub rows: Vec<(String, Value)>,
+    pub next: Option<String>,
+    pub asked_at: Option<i64>,
+}
+
+impl System {
+    pub(crate) fn new(manifest: Arc<Manifest>, connection: ConnectionId, source: Source) -> Self {
+        Self { inner: Arc::new(Inner { manifest, connection, source }) }
+    }
+
+    /// The connector.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.inner.manifest
+    }
+
+    /// Whether writes are only played through. Their records are to be marked so.
+    #[must_use]
+    pub fn simulated(&self) -> bool {
+        match &self.inner.source {
+            Source::Remote(_) => false,
+            Source::Sandbox(sandbox) => !sandbox.is_stateful(),
+        }
+    }
+
+    /// Finds out whether the system answers to these credentials, and which instance it is.
+    ///
+    /// # Errors
+    /// When it does not answer, refuses, or does not say which instance it is.
+    pub async fn probe(&self) -> Result<Instance, SystemError> {
+        match &self.inner.source {
+            Source::Sandbox(sandbox) => sandbox.probe().await,
+            Source::Remote(remote) => {
+                let probe = self.manifest().probe.as_ref();
+                let probe = probe.ok_or_else(|| SystemError::unsupported("instances", "probe"))?;
+                let answer = remote.call(&probe.request, Operation::Read, |scope| scope).await?;
+                self.instance(&probe.instance, &answer.value)
+            }
+        }
+    }
+
+    fn instance(&self, rule: &InstanceRule, answer: &Value) -> Result<Instance, SystemError> {
+        let mapper = self.mapper("");
+        let text = |field| mapper.text(field, answer);
+        let parts: Option<Vec<String>> = rule.id.iter().map(text).collect();
+        let Some(parts) = parts else {
+            let message = "the system does not say which instance it is";
+            let message = rule.none.as_deref().unwrap_or(message);
+            return Err(SystemError::new(SystemErrorClass::Permission, message));
+        };
+        Ok(Instance { id: parts.join("/"), name: rule.name.as_ref().and_then(text) })
+    }
+
+    fn def(&self, entity: &str, operation: &str) -> Result<&EntityDef, SystemError> {
+        let def = self.manifest().entity(entity);
+        def.ok_or_else(|| SystemError::unsupported(entity, operation))
+    }
+
+    fn mapper<'a>(&'a self, entity: &'a str) -> Mapper<'a> {
+        Mapper { connection: &self.inner.connection, entity, keys: self.keys() }
+    }
+
+    fn keys(&self) -> NestedKeys {
+        self.manifest().protocol.nested_keys()
+    }
+}
+
+impl fmt::Debug for System {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("System")
+            .field("connector", &self.inner.manifest.id)
+            .field("connection", &self.inner.connection)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,295 @@
+//! Reading pages, records and ids.
+
+use millwright_core::WallTime;
+use serde_json::{Value, json};
+
+use super::{IdPage, Position, Pull, Pulled, RowPage, Source, SourceRecord, System};
+use crate::{
+    error::SystemError,
+    manifest::{Ending, EntityDef, Incremental, Operation, Paging, Request, Stream, Sweep},
+    mapping::Mapper,
+    path::{NestedKeys, Path},
+    remote::Remote,
+};
+
+/// A listing that is read page by page.
+#[derive(Clone, Copy)]
+struct Listing<'a> {
+    request: &'a Request,
+    rows: &'a Path,
+    paging: &'a Paging,
+}
+
+impl System {
+    /// Reads a page of an entity's records. First come the records themselves, then, in a reading with
+    /// `from`, those whose child rows have changed.
+    ///
+    /// # Errors
+    /// When the system cannot be read, or answers with pages that cannot be.
+    pub async fn pull(&self, entity: &str, pull: &Pull) -> Result<Pulled, SystemError> {
+        let def = self.def(entity, "read")?;
+        let size = self.manifest().limits.page(pull.page_size);
+        let after = pull.position.after.as_deref();
+        let children = match usize::from(pull.position.stream).checked_sub(1) {
+            None => None,
+            Some(number) => Some(def.streams().get(number).ok_or_else(outdated)?),
+        };
+        let since = pull.from.map(|from| from - overlap_ms(def));
+        let page = match (&self.inner.source, children) {
+            (Source::Sandbox(sandbox), _) => sandbox.page(entity, after, size, since).await?,
+            (Source::Remote(remote), None) => {
+                self.own_page(remote, def, after, size, since).await?
+            }
+            (Source::Remote(remote), Some(stream)) => {
+                let page = self.children(remote, def, stream, after, size, since).await?;
+                let parents = self.parents(&stream.parent, &page.rows);
+                RowPage { rows: self.rows(entity, def, &parents).await?, ..page }
+            }
+        };
+        let next = following(&pull.position, page.next.clone(), pull.from.is_some(), def);
+        Ok(self.mapped(entity, def, page, next))
+    }
+
+    /// Reads records by their remote ids. Those that are not there are left out; a row that cannot be
+    /// mapped is an error.
+    ///
+    /// # Errors
+    /// When the system cannot be read.
+    pub async fn get(
+        &self,
+        entity: &str,
+        remote_ids: &[String],
+    ) -> Result<Vec<SourceRecord>, SystemError> {
+        let def = self.def(entity, "read")?;
+        let rows = self.rows(entity, def, remote_ids).await?;
+        let page = RowPage { rows, next: None, asked_at: None };
+        let pulled = self.mapped(entity, def, page, None);
+        match pulled.faults.first() {
+            None => Ok(pulled.records),
+            Some(fault) => {
+                let place = format!("{} of {entity} {}", fault.field, fault.remote_id);
+                Err(SystemError::malformed(format!("{place} {}", fault.message)))
+            }
+        }
+    }
+
+    /// Lists the ids of everything that is there, in the system's order.
+    ///
+    /// # Errors
+    /// When the system cannot be read, or the connector has no listing for this entity.
+    pub async fn list_ids(
+        &self,
+        entity: &str,
+        after: Option<&str>,
+    ) -> Result<IdPage, SystemError> {
+        let def = self.def(entity, "list")?;
+        let sweep = def.sweep().ok_or_else(|| SystemError::unsupported(entity, "list"))?;
+        match &self.inner.source {
+            Source::Sandbox(sandbox) => {
+                let page = sandbox.page(entity, after, sweep.page_size, None).await?;
+                let ids = page.rows.into_iter().map(|(id, _)| id).collect();
+                Ok(IdPage { ids, next: page.next })
+            }
+            Source::Remote(remote) => self.swept(remote, sweep, after).await,
+        }
+    }
+
+    async fn swept(
+        &self,
+        remote: &Remote,
+        sweep: &Sweep,
+        after: Option<&str>,
+    ) -> Result<IdPage, SystemError> {
+        let request = sweep.request.as_ref().ok_or_else(|| SystemError::unsupported("ids", "list"))?;
+        let listing = Listing { request, rows: &sweep.rows, paging: &sweep.paging };
+        let page =
+            self.page(remote, listing, &sweep.id, after, sweep.page_size, &Value::Null, &[]).await?;
+        Ok(IdPage { ids: page.rows.into_iter().map(|(id, _)| id).collect(), next: page.next })
+    }
+
+    async fn own_page(
+        &self,
+        remote: &Remote,
+        def: &EntityDef,
+        after: Option<&str>,
+        size: u32,
+        since: Option<i64>,
+    ) -> Result<RowPage, SystemError> {
+        let read = &def.read;
+        let request = read.request.as_ref().ok_or_else(|| SystemError::unsupported("rows", "read"))?;
+        let listing = Listing { request, rows: &read.rows, paging: &read.paging };
+        let window = window(def, since)?;
+        self.page(remote, listing, &read.id, after, size, &window, &def.field_names()).await
+    }
+
+    async fn children(
+        &self,
+        remote: &Remote,
+        def: &EntityDef,
+        stream: &Stream,
+        after: Option<&str>,
+        size: u32,
+        since: Option<i64>,
+    ) -> Result<RowPage, SystemError> {
+        let listing =
+            Listing { request: &stream.request, rows: &stream.rows, paging: &stream.paging };
+        let window = window(def, since)?;
+        self.page(remote, listing, &stream.id, after, size, &window, &[]).await
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the names that a request may use")]
+    async fn page(
+        &self,
+        remote: &Remote,
+        listing: Listing<'_>,
+        id: &Path,
+        after: Option<&str>,
+        size: u32,
+        window: &Value,
+        fields: &[String],
+    ) -> Result<RowPage, SystemError> {
+        let Paging::IdAfter(paging) = listing.paging;
+        let start = after.unwrap_or(&paging.start);
+        let answer = remote
+            .call(listing.request, Operation::Read, |scope| {
+                scope
+                    .with("page", json!({"after": start, "size": size}))
+                    .with("window", window.clone())
+                    .with("fields", json!(fields))
+            })
+            .await?;
+        let rows = with_ids(rows_at(listing.rows, answer.value)?, id)?;
+        let last = rows.last().map(|(id, _)| id.clone());
+        if last.is_some() && last.as_deref() == after {
+            return Err(SystemError::malformed("the system gives the same page again"));
+        }
+        let full = rows.len() >= usize::try_from(size).unwrap_or(usize::MAX);
+        let next = last.filter(|_| full || paging.ends_with == Ending::EmptyPage);
+        Ok(RowPage { rows, next, asked_at: answer.asked_at })
+    }
+
+    /// The rows of these ids, as many in one request as the system's limit allows.
+    pub(super) async fn rows(
+        &self,
+        entity: &str,
+        def: &EntityDef,
+        ids: &[String],
+    ) -> Result<Vec<(String, Value)>, SystemError> {
+        let remote = match &self.inner.source {
+            Source::Sandbox(sandbox) => return sandbox.rows(entity, ids).await,
+            Source::Remote(remote) => remote,
+        };
+        let request = def.get.request.as_ref();
+        let request = request.ok_or_else(|| SystemError::unsupported(entity, "get"))?;
+        let fields = json!(def.field_names());
+        let mut rows = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(self.manifest().limits.ids_per_request) {
+            let answer = remote
+                .call(request, Operation::Read, |scope| {
+                    scope.with("ids", json!(chunk)).with("fields", fields.clone())
+                })
+                .await?;
+            rows.extend(with_ids(rows_at(&def.get.rows, answer.value)?, &def.read.id)?);
+        }
+        Ok(rows)
+    }
+
+    /// The ids of the records that children belong to, each once, in the children's order.
+    fn parents(&self, parent: &Path, children: &[(String, Value)]) -> Vec<String> {
+        let mut ids = Vec::new();
+        for (_, child) in children {
+            let found = parent.get(child, NestedKeys::Plain);
+            let found = match found {
+                Some(Value::Array(several)) => several.as_slice(),
+                one => one.map_or(&[][..], std::slice::from_ref),
+            };
+            let root = Path::default();
+            for id in found.iter().filter_map(|id| Mapper::remote_id(&root, id)) {
+                if !ids.contains(&id) {
+                    ids.push(id);
+                }
+            }
+        }
+        ids
+    }
+
+    fn mapped(
+        &self,
+        entity: &str,
+        def: &EntityDef,
+        page: RowPage,
+        next: Option<Position>,
+    ) -> Pulled {
+        let mapper = self.mapper(entity);
+        let mut pulled = Pulled { next, source_time: page.asked_at, ..Pulled::default() };
+        for (remote_id, row) in page.rows {
+            match mapper.record(def, &remote_id, &row) {
+                Ok(record) => pulled.records.push(SourceRecord { remote_id, record }),
+                Err(fault) => pulled.faults.push(fault),
+            }
+        }
+        pulled
+    }
+}
+
+/// The rest of this stream, or the beginning of the next one.
+fn following(
+    at: &Position,
+    after: Option<String>,
+    windowed: bool,
+    def: &EntityDef,
+) -> Option<Position> {
+    if after.is_some() {
+        return Some(Position { stream: at.stream, after });
+    }
+    let stream = at.stream + 1;
+    let more = windowed && usize::from(stream) <= def.streams().len();
+    more.then_some(Position { stream, after: None })
+}
+
+fn outdated() -> SystemError {
+    SystemError::malformed("the position is of another version of the connector")
+}
+
+fn overlap_ms(def: &EntityDef) -> i64 {
+    match &def.incremental {
+        Incremental::Filter(filter) => i64::from(filter.overlap_seconds) * 1000,
+        Incremental::Full => 0,
+    }
+}
+
+fn window(def: &EntityDef, since: Option<i64>) -> Result<Value, SystemError> {
+    let Incremental::Filter(filter) = &def.incremental else { return Ok(Value::Null) };
+    let (template, since) = match since {
+        Some(since) => (&filter.window, Value::String(WallTime::from_millis(since).iso())),
+        None => (&filter.everything, Value::Null),
+    };
+    let scope = crate::template::Scope::default().with("since", since);
+    match template {
+        None => Ok(Value::Null),
+        Some(template) => template.render(&scope).map_err(SystemError::malformed),
+    }
+}
+
+pub(super) fn rows_at(path: &Path, value: Value) -> Result<Vec<Value>, SystemError> {
+    let rows = if path.as_str().is_empty() {
+        value
+    } else {
+        path.get(&value, NestedKeys::Plain).cloned().unwrap_or_default()
+    };
+    match rows {
+        Value::Array(rows) => Ok(rows),
+        _ => Err(SystemError::malformed("the system's answer has no list of rows")),
+    }
+}
+
+pub(super) fn with_ids(
+    rows: Vec<Value>,
+    id: &Path,
+) -> Result<Vec<(String, Value)>, SystemError> {
+    let with_id = |row: Value| {
+        let id = Mapper::remote_id(id, &row);
+        id.map(|id| (id, row)).ok_or_else(|| SystemError::malformed("a row has no id"))
+    };
+    rows.into_iter().map(with_id).collect()
+}

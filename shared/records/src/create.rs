@@ -1,0 +1,127 @@
+//! Creating a record through the API: checked, sent, read back, committed.
+
+use millwright_connection::{Connection, ConnectionContext, Observation, observe, open_system};
+use millwright_connector::{References, SourceRecord, System, SystemError, SystemErrorClass};
+use millwright_core::{Error, Result};
+use millwright_entities::record_key;
+use serde_json::{Map, Value, json};
+
+use crate::{RecordDoc, Scope, commit_written, list::with_meta};
+
+/// A record that was created.
+#[derive(Clone, Debug)]
+pub struct Creation {
+    /// The record as the API shows it.
+    pub record: Value,
+}
+
+/// Creates a record in the connected system. Every rule that is known is checked before anything is
+/// sent; the record is answered as the system has it then.
+///
+/// # Errors
+/// `OPERATION_NOT_SUPPORTED`, the validation codes, what the system says, and `WRITE_OUTCOME_UNKNOWN`
+/// when it did not say whether it happened.
+pub async fn create(
+    context: &ConnectionContext,
+    connection: &Connection,
+    entity: &str,
+    body: &Map<String, Value>,
+) -> Result<Creation> {
+    let system = open_system(context, connection).await?;
+    let scope = Scope {
+        workspace: connection.workspace.clone(),
+        connection: connection.id.clone(),
+        customer: connection.customer_json(),
+    };
+    let references = resolve(context, &scope, &system, entity, body).await?;
+    let remote_id = match system.create(entity, body, &references).await {
+        Ok(remote_id) => remote_id,
+        Err(error) => return Err(refused(context, connection, &system, error).await),
+    };
+    tracing::info!(connection = %connection.id, entity, remote_id, "record created");
+    let (written, warning) = read_back(&system, &scope, entity, body, &remote_id).await;
+    if system.simulated() {
+        return Ok(Creation { record: pretended(written) });
+    }
+    let doc = commit_written(&context.store, &context.queue, &scope, entity, &written).await?;
+    let mut record = with_meta(written.record, &doc);
+    if let Some(warning) = warning {
+        record["meta"]["warnings"] = json!([warning]);
+    }
+    Ok(Creation { record })
+}
+
+/// The remote ids behind the keys that the body names, once every rule that is known holds.
+async fn resolve(
+    context: &ConnectionContext,
+    scope: &Scope,
+    system: &System,
+    entity: &str,
+    body: &Map<String, Value>,
+) -> Result<References> {
+    let mut found = References::new();
+    for reference in system.references(entity, body)? {
+        let key = scope.record(&reference.entity, &reference.key);
+        let row = context.store.get_doc::<RecordDoc>(&key).await?;
+        if let Some(row) = row.filter(|row| row.doc.deleted_at.is_none()) {
+            found.insert(reference.key, row.doc.remote_id);
+        }
+    }
+    system.check_create(entity, body, Some(&found))?;
+    Ok(found)
+}
+
+/// The error of a refused write. What it says of the connection's health counts, once the probe
+/// agrees.
+async fn refused(
+    context: &ConnectionContext,
+    connection: &Connection,
+    system: &System,
+    error: SystemError,
+) -> Error {
+    if matches!(error.class, SystemErrorClass::Unreachable | SystemErrorClass::Reauthorize)
+        && let Err(second) = system.probe().await
+    {
+        let observation = match second.class {
+            SystemErrorClass::Unreachable => Some(Observation::Unreachable(second.message)),
+            SystemErrorClass::Reauthorize => Some(Observation::Refused(second.message)),
+            _ => None,
+        };
+        if let Some(observation) = observation {
+            let (workspace, id) = (&connection.workspace, &connection.id);
+            if let Err(error) = observe(context, workspace, id, &observation).await {
+                tracing::warn!(connection = %id, %error, "health not noted");
+            }
+        }
+    }
+    error.into_write_error()
+}
+
+/// The record as the system has it. When it cannot be read just now, what was sent stands for it and a
+/// warning says so: the next sync brings the rest.
+async fn read_back(
+    system: &System,
+    scope: &Scope,
+    entity: &str,
+    body: &Map<String, Value>,
+    remote_id: &str,
+) -> (SourceRecord, Option<&'static str>) {
+    let ids = [remote_id.to_owned()];
+    match system.get(entity, &ids).await.map(|mut records| records.pop()) {
+        Ok(Some(record)) => return (record, None),
+        Ok(None) => {}
+        Err(error) => tracing::warn!(entity, remote_id, %error, "created record not read back"),
+    }
+    let mut record = body.clone();
+    let key = record_key(&scope.connection, entity, remote_id);
+    record.insert("key".to_owned(), json!(key));
+    record.insert("remoteId".to_owned(), json!(remote_id));
+    let written = SourceRecord { remote_id: remote_id.to_owned(), record };
+    (written, Some("the record was created and could not be read back yet"))
+}
+
+fn pretended(written: SourceRecord) -> Value {
+    let mut record = written.record;
+    record.insert("meta".to_owned(), json!({ "simulated": true }));
+    Value::Object(record)
+}

@@ -1,0 +1,114 @@
+//! The entities' JSON Schemas as components: one for reading, one for writing, one for a page.
+
+use millwright_entities::Entity;
+use serde_json::{Map, Value, json};
+
+/// Where a schema of an entity refers to its shared parts, and where they are in the document.
+const OWN: &str = "#/$defs/";
+const SHARED: &str = "#/components/schemas/record_";
+
+/// The components of all entities, by name.
+pub(super) fn schemas() -> Map<String, Value> {
+    let mut schemas = Map::new();
+    for entity in Entity::ALL {
+        let mut record = entity.schema().clone();
+        relocate(&mut record);
+        let name = component_name(record["title"].as_str().unwrap_or(entity.slug));
+        if let Some(parts) = record.as_object_mut() {
+            parts.retain(|part, _| part != "$schema" && part != "$id");
+            let definitions = parts.remove("$defs");
+            for (part, schema) in definitions.as_ref().and_then(Value::as_object).into_iter().flatten() {
+                schemas.insert(format!("record_{part}"), schema.clone());
+            }
+        }
+        schemas.insert(format!("{name}Input"), writable(&record, &schemas));
+        schemas.insert(format!("{name}Page"), page(&name));
+        schemas.insert(name, record);
+    }
+    schemas
+}
+
+/// `Purchase order` as `PurchaseOrder`.
+fn component_name(title: &str) -> String {
+    let word = |word: &str| {
+        let mut letters = word.chars();
+        letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>())
+    };
+    title.split(' ').filter_map(word).collect()
+}
+
+fn relocate(schema: &mut Value) {
+    match schema {
+        Value::Object(parts) => {
+            for (name, part) in parts {
+                match part {
+                    Value::String(text) if name == "$ref" => *text = text.replace(OWN, SHARED),
+                    _ => relocate(part),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(relocate),
+        _ => {}
+    }
+}
+
+/// The same without what cannot be written, lines included.
+fn writable(record: &Value, shared: &Map<String, Value>) -> Value {
+    let mut input = record.clone();
+    input.as_object_mut().into_iter().for_each(|parts| drop(parts.remove("required")));
+    let Some(properties) = input["properties"].as_object_mut() else { return input };
+    properties.retain(|_, property| property["readOnly"] != true);
+    for property in properties.values_mut() {
+        let lines = property["items"]["$ref"].as_str();
+        let lines = lines.and_then(|name| shared.get(name.rsplit('/').next()?));
+        if let Some(lines) = lines.filter(|lines| lines["type"] == "object").cloned() {
+            property["items"] = writable(&lines, shared);
+        }
+    }
+    input
+}
+
+fn page(name: &str) -> Value {
+    json!({
+        "type": "object",
+        "description": "A page of a list.",
+        "required": ["data", "next_cursor", "has_more"],
+        "properties": {
+            "data": {
+                "type": "array",
+                "description": "The page. It may be short, even empty, while `has_more` is true.",
+                "items": { "$ref": format!("#/components/schemas/{name}") },
+            },
+            "next_cursor": {
+                "type": ["string", "null"],
+                "description": "Where the next page begins, as `cursor`; null on the last page.",
+            },
+            "has_more": { "type": "boolean", "description": "Whether there is more." },
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entities_that_share_a_parts_name_mean_the_same_by_it() {
+        let mut seen: Map<String, Value> = Map::new();
+        for entity in Entity::ALL {
+            for (name, part) in entity.schema()["$defs"].as_object().unwrap() {
+                let before = seen.insert(name.clone(), part.clone());
+                assert!(before.is_none_or(|before| before == *part), "{name} of {entity:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_read_only_is_not_in_the_schema_for_writing() {
+        let input = &schemas()["PurchaseOrderInput"];
+        assert!(input["properties"].get("vendorKey").is_some());
+        assert!(input["properties"].get("key").is_none() && input.get("required").is_none());
+        let line = &input["properties"]["lineItems"]["items"]["properties"];
+        assert!(line.get("quantity").is_some(), "{input:#}");
+    }
+}

@@ -1,0 +1,208 @@
+//! `/v1/connections`.
+
+use std::collections::BTreeMap;
+
+use axum::{Json, extract::State};
+use http::StatusCode;
+use millwright_connection::{
+    self as connection, ConnectionFilter, NewConnection, find_connection, list_connections,
+};
+use millwright_core::{ConnectionId, Error, ErrorCode, FieldError, SecretString};
+use millwright_sync::{connect, erase_connection};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{
+    connection_view::{Connection, ConnectionStatus, Customer},
+    jobs::Job,
+};
+use crate::{
+    App,
+    error::Answer,
+    extract::{Admin, IdPath, JsonBody, Params, Reader},
+    page::{Limit, Page, position},
+};
+
+const LIST: &str = "connections";
+/// The most bytes of JSON that a connection's metadata may have.
+const METADATA_MAX: usize = 16 * 1024;
+
+/// The connection to make.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ConnectionRequest {
+    /// The kind of system: one of `GET /v1/connectors`.
+    #[schema(min_length = 1, max_length = 100, example = "tryton")]
+    connector_id: String,
+    /// Its name; the system's own when not given.
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 200)]
+    name: Option<String>,
+    /// The customer it belongs to.
+    #[serde(default)]
+    customer: Option<Customer>,
+    /// The workspace's own notes on it: at most 16 KB.
+    #[serde(default)]
+    metadata: Map<String, Value>,
+    /// The connector's settings, as its form says.
+    #[serde(default)]
+    settings: Map<String, Value>,
+    /// The connector's credentials, as its form says. They are kept encrypted and never shown.
+    #[serde(default)]
+    #[schema(additional_properties)]
+    credentials: BTreeMap<String, String>,
+}
+
+/// Which connections to list.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ConnectionList {
+    /// Only those in this status.
+    #[param(inline)]
+    status: Option<ConnectionStatus>,
+    /// Only those of this customer.
+    customer_id: Option<String>,
+    /// Only those of this kind of system.
+    connector_id: Option<String>,
+    /// Only those whose name begins so, whatever the case.
+    q: Option<String>,
+    /// Where to go on: `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// The most connections in the page.
+    #[serde(default)]
+    #[param(value_type = u16, required = false, minimum = 1, maximum = 500, default = 50)]
+    limit: Limit<500>,
+}
+
+/// List connections
+///
+/// Oldest first.
+#[utoipa::path(
+    get,
+    path = "/v1/connections",
+    operation_id = "list_connections",
+    tag = "Connections",
+    params(ConnectionList),
+    responses((status = 200, description = "A page of connections.", body = Page<Connection>))
+)]
+pub(crate) async fn list(
+    caller: Reader,
+    State(app): State<App>,
+    Params(list): Params<ConnectionList>,
+) -> Answer<Json<Page<Connection>>> {
+    let after: Option<ConnectionId> = position(LIST, list.cursor.as_deref())?;
+    let filter = ConnectionFilter {
+        status: list.status.map(Into::into),
+        customer_id: list.customer_id,
+        connector_id: list.connector_id,
+        name_prefix: list.q,
+    };
+    let limit = list.limit.get();
+    let (found, next) =
+        list_connections(&app.store, &caller.workspace, &filter, after.as_ref(), limit).await?;
+    let connections = found.into_iter().map(Connection::from).collect();
+    Ok(Json(Page::at(LIST, connections, next)?))
+}
+
+/// Get a connection
+#[utoipa::path(
+    get,
+    path = "/v1/connections/{id}",
+    operation_id = "get_connection",
+    tag = "Connections",
+    params(("id" = String, Path, description = "The connection's id.")),
+    responses((status = 200, description = "The connection.", body = Connection))
+)]
+pub(crate) async fn get(
+    caller: Reader,
+    State(app): State<App>,
+    IdPath(id): IdPath<ConnectionId>,
+) -> Answer<Json<Connection>> {
+    let row = find_connection(&app.store, &caller.workspace, &id).await?;
+    Ok(Json(row.doc.into()))
+}
+
+/// Connect a system
+///
+/// The credentials are tried at once: a connection that does not work is not made. Its first load
+/// starts by itself.
+#[utoipa::path(
+    post,
+    path = "/v1/connections",
+    operation_id = "create_connection",
+    tag = "Connections",
+    request_body = ConnectionRequest,
+    responses((status = 201, description = "The connection.", body = Connection))
+)]
+pub(crate) async fn create(
+    caller: Admin,
+    State(app): State<App>,
+    JsonBody(request): JsonBody<ConnectionRequest>,
+) -> Answer<(StatusCode, Json<Connection>)> {
+    let made = connect(&app.connections(), &caller.workspace, request.checked()?).await?;
+    Ok((StatusCode::CREATED, Json(made.into())))
+}
+
+/// Delete a connection
+///
+/// Disconnects it and starts a job that erases everything that belongs to it.
+#[utoipa::path(
+    delete,
+    path = "/v1/connections/{id}",
+    operation_id = "delete_connection",
+    tag = "Connections",
+    params(("id" = String, Path, description = "The connection's id.")),
+    responses((status = 202, description = "The job that erases it.", body = Job))
+)]
+pub(crate) async fn delete(
+    caller: Admin,
+    State(app): State<App>,
+    IdPath(id): IdPath<ConnectionId>,
+) -> Answer<(StatusCode, Json<Job>)> {
+    let job = erase_connection(&app.connections(), &caller.workspace, &id).await?;
+    Ok((StatusCode::ACCEPTED, Json(job.into())))
+}
+
+/// Disconnect a system
+///
+/// Stops its syncs and destroys its credentials. Its history stays.
+#[utoipa::path(
+    post,
+    path = "/v1/connections/{id}/disconnect",
+    operation_id = "disconnect_connection",
+    tag = "Connections",
+    params(("id" = String, Path, description = "The connection's id.")),
+    responses((status = 200, description = "The disconnected connection.", body = Connection))
+)]
+pub(crate) async fn disconnect(
+    caller: Admin,
+    State(app): State<App>,
+    IdPath(id): IdPath<ConnectionId>,
+) -> Answer<Json<Connection>> {
+    let own = connection::disconnect(&app.connections(), &caller.workspace, &id).await?;
+    Ok(Json(own.into()))
+}
+
+impl ConnectionRequest {
+    fn checked(self) -> Result<NewConnection, Error> {
+        let metadata = serde_json::to_string(&self.metadata).map_err(Error::internal)?;
+        let too_large = (metadata.len() > METADATA_MAX).then(|| {
+            let message = "must have at most 16 KB as JSON";
+            FieldError::new("metadata", ErrorCode::ValidationFailed, message)
+        });
+        if let Some(error) = Error::from_fields(too_large.into_iter().collect()) {
+            return Err(error);
+        }
+        let secret = |(name, text)| (name, SecretString::from(text));
+        Ok(NewConnection {
+            connector_id: self.connector_id,
+            name: self.name,
+            customer: self.customer.map(Into::into),
+            metadata: self.metadata,
+            settings: self.settings,
+            credentials: self.credentials.into_iter().map(secret).collect(),
+        })
+    }
+}

@@ -1,0 +1,229 @@
+//! `/v1/connectors`.
+
+use axum::{Json, extract::State};
+use millwright_connector::{self as connector, EntityDef, FieldKind, Manifest};
+use millwright_core::Error;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    App,
+    error::Answer,
+    extract::{Params, Reader, TextPath},
+    page::{Limit, Page, position},
+};
+
+const LIST: &str = "connectors";
+
+/// What can be filled in.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum FormFieldType {
+    /// A line of text.
+    Text,
+    /// An `http` or `https` address.
+    Url,
+    /// A line of text that is not shown.
+    Secret,
+    /// True or false.
+    Boolean,
+    /// One of a few.
+    Enum,
+}
+
+/// A field of a form.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct FormField {
+    /// Its name in requests.
+    name: String,
+    /// What it is called on a page.
+    title: String,
+    /// Where its value is found, step by step.
+    #[schema(required)]
+    help: Option<String>,
+    /// What can be filled in.
+    #[serde(rename = "type")]
+    kind: FormFieldType,
+    /// What can be chosen, for `enum`.
+    options: Vec<String>,
+    /// Whether it must be filled in.
+    required: bool,
+    /// What counts when it is not.
+    #[schema(required)]
+    default: Option<Value>,
+    /// What a value looks like.
+    #[schema(required)]
+    example: Option<String>,
+}
+
+/// What can be done with an entity.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Operation {
+    /// Read a list.
+    List,
+    /// Read one record.
+    Get,
+    /// Make a record.
+    Create,
+}
+
+/// What a connector can do with an entity.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ConnectorEntity {
+    /// The entity.
+    #[schema(example = "purchase-orders")]
+    entity: String,
+    /// What can be done with its records.
+    operations: Vec<Operation>,
+    /// Whether a sync reads only what has changed.
+    incremental: bool,
+    /// Whether deletions are found.
+    finds_deletions: bool,
+}
+
+/// A kind of system that can be connected.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Connector {
+    /// Its id.
+    #[schema(example = "tryton")]
+    id: String,
+    /// The system's name.
+    name: String,
+    /// Who makes the system.
+    vendor: String,
+    /// What kinds of system it is.
+    #[schema(value_type = Vec<String>, example = json!(["erp"]))]
+    categories: Vec<connector::Category>,
+    /// What a connection costs in credits.
+    credits: u8,
+    /// How far the connector has been proven: `tested` against the real system, or `documented`.
+    #[schema(value_type = String)]
+    maturity: connector::Maturity,
+    /// The system's versions it was proven with.
+    tested_against: Vec<String>,
+    /// Where the system's own interface is described.
+    #[schema(required)]
+    docs_url: Option<String>,
+    /// What to give as `settings` when connecting.
+    settings: Vec<FormField>,
+    /// What to give as `credentials` when connecting.
+    credentials: Vec<FormField>,
+    /// What it can do.
+    entities: Vec<ConnectorEntity>,
+}
+
+/// Which connectors to list.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ConnectorList {
+    /// Where to go on: `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// The most connectors in the page.
+    #[serde(default)]
+    #[param(value_type = u16, required = false, minimum = 1, maximum = 500, default = 50)]
+    limit: Limit<500>,
+}
+
+/// List connectors
+///
+/// By id.
+#[utoipa::path(
+    get,
+    path = "/v1/connectors",
+    operation_id = "list_connectors",
+    tag = "Connectors",
+    params(ConnectorList),
+    responses((status = 200, description = "A page of connectors.", body = Page<Connector>))
+)]
+pub(crate) async fn list(
+    _: Reader,
+    State(app): State<App>,
+    Params(list): Params<ConnectorList>,
+) -> Answer<Json<Page<Connector>>> {
+    let after: Option<String> = position(LIST, list.cursor.as_deref())?;
+    let mut manifests: Vec<&Manifest> = app.engine.catalog().iter().collect();
+    manifests.sort_by(|a, b| a.id.cmp(&b.id));
+    manifests.retain(|manifest| after.as_ref().is_none_or(|after| manifest.id > *after));
+    let limit = list.limit.get();
+    let next = manifests.get(limit).and(manifests.get(limit - 1)).map(|last| last.id.clone());
+    let connectors = manifests.into_iter().take(limit).map(Connector::from).collect();
+    Ok(Json(Page::at(LIST, connectors, next)?))
+}
+
+/// Get a connector
+#[utoipa::path(
+    get,
+    path = "/v1/connectors/{id}",
+    operation_id = "get_connector",
+    tag = "Connectors",
+    params(("id" = String, Path, description = "The connector's id.", example = "tryton")),
+    responses((status = 200, description = "The connector.", body = Connector))
+)]
+pub(crate) async fn get(
+    _: Reader,
+    State(app): State<App>,
+    TextPath(id): TextPath,
+) -> Answer<Json<Connector>> {
+    let manifest = app.engine.catalog().get(&id).ok_or_else(|| Error::not_found("connector"))?;
+    Ok(Json(manifest.into()))
+}
+
+impl From<&Manifest> for Connector {
+    fn from(manifest: &Manifest) -> Self {
+        Self {
+            id: manifest.id.clone(),
+            name: manifest.name.clone(),
+            vendor: manifest.vendor.clone(),
+            categories: manifest.categories.clone(),
+            credits: manifest.tier,
+            maturity: manifest.maturity,
+            tested_against: manifest.tested_against.clone(),
+            docs_url: manifest.docs.clone(),
+            settings: manifest.settings.fields().iter().map(FormField::from).collect(),
+            credentials: manifest.credentials.fields().iter().map(FormField::from).collect(),
+            entities: manifest.entities.iter().map(ConnectorEntity::from).collect(),
+        }
+    }
+}
+
+impl From<&connector::FormField> for FormField {
+    fn from(field: &connector::FormField) -> Self {
+        Self {
+            name: field.name.clone(),
+            title: field.title.clone(),
+            help: field.help.clone(),
+            kind: field.kind.into(),
+            options: field.options.clone(),
+            required: field.required,
+            default: field.default.clone(),
+            example: field.example.clone(),
+        }
+    }
+}
+
+impl From<FieldKind> for FormFieldType {
+    fn from(kind: FieldKind) -> Self {
+        match kind {
+            FieldKind::Text => Self::Text,
+            FieldKind::Url => Self::Url,
+            FieldKind::Secret => Self::Secret,
+            FieldKind::Boolean => Self::Boolean,
+            FieldKind::Enum => Self::Enum,
+        }
+    }
+}
+
+impl From<(&str, &EntityDef)> for ConnectorEntity {
+    fn from((slug, entity): (&str, &EntityDef)) -> Self {
+        let create = entity.write.create.as_ref().map(|_| Operation::Create);
+        Self {
+            entity: slug.to_owned(),
+            operations: [Operation::List, Operation::Get].into_iter().chain(create).collect(),
+            incremental: entity.is_incremental(),
+            finds_deletions: entity.sweep().is_some(),
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! `/v1/jobs`.
+
+use axum::{Json, extract::State};
+use millwright_core::{ConnectionId, JobId};
+use millwright_job as job;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    App,
+    error::Answer,
+    extract::{IdPath, Reader},
+};
+
+/// What a job does.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum JobType {
+    /// Erases a connection and everything that belongs to it.
+    DeleteConnection,
+}
+
+/// How far a job is.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum JobStatus {
+    /// It goes on.
+    Running,
+    /// It is done.
+    Succeeded,
+}
+
+/// Long work that a call started.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Job {
+    /// Its id.
+    #[schema(value_type = String, example = "job_01jd8r2v7m5w3k9x1c4t6z8q0a")]
+    id: JobId,
+    /// What it does.
+    #[serde(rename = "type")]
+    job_type: JobType,
+    /// How far it is.
+    status: JobStatus,
+    /// The connection it is about.
+    #[schema(value_type = String, example = "conn_01jd8r2v7m5w3k9x1c4t6z8q0a")]
+    connection_id: ConnectionId,
+    /// How many things it has done so far.
+    progress: u64,
+    /// When it was started.
+    #[schema(format = DateTime)]
+    created_at: String,
+    /// When it last got on.
+    #[schema(format = DateTime)]
+    updated_at: String,
+}
+
+impl From<job::Job> for Job {
+    fn from(own: job::Job) -> Self {
+        let job::JobKind::DeleteConnection(connection_id) = own.kind;
+        let status = match own.state {
+            job::JobState::Running => JobStatus::Running,
+            job::JobState::Succeeded => JobStatus::Succeeded,
+        };
+        Self {
+            id: own.id,
+            job_type: JobType::DeleteConnection,
+            status,
+            connection_id,
+            progress: own.done,
+            created_at: own.created_at.iso(),
+            updated_at: own.updated_at.iso(),
+        }
+    }
+}
+
+/// Get a job
+///
+/// An ended job can be read for 30 days.
+#[utoipa::path(
+    get,
+    path = "/v1/jobs/{id}",
+    operation_id = "get_job",
+    tag = "Jobs",
+    params(("id" = String, Path, description = "The job's id.")),
+    responses((status = 200, description = "The job.", body = Job))
+)]
+pub(crate) async fn get_job(
+    caller: Reader,
+    State(app): State<App>,
+    IdPath(id): IdPath<JobId>,
+) -> Answer<Json<Job>> {
+    let row = job::find_job(&app.store, &caller.workspace, &id).await?;
+    Ok(Json(row.doc.into()))
+}

@@ -1,0 +1,187 @@
+//! `/v1/sync` and `/v1/sync-status`.
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::StatusCode;
+use millwright_core::WallTime;
+use millwright_sync::{self as sync, RequestedSync, SyncState, request_sync, sync_states};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    App,
+    data_answer::{DataAnswer, oldest_success},
+    error::Answer,
+    extract::{DataScope, InformationScope, OptionalJsonBody, Writer},
+};
+
+/// What a sync reads.
+#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SyncMode {
+    /// What may have changed since the last one began.
+    #[default]
+    Incremental,
+    /// Everything.
+    Full,
+}
+
+/// The sync to start.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SyncRequest {
+    /// The entities to read; all of the connection's when not given.
+    #[serde(default)]
+    #[schema(min_items = 1, max_items = 100, example = json!(["purchase-orders"]))]
+    entities: Option<Vec<String>>,
+    /// What to read.
+    #[serde(default)]
+    #[schema(default = "incremental")]
+    mode: SyncMode,
+}
+
+/// How the last sync of an entity ended, or that one runs.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum EntitySyncStatus {
+    /// None has run.
+    Never,
+    /// One runs.
+    InProgress,
+    /// It ended well.
+    Completed,
+    /// It ended, and left records out.
+    CompletedWithErrors,
+    /// It stopped; it goes on at its next run.
+    Failed,
+}
+
+/// What a sync did, counted.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SyncCounts {
+    /// Records fetched.
+    seen: u64,
+    /// Records that were not there before.
+    inserted: u64,
+    /// Records that were different.
+    updated: u64,
+    /// Records that are gone.
+    deleted: u64,
+    /// Records that were as they are.
+    unchanged: u64,
+    /// Records left out because they are too large to keep.
+    skipped: u64,
+}
+
+/// The syncs of one entity.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct EntitySync {
+    /// The entity.
+    #[schema(example = "purchase-orders")]
+    entity: String,
+    /// How the last one ended, or that one runs.
+    status: EntitySyncStatus,
+    /// When the last one began.
+    #[schema(required, format = DateTime)]
+    last_started_at: Option<String>,
+    /// When the last one that ended well did so.
+    #[schema(required, format = DateTime)]
+    last_success_at: Option<String>,
+    /// Why the last one stopped.
+    #[schema(required)]
+    last_error: Option<String>,
+    /// When the next one begins, or this one goes on.
+    #[schema(required, format = DateTime)]
+    next_run_at: Option<String>,
+    /// What the last one did, or the running one has done so far.
+    counts: SyncCounts,
+}
+
+/// The syncs of a connection's entities.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SyncStatusList {
+    /// One for each entity, by name.
+    data: Vec<EntitySync>,
+}
+
+impl From<sync::Counts> for SyncCounts {
+    fn from(own: sync::Counts) -> Self {
+        let sync::Counts { seen, inserted, updated, deleted, unchanged, skipped } = own;
+        Self { seen, inserted, updated, deleted, unchanged, skipped }
+    }
+}
+
+impl From<SyncState> for EntitySync {
+    fn from(own: SyncState) -> Self {
+        Self {
+            status: match own.status {
+                sync::SyncStatus::Never => EntitySyncStatus::Never,
+                sync::SyncStatus::InProgress => EntitySyncStatus::InProgress,
+                sync::SyncStatus::Completed => EntitySyncStatus::Completed,
+                sync::SyncStatus::CompletedWithErrors => EntitySyncStatus::CompletedWithErrors,
+                sync::SyncStatus::Failed => EntitySyncStatus::Failed,
+            },
+            last_started_at: own.last_started_at.map(WallTime::iso),
+            last_success_at: own.last_success_at.map(WallTime::iso),
+            next_run_at: own.run.as_ref().map(|run| run.at.iso()),
+            last_error: own.last_error,
+            counts: own.counts.into(),
+            entity: own.entity,
+        }
+    }
+}
+
+impl From<Vec<SyncState>> for SyncStatusList {
+    fn from(states: Vec<SyncState>) -> Self {
+        Self { data: states.into_iter().map(EntitySync::from).collect() }
+    }
+}
+
+/// Start a sync
+///
+/// Starts it and does not wait for its end: see `GET /v1/sync-status`.
+#[utoipa::path(
+    post,
+    path = "/v1/sync",
+    operation_id = "start_sync",
+    tag = crate::openapi::DATA,
+    request_body = Option<SyncRequest>,
+    responses((status = 202, description = "The entities whose syncs start.", body = SyncStatusList))
+)]
+pub(crate) async fn start_sync(
+    _: Writer,
+    DataScope(connection): DataScope,
+    State(app): State<App>,
+    OptionalJsonBody(request): OptionalJsonBody<SyncRequest>,
+) -> Answer<Response> {
+    let mode = match request.mode {
+        SyncMode::Incremental => sync::Mode::Incremental,
+        SyncMode::Full => sync::Mode::Full,
+    };
+    let requested = RequestedSync { entities: request.entities, mode };
+    let states = request_sync(&app.connections(), &connection, &requested).await?;
+    let synced_at = oldest_success(&states);
+    let answer = DataAnswer::new(&connection, synced_at, SyncStatusList::from(states));
+    Ok((StatusCode::ACCEPTED, answer).into_response())
+}
+
+/// Get the state of the syncs
+///
+/// Answers in every status but `pending` and `disconnected`.
+#[utoipa::path(
+    get,
+    path = "/v1/sync-status",
+    operation_id = "get_sync_status",
+    tag = crate::openapi::DATA,
+    responses((status = 200, description = "One state for each entity.", body = SyncStatusList))
+)]
+pub(crate) async fn get_sync_status(
+    InformationScope(connection): InformationScope,
+    State(app): State<App>,
+) -> Answer<DataAnswer<SyncStatusList>> {
+    let states = sync_states(&app.store, &connection).await?;
+    let synced_at = oldest_success(&states);
+    Ok(DataAnswer::new(&connection, synced_at, states.into()))
+}

@@ -1,0 +1,351 @@
+//! `/v1/webhook-deliveries`.
+
+use axum::{Json, extract::State};
+use http::StatusCode;
+use millwright_core::{DeliveryId, EndpointId, MessageId, ScheduleTime};
+use millwright_webhook::{self as webhook, AttemptEnd, DeliveryFilter};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    App,
+    error::Answer,
+    extract::{IdPath, Moment, Params, Reader, Writer},
+    page::{Limit, Page, cursor_text},
+};
+
+/// How a delivery is.
+#[derive(Clone, Copy, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum DeliveryStatus {
+    /// The first attempt has not ended yet.
+    Pending,
+    /// An attempt has failed; the next one is planned or running.
+    Waiting,
+    /// Its endpoint is paused or disabled.
+    Held,
+    /// It has arrived.
+    Delivered,
+    /// All automatic attempts have failed.
+    Failed,
+    /// It will not be tried any more.
+    Aborted,
+}
+
+/// A message on its way to one endpoint.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct WebhookDelivery {
+    /// Its id.
+    #[schema(value_type = String)]
+    id: DeliveryId,
+    /// The endpoint it goes to.
+    #[schema(value_type = String)]
+    endpoint_id: EndpointId,
+    /// The message.
+    #[schema(value_type = String)]
+    message_id: MessageId,
+    /// The message's type.
+    event_type: String,
+    /// How it is.
+    status: DeliveryStatus,
+    /// When it was made.
+    #[schema(format = DateTime)]
+    created_at: String,
+    /// How many attempts have ended.
+    attempt_count: usize,
+    /// When the last attempt began.
+    #[schema(required, format = DateTime)]
+    last_attempt_at: Option<String>,
+    /// When the next attempt is to be made.
+    #[schema(required, format = DateTime)]
+    next_attempt_at: Option<String>,
+    /// When it was delivered, failed or aborted.
+    #[schema(required, format = DateTime)]
+    ended_at: Option<String>,
+}
+
+/// What caused an attempt.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum AttemptTrigger {
+    /// The schedule.
+    Automatic,
+    /// Somebody asked for it.
+    Manual,
+}
+
+/// How an attempt ended.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum AttemptOutcome {
+    /// With a 2xx within the time.
+    Delivered,
+    /// With anything else.
+    Failed,
+    /// Nobody knows: whoever made it died. It may have arrived.
+    Unknown,
+}
+
+/// A header of an answer.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AnswerHeader {
+    /// Its name.
+    name: String,
+    /// Its value.
+    value: String,
+}
+
+/// One HTTP try.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct DeliveryAttempt {
+    /// Its number, from 1.
+    number: u32,
+    /// What caused it.
+    trigger: AttemptTrigger,
+    /// When it began.
+    #[schema(format = DateTime)]
+    at: String,
+    /// How it ended.
+    outcome: AttemptOutcome,
+    /// The HTTP status of the answer, if there was one.
+    #[schema(required)]
+    status: Option<u16>,
+    /// How many milliseconds it took.
+    #[schema(required)]
+    latency_ms: Option<u64>,
+    /// What kind of failure it was: `status` for an answer that is not a 2xx, else one such as
+    /// `timeout`, `connect`, `dns`, `tls` or `blocked_address`.
+    #[schema(required)]
+    error_class: Option<&'static str>,
+    /// The failure in words.
+    #[schema(required)]
+    error: Option<String>,
+    /// The first headers of the answer.
+    response_headers: Vec<AnswerHeader>,
+    /// The beginning of the answer's body.
+    #[schema(required)]
+    response_body: Option<String>,
+}
+
+/// A delivery's attempts.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AttemptList {
+    /// The attempts that have ended, in their order.
+    data: Vec<DeliveryAttempt>,
+    /// Always null: all of them are here.
+    #[schema(required)]
+    next_cursor: Option<String>,
+    /// Always false.
+    has_more: bool,
+}
+
+/// Which deliveries to list.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct DeliveryList {
+    /// Only those in this status.
+    #[param(inline)]
+    status: Option<DeliveryStatus>,
+    /// Only those to this endpoint.
+    #[param(value_type = String, required = false)]
+    endpoint_id: Option<EndpointId>,
+    /// Only those of messages of this type.
+    event_type: Option<String>,
+    /// Only those made at this time or later.
+    #[param(value_type = String, required = false, format = DateTime)]
+    since: Option<Moment>,
+    /// Only those made before this time.
+    #[param(value_type = String, required = false, format = DateTime)]
+    until: Option<Moment>,
+    /// Where to go on: `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// The most deliveries in the page.
+    #[serde(default)]
+    #[param(value_type = u8, required = false, minimum = 1, maximum = 100, default = 50)]
+    limit: Limit<100>,
+}
+
+/// List deliveries
+///
+/// Newest first; failed ones, asked for by `status=failed`, by when they failed.
+#[utoipa::path(
+    get,
+    path = "/v1/webhook-deliveries",
+    operation_id = "list_webhook_deliveries",
+    tag = "Webhooks",
+    params(DeliveryList),
+    responses((status = 200, description = "A page of deliveries.", body = Page<WebhookDelivery>))
+)]
+pub(crate) async fn list(
+    caller: Reader,
+    State(app): State<App>,
+    Params(list): Params<DeliveryList>,
+) -> Answer<Json<Page<WebhookDelivery>>> {
+    let filter = DeliveryFilter {
+        endpoint_id: list.endpoint_id,
+        status: list.status.map(Into::into),
+        event_type: list.event_type,
+        since: list.since.map(Moment::schedule),
+        until: list.until.map(Moment::schedule),
+    };
+    let cursor = cursor_text(list.cursor.as_deref());
+    let limit = list.limit.get();
+    let page = app.webhooks().list_deliveries(&caller.workspace, &filter, cursor, limit).await?;
+    let deliveries = page.data.iter().map(WebhookDelivery::from).collect();
+    Ok(Json(Page::new(deliveries, page.next_cursor)))
+}
+
+/// Get a delivery
+#[utoipa::path(
+    get,
+    path = "/v1/webhook-deliveries/{id}",
+    operation_id = "get_webhook_delivery",
+    tag = "Webhooks",
+    params(("id" = String, Path, description = "The delivery's id.")),
+    responses((status = 200, description = "The delivery.", body = WebhookDelivery))
+)]
+pub(crate) async fn get(
+    caller: Reader,
+    State(app): State<App>,
+    IdPath(id): IdPath<DeliveryId>,
+) -> Answer<Json<WebhookDelivery>> {
+    let delivery = app.webhooks().get_delivery(&caller.workspace, &id).await?;
+    Ok(Json((&delivery).into()))
+}
+
+/// List a delivery's attempts
+#[utoipa::path(
+    get,
+    path = "/v1/webhook-deliveries/{id}/attempts",
+    operation_id = "list_webhook_delivery_attempts",
+    tag = "Webhooks",
+    params(("id" = String, Path, description = "The delivery's id.")),
+    responses((status = 200, description = "All of its attempts.", body = AttemptList))
+)]
+pub(crate) async fn list_attempts(
+    caller: Reader,
+    State(app): State<App>,
+    IdPath(id): IdPath<DeliveryId>,
+) -> Answer<Json<AttemptList>> {
+    let delivery = app.webhooks().get_delivery(&caller.workspace, &id).await?;
+    let data = delivery.attempts.into_iter().map(DeliveryAttempt::from).collect();
+    Ok(Json(AttemptList { data, next_cursor: None, has_more: false }))
+}
+
+/// Try a delivery again
+///
+/// Plans an attempt at once of a delivery that has failed or waits.
+#[utoipa::path(
+    post,
+    path = "/v1/webhook-deliveries/{id}/retry",
+    operation_id = "retry_webhook_delivery",
+    tag = "Webhooks",
+    params(("id" = String, Path, description = "The delivery's id.")),
+    responses((status = 202, description = "The delivery.", body = WebhookDelivery))
+)]
+pub(crate) async fn retry(
+    caller: Writer,
+    State(app): State<App>,
+    IdPath(id): IdPath<DeliveryId>,
+) -> Answer<(StatusCode, Json<WebhookDelivery>)> {
+    let delivery = app.webhooks().retry_delivery(&caller.workspace, &id).await?;
+    Ok((StatusCode::ACCEPTED, Json((&delivery).into())))
+}
+
+impl From<&webhook::Delivery> for WebhookDelivery {
+    fn from(own: &webhook::Delivery) -> Self {
+        let ended_at = match own.state {
+            webhook::State::Delivered { at }
+            | webhook::State::Failed { at }
+            | webhook::State::Aborted { at } => Some(at.iso()),
+            _ => None,
+        };
+        Self {
+            id: own.id(),
+            endpoint_id: own.endpoint.clone(),
+            message_id: own.message.clone(),
+            event_type: own.event_type.clone(),
+            status: own.status().into(),
+            created_at: own.created_at.iso(),
+            attempt_count: own.attempts.len(),
+            last_attempt_at: own.attempts.last().map(|attempt| attempt.at.iso()),
+            next_attempt_at: own.next_attempt_at().map(ScheduleTime::iso),
+            ended_at,
+        }
+    }
+}
+
+impl From<webhook::Attempt> for DeliveryAttempt {
+    fn from(own: webhook::Attempt) -> Self {
+        let (outcome, error_class) = (own.end.outcome().into(), own.end.error_class());
+        let (status, latency_ms, error, headers, body) = match own.end {
+            AttemptEnd::Answered(answer) => {
+                let webhook::Answer { status, latency_ms, headers, body } = answer;
+                (Some(status), Some(latency_ms), None, headers, Some(body))
+            }
+            AttemptEnd::Unanswered { message, latency_ms, .. } => {
+                (None, Some(latency_ms), Some(message), Vec::new(), None)
+            }
+            AttemptEnd::Unknown => (None, None, None, Vec::new(), None),
+        };
+        let header = |(name, value)| AnswerHeader { name, value };
+        Self {
+            number: own.number,
+            trigger: own.trigger.into(),
+            at: own.at.iso(),
+            outcome,
+            status,
+            latency_ms,
+            error_class,
+            error,
+            response_headers: headers.into_iter().map(header).collect(),
+            response_body: body,
+        }
+    }
+}
+
+impl From<webhook::Trigger> for AttemptTrigger {
+    fn from(own: webhook::Trigger) -> Self {
+        match own {
+            webhook::Trigger::Automatic => Self::Automatic,
+            webhook::Trigger::Manual => Self::Manual,
+        }
+    }
+}
+
+impl From<webhook::Outcome> for AttemptOutcome {
+    fn from(own: webhook::Outcome) -> Self {
+        match own {
+            webhook::Outcome::Delivered => Self::Delivered,
+            webhook::Outcome::Failed => Self::Failed,
+            webhook::Outcome::Unknown => Self::Unknown,
+        }
+    }
+}
+
+impl From<webhook::DeliveryStatus> for DeliveryStatus {
+    fn from(own: webhook::DeliveryStatus) -> Self {
+        match own {
+            webhook::DeliveryStatus::Pending => Self::Pending,
+            webhook::DeliveryStatus::Waiting => Self::Waiting,
+            webhook::DeliveryStatus::Held => Self::Held,
+            webhook::DeliveryStatus::Delivered => Self::Delivered,
+            webhook::DeliveryStatus::Failed => Self::Failed,
+            webhook::DeliveryStatus::Aborted => Self::Aborted,
+        }
+    }
+}
+
+impl From<DeliveryStatus> for webhook::DeliveryStatus {
+    fn from(status: DeliveryStatus) -> Self {
+        match status {
+            DeliveryStatus::Pending => Self::Pending,
+            DeliveryStatus::Waiting => Self::Waiting,
+            DeliveryStatus::Held => Self::Held,
+            DeliveryStatus::Delivered => Self::Delivered,
+            DeliveryStatus::Failed => Self::Failed,
+            DeliveryStatus::Aborted => Self::Aborted,
+        }
+    }
+}

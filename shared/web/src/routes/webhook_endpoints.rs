@@ -1,0 +1,242 @@
+//! `/v1/webhook-endpoints`.
+
+use axum::{Json, extract::State};
+use http::StatusCode;
+use millwright_core::{ConnectionId, EndpointId, ExposeSecret};
+use millwright_webhook::{self as webhook, NewEndpoint};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    App,
+    error::Answer,
+    extract::{Admin, IdPath, JsonBody, Params, Reader},
+    page::{Limit, Page, cursor_text},
+};
+
+/// The endpoint to make.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EndpointRequest {
+    /// Where messages are sent to.
+    #[schema(min_length = 1, max_length = 2048, example = "https://example.com/webhooks")]
+    url: String,
+    /// The event types it gets: `purchase_orders.inserted`, `purchase_orders.*` or `*`. All when not
+    /// given.
+    #[serde(default)]
+    #[schema(max_items = 100)]
+    event_types: Vec<String>,
+    /// The connections it gets events about. All when not given.
+    #[serde(default)]
+    #[schema(max_items = 100)]
+    connection_ids: Vec<String>,
+    /// The customers it gets events about. All when not given.
+    #[serde(default)]
+    #[schema(max_items = 100)]
+    customer_ids: Vec<String>,
+    /// The workspace's own notes on it.
+    #[serde(default)]
+    metadata: Map<String, Value>,
+    /// How many seconds the whole exchange may take.
+    #[serde(default = "ten")]
+    #[schema(minimum = 1, maximum = 30, default = 10)]
+    timeout_seconds: u8,
+    /// Whether it also gets the records that a first load brings.
+    #[serde(default)]
+    initial_load: bool,
+}
+
+fn ten() -> u8 {
+    10
+}
+
+/// Whether an endpoint gets deliveries.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum EndpointStatus {
+    /// It does.
+    Enabled,
+}
+
+/// A webhook URL.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct WebhookEndpoint {
+    /// Its id.
+    #[schema(value_type = String, example = "ep_01jd8r2v7m5w3k9x1c4t6z8q0a")]
+    id: EndpointId,
+    /// Where messages are sent to.
+    url: String,
+    /// The event types it gets.
+    event_types: Vec<String>,
+    /// The connections it gets events about; all when empty.
+    #[schema(value_type = Vec<String>)]
+    connection_ids: Vec<ConnectionId>,
+    /// The customers it gets events about; all when empty.
+    customer_ids: Vec<String>,
+    /// The workspace's own notes on it.
+    metadata: Map<String, Value>,
+    /// How many seconds the whole exchange may take.
+    timeout_seconds: u8,
+    /// Whether it also gets the records that a first load brings.
+    initial_load: bool,
+    /// Whether it gets deliveries.
+    status: EndpointStatus,
+    /// When it was made.
+    #[schema(format = DateTime)]
+    created_at: String,
+}
+
+/// An endpoint's signing secret.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct EndpointSecret {
+    /// The key to verify messages with (Standard Webhooks).
+    #[schema(example = "whsec_...")]
+    secret: String,
+}
+
+/// A page of a list of webhook things.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct EndpointList {
+    /// Where to go on: `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// The most endpoints in the page.
+    #[serde(default)]
+    #[param(value_type = u8, required = false, minimum = 1, maximum = 100, default = 50)]
+    limit: Limit<100>,
+}
+
+impl From<EndpointRequest> for NewEndpoint {
+    fn from(request: EndpointRequest) -> Self {
+        Self {
+            url: request.url,
+            event_types: request.event_types,
+            connection_ids: request.connection_ids,
+            customer_ids: request.customer_ids,
+            metadata: request.metadata,
+            timeout_seconds: Some(request.timeout_seconds.into()),
+            initial_load: request.initial_load,
+        }
+    }
+}
+
+impl From<webhook::Endpoint> for WebhookEndpoint {
+    fn from(own: webhook::Endpoint) -> Self {
+        let webhook::EndpointStatus::Enabled = own.status;
+        Self {
+            id: own.id,
+            url: own.url,
+            event_types: own.event_types.iter().map(|own| own.as_str().to_owned()).collect(),
+            connection_ids: own.connection_ids,
+            customer_ids: own.customer_ids,
+            metadata: own.metadata,
+            timeout_seconds: own.timeout_seconds,
+            initial_load: own.initial_load,
+            status: EndpointStatus::Enabled,
+            created_at: own.created_at.iso(),
+        }
+    }
+}
+
+/// List webhook endpoints
+///
+/// Newest first.
+#[utoipa::path(
+    get,
+    path = "/v1/webhook-endpoints",
+    operation_id = "list_webhook_endpoints",
+    tag = "Webhooks",
+    params(EndpointList),
+    responses((status = 200, description = "A page of endpoints.", body = Page<WebhookEndpoint>))
+)]
+pub(crate) async fn list(
+    caller: Reader,
+    State(app): State<App>,
+    Params(list): Params<EndpointList>,
+) -> Answer<Json<Page<WebhookEndpoint>>> {
+    let cursor = cursor_text(list.cursor.as_deref());
+    let page = app.webhooks().list_endpoints(&caller.workspace, cursor, list.limit.get()).await?;
+    let endpoints = page.data.into_iter().map(WebhookEndpoint::from).collect();
+    Ok(Json(Page::new(endpoints, page.next_cursor)))
+}
+
+/// Make a webhook endpoint
+///
+/// Its signing secret is at `GET /v1/webhook-endpoints/{id}/secret`.
+#[utoipa::path(
+    post,
+    path = "/v1/webhook-endpoints",
+    operation_id = "create_webhook_endpoint",
+    tag = "Webhooks",
+    request_body = EndpointRequest,
+    responses((status = 201, description = "The endpoint.", body = WebhookEndpoint))
+)]
+pub(crate) async fn create(
+    caller: Admin,
+    State(app): State<App>,
+    JsonBody(request): JsonBody<EndpointRequest>,
+) -> Answer<(StatusCode, Json<WebhookEndpoint>)> {
+    let endpoint = app.webhooks().create_endpoint(&caller.workspace, request.into()).await?;
+    Ok((StatusCode::CREATED, Json(endpoint.into())))
+}
+
+/// Get a webhook endpoint
+#[utoipa::path(
+    get,
+    path = "/v1/webhook-endpoints/{id}",
+    operation_id = "get_webhook_endpoint",
+    tag = "Webhooks",
+    params(("id" = String, Path, description = "The endpoint's id.")),
+    responses((status = 200, description = "The endpoint.", body = WebhookEndpoint))
+)]
+pub(crate) async fn get(
+    caller: Reader,
+    State(app): State<App>,
+    IdPath(id): IdPath<EndpointId>,
+) -> Answer<Json<WebhookEndpoint>> {
+    let endpoint = app.webhooks().get_endpoint(&caller.workspace, &id).await?;
+    Ok(Json(endpoint.into()))
+}
+
+/// Delete a webhook endpoint
+///
+/// Its deliveries can still be read; those not yet made end as aborted.
+#[utoipa::path(
+    delete,
+    path = "/v1/webhook-endpoints/{id}",
+    operation_id = "delete_webhook_endpoint",
+    tag = "Webhooks",
+    params(("id" = String, Path, description = "The endpoint's id.")),
+    responses((status = 204, description = "It is deleted."))
+)]
+pub(crate) async fn delete(
+    caller: Admin,
+    State(app): State<App>,
+    IdPath(id): IdPath<EndpointId>,
+) -> Answer<StatusCode> {
+    app.webhooks().delete_endpoint(&caller.workspace, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Get an endpoint's signing secret
+///
+/// Needs a key with the role `admin`.
+#[utoipa::path(
+    get,
+    path = "/v1/webhook-endpoints/{id}/secret",
+    operation_id = "get_webhook_endpoint_secret",
+    tag = "Webhooks",
+    params(("id" = String, Path, description = "The endpoint's id.")),
+    responses((status = 200, description = "The secret.", body = EndpointSecret))
+)]
+pub(crate) async fn get_secret(
+    caller: Admin,
+    State(app): State<App>,
+    IdPath(id): IdPath<EndpointId>,
+) -> Answer<Json<EndpointSecret>> {
+    let secret = app.webhooks().endpoint_secret(&caller.workspace, &id).await?;
+    tracing::info!(endpoint = %id, key = %caller.key_id, "signing secret shown");
+    Ok(Json(EndpointSecret { secret: secret.expose_secret().to_owned() }))
+}

@@ -1,0 +1,201 @@
+//! Making an attempt: claim, send, record, plan the next.
+//!
+//! Between any two of these steps the process may die, and the queue message that asked for the
+//! attempt then comes back. What it finds says how far the attempt got:
+//!
+//! - died before the claim: nothing has happened, and it starts anew;
+//! - died between claim and record: the claim is found alive, and the message is given back until it
+//!   ends, or found dead: the attempt is recorded as `unknown`, counts, and the next is planned.
+//!   Whether the receiver got it nobody knows, so it may get it twice, under the same `webhook-id`;
+//! - died after the record and before the next attempt was sent: the row waits in the due index, and
+//!   the sweep sends what was not sent, late by its grace;
+//! - died after everything: the number has been used up, and the message is dropped.
+
+use std::time::Duration;
+
+use millwright_core::{DeliveryId, Error, QueueName, Result, WorkspaceId};
+use millwright_event::{Message, message_key};
+use millwright_queue::MAX_HOPS;
+use millwright_store::{Key, Row, StoreError, Wait, Write};
+
+use crate::{
+    Handled, Webhooks,
+    decide::{Now, Refusal},
+    delivery::{AttemptEnd, AttemptTask, Delivery, State},
+    endpoint::Endpoint,
+    keys::delivery_key,
+    post::Prepared,
+    schedule::Jitter,
+};
+
+/// What a claim has beyond the exchange itself: time to write the outcome.
+const CLAIM_MARGIN: Duration = Duration::from_secs(15);
+/// A task that comes earlier than this before its time is dropped: the due index has the wait.
+const EARLY_MAX: Duration = Duration::from_secs(60);
+/// How often a claim is tried again when the row was changed by somebody else.
+const CLAIM_TRIES: u32 = 5;
+
+impl Webhooks {
+    /// Does what a task of the delivery or retry queue asks for. `hop` is the count its message
+    /// carried.
+    ///
+    /// # Errors
+    /// When Millwright failed: the message must come back.
+    pub async fn attempt(&self, task: &AttemptTask, hop: u8) -> Result<Handled> {
+        let key = delivery_key(&task.workspace, &task.delivery);
+        for _ in 0..CLAIM_TRIES {
+            let Some(row) = self.store.get_doc::<Delivery>(&key).await? else {
+                return Ok(Handled::Dropped);
+            };
+            if let Some(handled) = self.attempt_row(row, task.number, hop).await? {
+                return Ok(handled);
+            }
+        }
+        Err(Error::internal(StoreError::Conflict(0)))
+    }
+
+    /// One try at the attempt; nothing when the row was changed by somebody else in between.
+    async fn attempt_row(
+        &self,
+        row: Row<Delivery>,
+        number: u32,
+        hop: u8,
+    ) -> Result<Option<Handled>> {
+        let now = Now::read(self.clock());
+        match row.doc.claimable(number, now) {
+            Ok(_) => self.claim_and_post(row, number, hop).await,
+            Err(Refusal::Superseded) => Ok(Some(Handled::Dropped)),
+            Err(Refusal::Busy(until)) => Ok(Some(later(until.since(now.wall)))),
+            Err(Refusal::Early(at)) => Ok(Some(self.early(at.since(now.schedule)))),
+            Err(Refusal::Interrupted) => self.settle(row, hop).await,
+        }
+    }
+
+    /// A queue's delay may end a little early; a task that is far too early is a leftover.
+    fn early(&self, wait: Duration) -> Handled {
+        if wait > EARLY_MAX {
+            return Handled::Dropped;
+        }
+        later(wait.div_f64(self.clock().speed()))
+    }
+
+    async fn settle(&self, mut row: Row<Delivery>, hop: u8) -> Result<Option<Handled>> {
+        row.doc.settle(Now::read(self.clock()), Jitter::by_chance());
+        if !self.replace(&mut row).await? {
+            return Ok(None);
+        }
+        tracing::warn!(delivery = %row.doc.id(), "an interrupted attempt reads unknown");
+        self.carry(&row.doc, hop).await;
+        Ok(Some(Handled::Done))
+    }
+
+    async fn claim_and_post(
+        &self,
+        mut row: Row<Delivery>,
+        number: u32,
+        hop: u8,
+    ) -> Result<Option<Handled>> {
+        let Some(prepared) = self.gather(&row.doc.workspace, &row.doc.id()).await? else {
+            row.doc.abort(self.clock().schedule());
+            return Ok(self.replace(&mut row).await?.then_some(Handled::Done));
+        };
+        let now = Now::read(self.clock());
+        let term = claim_term(&prepared);
+        if row.doc.claim(number, now, term).is_err() || !self.replace(&mut row).await? {
+            return Ok(None);
+        }
+        self.post_and_record(row, &prepared, hop).await.map(Some)
+    }
+
+    /// What an attempt needs, or nothing when its endpoint is gone.
+    async fn gather(&self, workspace: &WorkspaceId, id: &DeliveryId) -> Result<Option<Prepared>> {
+        let message = message_key(workspace, &id.message);
+        let (endpoint, message): (Option<Endpoint>, Option<Row<Message>>) =
+            futures::try_join!(self.find_endpoint(workspace, &id.endpoint), async {
+                Ok(self.store.get(&message).await?)
+            })?;
+        let (Some(endpoint), Some(message)) = (endpoint, message) else { return Ok(None) };
+        self.prepare(&message.doc, &endpoint).await.map(Some)
+    }
+
+    /// Makes the attempt that `row` claims, and records what came of it. Only then may the message
+    /// that asked for it go.
+    pub(crate) async fn post_and_record(
+        &self,
+        mut row: Row<Delivery>,
+        prepared: &Prepared,
+        hop: u8,
+    ) -> Result<Handled> {
+        let number = row.doc.next_number();
+        let end = self.post(prepared).await?;
+        let now = self.clock().schedule();
+        row.doc.record(end.clone(), now, Jitter::by_chance());
+        if !self.replace(&mut row).await? {
+            return self.record_late(&row.key, number, &end).await;
+        }
+        log_outcome(&row.doc, &end);
+        self.carry(&row.doc, hop).await;
+        Ok(Handled::Done)
+    }
+
+    /// The claim had ended before the outcome was known, and somebody else went on. What came of the
+    /// attempt still counts: an arrival ends the delivery.
+    async fn record_late(&self, key: &Key, number: u32, end: &AttemptEnd) -> Result<Handled> {
+        let now = self.clock().schedule();
+        let decide = |delivery: &mut Delivery| {
+            delivery.record_late(number, end.clone(), now);
+            Ok(())
+        };
+        self.store.modify(key, decide).await?;
+        Ok(Handled::Done)
+    }
+
+    /// Sends the task of a wait that a queue can carry. It may fail: the row is in the due index
+    /// already, and the sweep sends what was not sent.
+    pub(crate) async fn carry(&self, delivery: &Delivery, hop: u8) {
+        let State::Waiting(waiting) = &delivery.state else { return };
+        let now = self.clock().schedule();
+        let Wait::Carried(delay) = Wait::until(now, waiting.at) else { return };
+        if hop >= MAX_HOPS {
+            return;
+        }
+        let sent = match delivery.task().work() {
+            Ok(work) => self.queue.send_after(QueueName::Retry, &work, delay, hop + 1).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = sent {
+            tracing::warn!(delivery = %delivery.id(), %error, "a retry is left to the sweep");
+        }
+    }
+
+    /// Writes a delivery back and takes up its new version; false when somebody else was first.
+    async fn replace(&self, row: &mut Row<Delivery>) -> Result<bool> {
+        match self.store.write(Write::replace(row)?).await {
+            Ok(version) => {
+                row.version = version;
+                Ok(true)
+            }
+            Err(StoreError::Conflict(_)) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+pub(crate) fn claim_term(prepared: &Prepared) -> Duration {
+    prepared.timeout() + CLAIM_MARGIN
+}
+
+fn later(after: Duration) -> Handled {
+    // A little more, so that the message does not come back a moment too soon once more.
+    Handled::Later { after: after + Duration::from_millis(200) }
+}
+
+fn log_outcome(delivery: &Delivery, end: &AttemptEnd) {
+    let (id, attempts) = (delivery.id(), delivery.attempts.len());
+    match &delivery.state {
+        State::Failed { .. } => {
+            tracing::info!(delivery = %id, attempts, class = end.error_class(), "delivery failed");
+        }
+        state => tracing::debug!(delivery = %id, attempts, ?state, "attempt recorded"),
+    }
+}

@@ -1,0 +1,214 @@
+//! Reading deliveries: one, of an endpoint, of the whole workspace. Failed ones have a list of their
+//! own, from an index.
+
+use futures::{StreamExt, TryStreamExt, stream};
+use millwright_core::{
+    Cursor, DeliveryId, EndpointId, Error, MessageId, Result, ScheduleTime, WorkspaceId,
+};
+use millwright_store::{Key, Range, Row, Table};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Listed, Webhooks,
+    delivery::{Delivery, DeliveryStatus},
+    keys::{DELIVERY_SHARDS, Day, delivery_key, delivery_partition},
+    message_list::{EXAMINED_MAX, FIRST_SK, LAST_SK},
+    window::Window,
+};
+
+const LIST: &str = "webhook-deliveries";
+
+/// Which deliveries a list shows.
+#[derive(Clone, Debug, Default)]
+pub struct DeliveryFilter {
+    /// Only those to this endpoint.
+    pub endpoint_id: Option<EndpointId>,
+    /// Only those of this status.
+    pub status: Option<DeliveryStatus>,
+    /// Only those of messages of this type.
+    pub event_type: Option<String>,
+    /// Only those made at this time or later.
+    pub since: Option<ScheduleTime>,
+    /// Only those made before this time.
+    pub until: Option<ScheduleTime>,
+}
+
+/// Where a list by time goes on: on `day` older than `before`, or, where `skip` is not 0, at `before`
+/// itself after that many of its endpoints.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Place {
+    day: i64,
+    before: Option<MessageId>,
+    skip: usize,
+}
+
+/// Some deliveries, newest first, and where to go on.
+struct Batch {
+    deliveries: Vec<Delivery>,
+    next: Place,
+}
+
+impl Webhooks {
+    /// One delivery, with its attempts.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` when there is none.
+    pub async fn get_delivery(&self, workspace: &WorkspaceId, id: &DeliveryId) -> Result<Delivery> {
+        let row: Option<Row<Delivery>> = self.store.get(&delivery_key(workspace, id)).await?;
+        row.map(|row| row.doc).ok_or_else(|| Error::not_found("webhook delivery"))
+    }
+
+    /// A page of the workspace's deliveries, newest first: by the time of their messages, or, for
+    /// failed ones, by the time they failed. A page may hold less than asked for although more follow.
+    ///
+    /// # Errors
+    /// `CURSOR_INVALID`, or when the table fails.
+    pub async fn list_deliveries(
+        &self,
+        workspace: &WorkspaceId,
+        filter: &DeliveryFilter,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Listed<Delivery>> {
+        let window = Window::new(self.clock(), filter.since, filter.until);
+        if filter.status == Some(DeliveryStatus::Failed) {
+            return self.list_failed(workspace, filter, &window, cursor, limit).await;
+        }
+        let start = Place { day: window.last.0, before: None, skip: 0 };
+        let mut place = cursor.map(|text| Cursor::decode(LIST, text)).transpose()?.unwrap_or(start);
+        let (mut data, mut examined) = (Vec::new(), 0);
+        while place.day >= window.first.0 {
+            let room = limit - data.len();
+            let batch = match &filter.endpoint_id {
+                Some(endpoint) => self.of_endpoint(workspace, endpoint, &place, room).await?,
+                None => self.of_all(workspace, &place, room).await?,
+            };
+            examined += batch.deliveries.len() + 1;
+            place = batch.next;
+            data.extend(batch.deliveries.into_iter().filter(|one| filter.wants(one, &window)));
+            if data.len() >= limit || examined >= EXAMINED_MAX {
+                return Ok(Listed { data, next_cursor: Some(Cursor::encode(LIST, &place)?) });
+            }
+        }
+        Ok(Listed { data, next_cursor: None })
+    }
+
+    /// The next deliveries of an endpoint on the place's day: its shards are read beside one another
+    /// and merged, as the ids of messages sort by time.
+    async fn of_endpoint(
+        &self,
+        workspace: &WorkspaceId,
+        endpoint: &EndpointId,
+        place: &Place,
+        limit: usize,
+    ) -> Result<Batch> {
+        let last = place.before.as_ref().map_or(LAST_SK, MessageId::as_str);
+        let range = &Range::Between(FIRST_SK.to_owned(), last.to_owned());
+        let shard_rows = |shard| async move {
+            let pk = delivery_partition(workspace, endpoint, Day(place.day), shard);
+            // The range includes its end, which has been shown already.
+            let page = self.store.query(Table::State, &pk, range, None, limit + 1, false).await?;
+            Ok::<_, Error>(page.rows.into_iter().map(|row: Row<Delivery>| row.doc))
+        };
+        let shards: Vec<_> = stream::iter(0..DELIVERY_SHARDS)
+            .map(shard_rows)
+            .buffer_unordered(DELIVERY_SHARDS as usize)
+            .try_collect()
+            .await?;
+        let mut deliveries: Vec<Delivery> = shards.into_iter().flatten().collect();
+        deliveries.retain(|delivery| Some(&delivery.message) != place.before.as_ref());
+        deliveries.sort_by(|a, b| b.message.cmp(&a.message));
+        deliveries.truncate(limit);
+        let next = match deliveries.last() {
+            Some(last) => place.after(&last.message),
+            None => place.day_before(),
+        };
+        Ok(Batch { deliveries, next })
+    }
+
+    /// The next deliveries of all endpoints on the place's day, found by the messages' own lists of
+    /// endpoints.
+    async fn of_all(&self, workspace: &WorkspaceId, place: &Place, limit: usize) -> Result<Batch> {
+        let messages = self.messages_from(workspace, place, limit).await?;
+        let Some(oldest) = messages.last() else {
+            return Ok(Batch { deliveries: Vec::new(), next: place.day_before() });
+        };
+        let mut next = place.after(&oldest.0);
+        let mut ids: Vec<DeliveryId> = Vec::new();
+        for (message, endpoints) in &messages {
+            let skip = if place.is_inside(message) { place.skip } else { 0 };
+            let room = limit - ids.len();
+            let shown = endpoints.iter().skip(skip).take(room);
+            let id = |endpoint: &EndpointId| DeliveryId {
+                endpoint: endpoint.clone(),
+                message: message.clone(),
+            };
+            ids.extend(shown.map(id));
+            if skip + room < endpoints.len() {
+                next = place.inside(message, skip + room);
+                break;
+            }
+        }
+        let deliveries = self.deliveries_by_id(workspace, &ids).await?;
+        Ok(Batch { deliveries, next })
+    }
+
+    /// The next messages of the place's day and the endpoints they went to.
+    async fn messages_from(
+        &self,
+        workspace: &WorkspaceId,
+        place: &Place,
+        limit: usize,
+    ) -> Result<Vec<(MessageId, Vec<EndpointId>)>> {
+        let rows =
+            self.newest_messages(workspace, Day(place.day), &place.before, limit + 1).await?;
+        let wanted = rows.into_iter().filter(|message| {
+            Some(&message.id) != place.before.as_ref() || place.is_inside(&message.id)
+        });
+        let pair = |message: millwright_event::Message| {
+            (message.id, message.endpoints.unwrap_or_default())
+        };
+        Ok(wanted.take(limit).map(pair).collect())
+    }
+
+    /// Those of the deliveries that are there, in the order of `ids`.
+    pub(crate) async fn deliveries_by_id(
+        &self,
+        workspace: &WorkspaceId,
+        ids: &[DeliveryId],
+    ) -> Result<Vec<Delivery>> {
+        let keys: Vec<Key> = ids.iter().map(|id| delivery_key(workspace, id)).collect();
+        let rows: Vec<Row<Delivery>> = self.store.get_docs(&keys).await?;
+        let mut deliveries: Vec<Delivery> = rows.into_iter().map(|row| row.doc).collect();
+        let rank = |delivery: &Delivery| ids.iter().position(|id| *id == delivery.id());
+        deliveries.sort_by_cached_key(rank);
+        Ok(deliveries)
+    }
+}
+
+impl DeliveryFilter {
+    pub(crate) fn wants(&self, delivery: &Delivery, window: &Window) -> bool {
+        window.holds(delivery.created_at)
+            && self.status.is_none_or(|status| delivery.status() == status)
+            && self.event_type.as_ref().is_none_or(|one| *one == delivery.event_type)
+            && self.endpoint_id.as_ref().is_none_or(|one| *one == delivery.endpoint)
+    }
+}
+
+impl Place {
+    fn after(&self, message: &MessageId) -> Self {
+        Self { day: self.day, before: Some(message.clone()), skip: 0 }
+    }
+
+    fn inside(&self, message: &MessageId, skip: usize) -> Self {
+        Self { skip, ..self.after(message) }
+    }
+
+    fn day_before(&self) -> Self {
+        Self { day: Day(self.day).before().0, before: None, skip: 0 }
+    }
+
+    fn is_inside(&self, message: &MessageId) -> bool {
+        self.skip > 0 && self.before.as_ref() == Some(message)
+    }
+}

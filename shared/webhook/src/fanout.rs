@@ -1,0 +1,187 @@
+//! From a message to its deliveries.
+//!
+//! A message that only the queue holds is put into its row with its endpoints chosen: the queue message
+//! stands for the work until it is done, and a copy of it works through the same endpoints again. A
+//! message that was written as a row is marked with its endpoints only when its deliveries are there:
+//! until then the row itself is due. Either way each delivery is made once, as its key follows from
+//! endpoint and message.
+
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+use millwright_core::{EndpointId, MessageId, QueueName, Result, WorkspaceId};
+use millwright_event::{Message, message_key};
+use millwright_store::{Expect, Row, StoreError, Write};
+
+use crate::{
+    Handled, Webhooks,
+    attempt::claim_term,
+    decide::Now,
+    delivery::{Delivery, State},
+    endpoint::Endpoint,
+    keys::delivery_key,
+};
+
+/// Up to this many first attempts are made on the spot; more go to the delivery queue, so that one
+/// message cannot hold an invocation for long.
+const ON_THE_SPOT: usize = 4;
+/// How many deliveries are handed to the queue at a time.
+const AT_A_TIME: usize = 8;
+
+impl Webhooks {
+    /// Fans out a message that only the queue holds as yet. `hop` is the count its queue message
+    /// carried.
+    ///
+    /// # Errors
+    /// When Millwright failed: the queue message must come back.
+    pub async fn fan_out(&self, mut message: Message, hop: u8) -> Result<Handled> {
+        let endpoints = self.choose(&message).await?;
+        message.endpoints = Some(ids_of(&endpoints));
+        if self.store.create(&message.key(), &message).await? {
+            return self.distribute(&message, &endpoints, hop).await;
+        }
+        let row: Option<Row<Message>> = self.store.get(&message.key()).await?;
+        match row.map(|row| row.doc) {
+            None => Ok(Handled::Dropped),
+            // An earlier copy chose already, and may have died half way: its choice stands.
+            Some(Message { endpoints: Some(chosen), .. }) => {
+                let endpoints = self.endpoints_by_id(&message.workspace, &chosen).await?;
+                self.distribute(&message, &endpoints, hop).await
+            }
+            Some(recorded) => self.fan_out_row(recorded, hop).await,
+        }
+    }
+
+    /// Fans out a message whose row is there. `hop` is the count its queue message carried.
+    ///
+    /// # Errors
+    /// When Millwright failed: the queue message must come back.
+    pub async fn fan_out_recorded(
+        &self,
+        workspace: &WorkspaceId,
+        id: &MessageId,
+        hop: u8,
+    ) -> Result<Handled> {
+        let row: Option<Row<Message>> = self.store.get(&message_key(workspace, id)).await?;
+        match row {
+            Some(row) if row.doc.endpoints.is_none() => self.fan_out_row(row.doc, hop).await,
+            _ => Ok(Handled::Dropped),
+        }
+    }
+
+    async fn fan_out_row(&self, message: Message, hop: u8) -> Result<Handled> {
+        let endpoints = self.choose(&message).await?;
+        let handled = self.distribute(&message, &endpoints, hop).await?;
+        if handled == Handled::Done {
+            self.mark(&message, &ids_of(&endpoints)).await?;
+        }
+        Ok(handled)
+    }
+
+    async fn choose(&self, message: &Message) -> Result<Vec<Endpoint>> {
+        let mut endpoints = self.endpoints_of(&message.workspace).await?;
+        endpoints.retain(|endpoint| endpoint.wants(message));
+        Ok(endpoints)
+    }
+
+    /// Takes the message out of the due index. Its deliveries carry on by themselves.
+    async fn mark(&self, message: &Message, endpoints: &[EndpointId]) -> Result<()> {
+        let decide = |message: &mut Message| {
+            message.endpoints.get_or_insert_with(|| endpoints.to_vec());
+            Ok(())
+        };
+        self.store.modify(&message.key(), decide).await.map(drop)
+    }
+
+    /// Sees to it that every endpoint's delivery is made or under way.
+    async fn distribute(
+        &self,
+        message: &Message,
+        endpoints: &[Endpoint],
+        hop: u8,
+    ) -> Result<Handled> {
+        let on_the_spot = endpoints.len() <= ON_THE_SPOT;
+        let start = |endpoint| async move {
+            if on_the_spot {
+                self.attempt_first(message, endpoint, hop).await
+            } else {
+                self.enqueue_first(message, endpoint, hop).await
+            }
+        };
+        // Each is begun whatever becomes of the others; one failure then brings the message back.
+        let started: Vec<Result<Handled>> =
+            stream::iter(endpoints).map(start).buffer_unordered(AT_A_TIME).collect().await;
+        let handled = started.into_iter().collect::<Result<Vec<_>>>()?;
+        Ok(summary(&handled))
+    }
+
+    /// Makes the first attempt here and now. The row appears with the attempt claimed in it.
+    async fn attempt_first(
+        &self,
+        message: &Message,
+        endpoint: &Endpoint,
+        hop: u8,
+    ) -> Result<Handled> {
+        let prepared = self.prepare(message, endpoint).await?;
+        let pending = Delivery::new(message, &endpoint.id);
+        let task = pending.task();
+        let delivery = pending.claimed(Now::read(self.clock()), claim_term(&prepared));
+        let key = delivery_key(&message.workspace, &delivery.id());
+        match self.store.write(Write::put(&key, &delivery, Expect::Absent)?).await {
+            Ok(version) => {
+                let row = Row { key, doc: delivery, body: None, version };
+                self.post_and_record(row, &prepared, hop).await
+            }
+            // A copy of the queue message was here before: go on from what it left.
+            Err(StoreError::Conflict(_)) => self.attempt(&task, hop).await,
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Hands the first attempt to the delivery queue. A copy may be sent twice; the attempt's number
+    /// makes them one.
+    async fn enqueue_first(
+        &self,
+        message: &Message,
+        endpoint: &Endpoint,
+        hop: u8,
+    ) -> Result<Handled> {
+        let delivery = Delivery::new(message, &endpoint.id);
+        let key = delivery_key(&message.workspace, &delivery.id());
+        if !self.store.create(&key, &delivery).await? {
+            let row: Option<Row<Delivery>> = self.store.get(&key).await?;
+            if row.is_none_or(|row| row.doc.state != State::Pending) {
+                return Ok(Handled::Dropped);
+            }
+        }
+        let work = delivery.task().work()?;
+        self.queue.send_after(QueueName::Delivery, &work, Duration::ZERO, hop + 1).await?;
+        Ok(Handled::Done)
+    }
+}
+
+fn ids_of(endpoints: &[Endpoint]) -> Vec<EndpointId> {
+    endpoints.iter().map(|endpoint| endpoint.id.clone()).collect()
+}
+
+/// While one first attempt is in somebody's hands, the message stays until that is known to be over.
+fn summary(handled: &[Handled]) -> Handled {
+    let wait = |one: &Handled| match one {
+        Handled::Later { after } => Some(*after),
+        Handled::Done | Handled::Dropped => None,
+    };
+    handled.iter().filter_map(wait).max().map_or(Handled::Done, |after| Handled::Later { after })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_comes_back_when_the_last_attempt_in_other_hands_is_over() {
+        let later = |seconds| Handled::Later { after: Duration::from_secs(seconds) };
+        assert_eq!(summary(&[]), Handled::Done);
+        assert_eq!(summary(&[Handled::Done, Handled::Dropped]), Handled::Done);
+        assert_eq!(summary(&[later(2), Handled::Done, later(7)]), later(7));
+    }
+}

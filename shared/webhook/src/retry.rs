@@ -1,0 +1,58 @@
+//! Trying a delivery again by hand.
+
+use millwright_core::{DeliveryId, Error, ErrorCode, Result, WorkspaceId};
+
+use crate::{
+    Webhooks,
+    decide::{ATTEMPTS_MAX, Now, RetryRefusal},
+    delivery::Delivery,
+    keys::delivery_key,
+    schedule::Jitter,
+};
+
+impl Webhooks {
+    /// Plans an attempt at once of a delivery that has failed or waits. It takes the place of a
+    /// waiting attempt, which keeps its time if this one fails; a failed delivery stays failed. It
+    /// uses up none of the 13 automatic attempts.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`; `STATE_CONFLICT` when it has arrived, was aborted, is being tried, was tried too
+    /// often, or its endpoint is gone.
+    pub async fn retry_delivery(
+        &self,
+        workspace: &WorkspaceId,
+        id: &DeliveryId,
+    ) -> Result<Delivery> {
+        let no_such = || Error::not_found("webhook delivery");
+        let endpoint = self.find_endpoint(workspace, &id.endpoint).await?;
+        let now = Now::read(self.clock());
+        let jitter = Jitter::by_chance();
+        let gone = endpoint.is_none();
+        let decide = move |delivery: &mut Delivery| {
+            if gone {
+                return Err(conflict("its endpoint has been deleted"));
+            }
+            delivery.retry(now, jitter).map_err(refused)
+        };
+        let planned = self.store.modify(&delivery_key(workspace, id), decide).await?;
+        let (row, ()) = planned.ok_or_else(no_such)?;
+        // The row is due from here on; this send only spares it the wait for the sweep.
+        self.carry(&row.doc, 0).await;
+        Ok(row.doc)
+    }
+}
+
+fn refused(refusal: RetryRefusal) -> Error {
+    match refusal {
+        RetryRefusal::Delivered => conflict("it has been delivered"),
+        RetryRefusal::Aborted => conflict("it was aborted"),
+        RetryRefusal::Busy => conflict("an attempt is being made"),
+        RetryRefusal::TooMany => {
+            conflict(&format!("it has been tried {ATTEMPTS_MAX} times, which is the limit"))
+        }
+    }
+}
+
+fn conflict(why: &str) -> Error {
+    Error::new(ErrorCode::StateConflict, format!("the delivery cannot be retried: {why}"))
+}

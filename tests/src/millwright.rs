@@ -1,0 +1,128 @@
+//! Millwright itself: the binary that `cargo run` starts.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use http::Method;
+
+use crate::{
+    api::Api,
+    parts,
+    process::{Process, free_port},
+    wait,
+};
+
+/// The first key of every test's Millwright.
+pub const API_KEY: &str = "mw_sk_test_0123456789abcdefghijklmnopqrstuvwxyzABCD";
+
+/// A running Millwright on a data folder of its own.
+#[derive(Debug)]
+pub struct Millwright {
+    port: u16,
+    data: PathBuf,
+    options: Vec<String>,
+    process: Process,
+}
+
+impl Millwright {
+    /// Starts it in `folder` and waits until it answers. `options` are added to its command line.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start(folder: &Path, options: &[&str]) -> Self {
+        let (port, data) = (free_port(), folder.join("data"));
+        let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
+        let process = run(port, &data, &options);
+        let mut millwright = Self { port, data, options, process };
+        millwright.wait_until_healthy().await;
+        millwright
+    }
+
+    /// Where it answers.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// A caller with the first key.
+    #[must_use]
+    pub fn api(&self) -> Api {
+        Api::new(&self.url(), Some(API_KEY))
+    }
+
+    /// Its data folder.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// Ends it at once.
+    pub fn kill_9(&mut self) {
+        self.process.kill_9();
+    }
+
+    /// Starts it again on the same data and port.
+    pub async fn restart(&mut self) {
+        self.process.kill_9();
+        self.process = run(self.port, &self.data, &self.options);
+        self.wait_until_healthy().await;
+    }
+
+    /// The process.
+    #[must_use]
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    async fn wait_until_healthy(&mut self) {
+        let api = Api::new(&self.url(), None);
+        for _ in 0..1200 {
+            let answer = api.try_raw(Method::GET, "/health", None).await;
+            if answer.is_some_and(|answer| answer.status == 200) {
+                return;
+            }
+            let words = self.process.last_words();
+            assert!(self.process.ended().is_none(), "Millwright ended:\n{words}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("Millwright is not healthy after a minute:\n{}", self.process.last_words());
+    }
+
+    /// Waits for `look` to find something.
+    pub async fn until<T>(
+        &self,
+        what: &str,
+        seconds: u64,
+        look: impl AsyncFn(Api) -> Option<T>,
+    ) -> T {
+        let limit = Duration::from_secs(seconds);
+        let looked = async || look(self.api()).await;
+        tokio::select! {
+            found = wait::until(what, limit, looked) => found,
+        }
+    }
+}
+
+/// The command line of the binary.
+#[must_use]
+pub fn command() -> Command {
+    let mut command = Command::new(parts::binary("millwright"));
+    // Nothing from the developer's own environment may decide a test.
+    for (name, _) in std::env::vars() {
+        if name.starts_with("MILLWRIGHT_") || name.starts_with("AWS_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+fn run(port: u16, data: &Path, options: &[String]) -> Process {
+    let mut command = command();
+    command.args(["--port", &port.to_string(), "--api-key", API_KEY]).arg("--data").arg(data);
+    command.args(options);
+    let log = data.with_extension("log");
+    Process::start(&mut command, &log).expect("Millwright can be started")
+}
