@@ -3,5 +3,6 @@
 
 pub mod data;
 pub mod dynamo;
+pub mod host;
 pub mod sdk;
 pub mod sqs;

@@ -1,8 +1,11 @@
 //! The AWS SDK's configuration for this machine: what AWS's own environment gives a function.
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
 use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider};
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
+
+/// As many as the functions make on AWS (`millwright_store::sdk_loader`).
+const ATTEMPTS: u32 = 6;
 
 /// An SDK configuration whose DynamoDB and SQS are at these URLs. Nothing else is configured, and
 /// nothing is read from the user's own AWS set-up, so no call can leave this machine.
@@ -10,7 +13,8 @@ use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 pub fn config(dynamodb_url: &str, sqs_url: &str) -> SdkConfig {
     let credentials = Credentials::new("local", "local", None, None, "millwright-local");
     SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
         .region(Region::from_static("local"))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .service_config(Endpoints { dynamodb: dynamodb_url.to_owned(), sqs: sqs_url.to_owned() })

@@ -12,7 +12,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -32,6 +32,9 @@ use tokio::{
 };
 
 use crate::{parts, process::Process};
+
+/// How often to see whether the process is still there.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// What a function answered.
 #[derive(Clone, Debug, PartialEq)]
@@ -100,14 +103,18 @@ impl Function {
     pub async fn invoke(&mut self, event: &Value) -> Outcome {
         let number = self.shared.invocations.fetch_add(1, Ordering::SeqCst);
         let id = format!("00000000-0000-4000-8000-{number:012}");
-        let (tell, told) = oneshot::channel();
+        let (tell, mut told) = oneshot::channel();
         self.shared.waiting.lock().expect("unpoisoned").insert(id.clone(), tell);
         let deadline_ms = (Clock::system().wall() + self.timeout).millis();
         let event = Event { id, body: event.clone(), deadline_ms };
         self.events.send(event).expect("the stub runs");
-        match tokio::time::timeout(self.timeout, told).await {
-            Ok(Ok(outcome)) => outcome,
-            _ => panic!("no answer in {:?}:\n{}", self.timeout, self.process.last_words()),
+        let end = Instant::now() + self.timeout;
+        loop {
+            if let Ok(Ok(outcome)) = tokio::time::timeout(LOOK_EVERY, &mut told).await {
+                return outcome;
+            }
+            let is_running = self.process.ended().is_none() && Instant::now() < end;
+            assert!(is_running, "no answer in {:?}:\n{}", self.timeout, self.process.last_words());
         }
     }
 

@@ -47,7 +47,7 @@ impl Handler {
 
     /// Works on a batch until `deadline`; a message that fails is reported by itself.
     pub async fn handle(&self, event: SqsEvent, deadline: WallTime) -> SqsBatchResponse {
-        each_message(event, |message| self.one(message, deadline)).await
+        each_message(&self.context.queue, event, |message| self.one(message, deadline)).await
     }
 
     async fn one(&self, message: SqsMessage, deadline: WallTime) -> Result<Outcome> {
@@ -67,14 +67,10 @@ impl Handler {
             QueueName::Sweep => self.sweep(&read(task)?, deadline).await?,
             QueueName::Sync => return Err(Error::internal("work of another function")),
         };
-        match handled {
-            Handled::Done | Handled::Dropped => Ok(Outcome::Done),
-            Handled::Later { after } => {
-                let receipt = message.receipt_handle.as_deref().unwrap_or_default();
-                self.context.queue.give_back(envelope.queue, receipt, after).await?;
-                Ok(Outcome::Again)
-            }
-        }
+        Ok(match handled {
+            Handled::Done | Handled::Dropped => Outcome::Done,
+            Handled::Later { after } => Outcome::Later(after),
+        })
     }
 
     async fn fan_out(&self, task: FanoutTask, hop: u8) -> Result<Handled> {

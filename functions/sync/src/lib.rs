@@ -2,13 +2,11 @@
 
 mod context;
 
-use std::time::Duration;
-
 use aws_config::SdkConfig;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use context::Context;
 use millwright_core::{
-    Clock, QueueName, Result, WallTime,
+    Clock, Error, Result, WallTime,
     config::{ConfigError, Source},
 };
 use millwright_job::{JobKind, JobState, JobTask, announce_job, find_job};
@@ -47,41 +45,25 @@ impl Handler {
 
     /// Works on a batch until `deadline`; a message that fails is reported by itself.
     pub async fn handle(&self, event: SqsEvent, deadline: WallTime) -> SqsBatchResponse {
-        each_message(event, |message| self.one(message, deadline)).await
+        let queue = &self.context.connection.queue;
+        each_message(queue, event, |message| self.one(message, deadline)).await
     }
 
     async fn one(&self, message: SqsMessage, deadline: WallTime) -> Result<Outcome> {
         let body = message.body.as_deref().unwrap_or_default();
-        let received =
-            parse_body::<Task>(body).map_err(millwright_core::Error::internal)?;
+        let received = parse_body::<Task>(body).map_err(Error::internal)?;
         match received.task {
-            Task::Slice(task) => self.slice(&task, received.hop, &message, deadline).await,
+            Task::Slice(task) => self.slice(&task, received.hop, deadline).await,
             Task::Job(task) => self.job(&task, deadline).await,
         }
     }
 
-    async fn slice(
-        &self,
-        task: &SliceTask,
-        hop: u8,
-        message: &SqsMessage,
-        deadline: WallTime,
-    ) -> Result<Outcome> {
+    async fn slice(&self, task: &SliceTask, hop: u8, deadline: WallTime) -> Result<Outcome> {
         let context = &self.context.connection;
-        match run_slice(context, self.context.limits, task, hop, deadline).await? {
-            SliceEnd::Done => Ok(Outcome::Done),
-            SliceEnd::Busy(until) => {
-                let wait = until.since(context.store.clock().wall());
-                self.come_back(message, wait).await?;
-                Ok(Outcome::Again)
-            }
-        }
-    }
-
-    /// Gives a message back until somebody else's claim has ended.
-    async fn come_back(&self, message: &SqsMessage, wait: Duration) -> Result<()> {
-        let receipt = message.receipt_handle.as_deref().unwrap_or_default();
-        self.context.connection.queue.give_back(QueueName::Sync, receipt, wait).await
+        Ok(match run_slice(context, self.context.limits, task, hop, deadline).await? {
+            SliceEnd::Done => Outcome::Done,
+            SliceEnd::Busy(until) => Outcome::Later(until.since(context.store.clock().wall())),
+        })
     }
 
     async fn job(&self, task: &JobTask, deadline: WallTime) -> Result<Outcome> {
@@ -91,7 +73,7 @@ impl Handler {
             return Ok(Outcome::Done);
         }
         let JobKind::DeleteConnection(id) = &job.kind;
-        let enough = WallTime::from_millis(deadline.millis()) - self.context.limits.margin;
+        let enough = deadline - self.context.limits.margin;
         if !run_erase(context, &job, id, enough).await? {
             announce_job(&context.queue, &job).await;
         }

@@ -1,9 +1,9 @@
 //! Opening a data folder.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
+    fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError},
     io::{ErrorKind, Read, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -37,6 +37,11 @@ impl DataFolder {
         // Again: the folder may have been another's until now.
         check_format(&path)?;
         let folder = Self { path, _lock: lock };
+        if !folder.file("format").exists() {
+            // It may have been made by somebody with other habits.
+            let owner_only = Permissions::from_mode(OWNER_ONLY_FOLDER);
+            fs::set_permissions(&folder.path, owner_only).map_err(DataError::io(&folder.path))?;
+        }
         folder.prepare_key()?;
         make_folder(&folder.blobs())?;
         write_whole(&folder.file("format"), format!("{FORMAT}\n").as_bytes())?;
@@ -182,8 +187,6 @@ pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     fn mode(path: &Path) -> u32 {

@@ -316,6 +316,13 @@ impl Engine {
         Ok(())
     }
 
+    /// When the next delay of any queue ends.
+    pub(crate) fn next_delay(&self) -> Option<ScheduleTime> {
+        let now = self.clock.schedule();
+        let delays = self.queues.values().filter_map(|queue| queue.shelf.next_changes().1);
+        delays.filter(|at| *at > now).min()
+    }
+
     /// When the queue may next have something that it has not now.
     pub(crate) fn next_changes(&self, name: &str) -> (Option<WallTime>, Option<ScheduleTime>) {
         self.queues.get(name).map(|queue| queue.shelf.next_changes()).unwrap_or_default()

@@ -25,7 +25,7 @@ mod worker;
 
 use std::{io, net::SocketAddr, path::Path, thread::JoinHandle};
 
-use millwright_core::Clock;
+use millwright_core::{Clock, ScheduleTime};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle as Task};
 
 pub use settings::arn;
@@ -37,7 +37,20 @@ pub struct Sqs {
     address: SocketAddr,
     stop: oneshot::Sender<()>,
     server: Task<io::Result<()>>,
+    worker: Worker,
     thread: JoinHandle<()>,
+}
+
+/// Tells when delays end. Clones ask the same endpoint.
+#[derive(Clone, Debug)]
+pub struct Delays(Worker);
+
+impl Delays {
+    /// When the next delayed message of any queue becomes visible; nothing when none is delayed, or the
+    /// endpoint has stopped.
+    pub async fn next(&self) -> Option<ScheduleTime> {
+        self.0.call(false, |engine| Ok(engine.next_delay())).await.ok().flatten()
+    }
 }
 
 impl Sqs {
@@ -51,15 +64,21 @@ impl Sqs {
         let address = listener.local_addr()?;
         let (worker, thread) = Worker::start(path, clock)?;
         let (stop, stopped) = oneshot::channel();
-        let router = http::router(worker.clone());
+        let (router, waiting) = (http::router(worker.clone()), worker.clone());
         let server = tokio::spawn(async move {
             let shutdown = async move {
                 let _ = stopped.await;
-                worker.stop_waiting();
+                waiting.stop_waiting();
             };
             axum::serve(listener, router).with_graceful_shutdown(shutdown).await
         });
-        Ok(Self { address, stop, server, thread })
+        Ok(Self { address, stop, server, worker, thread })
+    }
+
+    /// When delays end.
+    #[must_use]
+    pub fn delays(&self) -> Delays {
+        Delays(self.worker.clone())
     }
 
     /// The endpoint's URL, for `AWS_ENDPOINT_URL_SQS`.
@@ -75,6 +94,7 @@ impl Sqs {
     pub async fn stop(self) -> io::Result<()> {
         let _ = self.stop.send(());
         self.server.await.map_err(io::Error::other)??;
+        self.worker.end();
         let thread = self.thread;
         let joined = tokio::task::spawn_blocking(move || thread.join()).await;
         joined.map_err(io::Error::other)?.map_err(|_| io::Error::other("the queue thread failed"))

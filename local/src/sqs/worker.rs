@@ -37,7 +37,8 @@ type Run = Box<dyn FnOnce(&mut Engine) -> Result<Answer, rusqlite::Error> + Send
 enum Job {
     Run { durable: bool, run: Run },
     Receive(Waiting),
-    Stop,
+    StopWaiting,
+    End,
 }
 
 /// A receive that has not been answered.
@@ -50,7 +51,7 @@ struct Waiting {
 }
 
 /// A handle of the thread.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Worker(Sender<Job>);
 
 impl Worker {
@@ -102,7 +103,12 @@ impl Worker {
 
     /// Answers everybody who waits, and from now on nobody waits.
     pub(crate) fn stop_waiting(&self) {
-        let _ = self.0.send(Job::Stop);
+        let _ = self.0.send(Job::StopWaiting);
+    }
+
+    /// Ends the thread, even while there are other handles.
+    pub(crate) fn end(&self) {
+        let _ = self.0.send(Job::End);
     }
 }
 
@@ -111,21 +117,23 @@ struct Loop {
     jobs: Receiver<Job>,
     waiting: Vec<Waiting>,
     stopping: bool,
+    ended: bool,
     next_expiry: Instant,
 }
 
 impl Loop {
     fn new(engine: Engine, jobs: Receiver<Job>) -> Self {
-        Self { engine, jobs, waiting: Vec::new(), stopping: false, next_expiry: Instant::now() }
+        let (stopping, ended) = (false, false);
+        Self { engine, jobs, waiting: Vec::new(), stopping, ended, next_expiry: Instant::now() }
     }
 
-    /// Until the last handle is dropped.
+    /// Until it is told to end, or the last handle is dropped.
     fn run(mut self) {
-        loop {
+        while !self.ended {
             let first = match self.jobs.recv_timeout(self.pause()) {
                 Ok(job) => Some(job),
                 Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Disconnected) => break,
             };
             let more = self.jobs.try_iter().take(COMMIT_MAX);
             let batch: Vec<Job> = first.into_iter().chain(more).collect();
@@ -164,7 +172,8 @@ impl Loop {
                     runs.push(run);
                 }
                 Job::Receive(waiting) => self.waiting.push(waiting),
-                Job::Stop => self.stopping = true,
+                Job::StopWaiting => self.stopping = true,
+                Job::End => self.ended = true,
             }
         }
         let result = self.transact(durable, runs);

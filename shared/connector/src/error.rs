@@ -120,7 +120,9 @@ impl From<SystemError> for Error {
 impl fmt::Display for SystemError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}: {}", self.class, self.message)?;
-        self.fields.iter().try_for_each(|field| write!(f, "; {}: {}", field.path, field.message))?;
+        self.fields
+            .iter()
+            .try_for_each(|field| write!(f, "; {}: {}", field.path, field.message))?;
         match &self.upstream.message {
             Some(message) => write!(f, " ({message})"),
             None => Ok(()),

@@ -1,1 +1,32 @@
-//! placeholder
+//! Connectors: what kinds of systems there are, and one engine that speaks to all of them.
+//!
+//! A connector is data, one [`Manifest`] per kind of system. The [`Engine`] opens a connection's
+//! [`System`], which reads pages of unified records, lists ids, and makes records, as the manifest
+//! says. What the manifest does not say is refused before anything is sent. Failures are of a few
+//! classes ([`SystemErrorClass`]) that hold for every system, also where it says them with HTTP
+//! status 200.
+
+mod catalog;
+mod codec;
+mod engine;
+mod error;
+pub mod manifest;
+mod mapping;
+mod path;
+mod remote;
+mod sandbox;
+mod system;
+mod table;
+mod template;
+
+pub use catalog::Catalog;
+pub use codec::{Codec, CodecError, canonical_decimal};
+pub use engine::{Credentials, Engine, Filled, Target, check_forms};
+pub use error::{SystemError, SystemErrorClass};
+pub use manifest::{Manifest, ManifestError};
+pub use mapping::{Conditions, EachField, Field, Reference, References, RowFault, ValueField};
+pub use path::{NestedKeys, Path};
+pub use sandbox::{Sandbox, SandboxRow, Scenario};
+pub use system::{IdPage, Instance, Position, Pull, Pulled, SourceRecord, System};
+pub use table::Table;
+pub use template::{Scope, Template};

@@ -78,8 +78,7 @@ impl Path {
         for (position, segment) in self.segments.iter().enumerate() {
             at = match at {
                 Value::Object(members) => {
-                    let nested =
-                        dotted(position).then(|| members.get(&segment.dotted)).flatten();
+                    let nested = dotted(position).then(|| members.get(&segment.dotted)).flatten();
                     nested.or_else(|| members.get(&segment.key))?
                 }
                 Value::Array(items) => items.get(segment.key.parse::<usize>().ok()?)?,

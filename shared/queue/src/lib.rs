@@ -56,6 +56,12 @@ impl QueueUrls {
     pub fn url(&self, queue: QueueName) -> &str {
         self.0.iter().find(|(name, _)| *name == queue).map_or("", |(_, url)| url)
     }
+
+    /// The URL that ends with a queue's deployed name.
+    fn named(&self, name: &str) -> Option<&str> {
+        let urls = self.0.iter().map(|(_, url)| url.as_str());
+        urls.into_iter().find(|url| url.rsplit('/').next() == Some(name))
+    }
 }
 
 /// What a message's body holds: enough to put the work back, should it end as a dead letter.
@@ -149,22 +155,24 @@ impl Queue {
         Ok(())
     }
 
-    /// Gives a received message back to its queue until `after` has passed.
+    /// Gives a received message back to the queue of this name until `after` has passed, 12 hours at
+    /// most (SQS visibility timeouts).
     ///
     /// # Errors
-    /// When the queue did not take the change.
-    pub async fn give_back(
+    /// When there is no such queue, or it did not take the change.
+    pub(crate) async fn give_back(
         &self,
-        queue: QueueName,
+        name: &str,
         receipt_handle: &str,
         after: Duration,
     ) -> Result<()> {
-        let seconds = i32::try_from(after.as_millis().div_ceil(1000)).unwrap_or(i32::MAX);
+        let url = self.urls.named(name).ok_or_else(|| Error::internal("no such work queue"))?;
+        let seconds = after.as_millis().div_ceil(1000).min(43_200);
         self.client
             .change_message_visibility()
-            .queue_url(self.urls.url(queue))
+            .queue_url(url)
             .receipt_handle(receipt_handle)
-            .visibility_timeout(seconds)
+            .visibility_timeout(i32::try_from(seconds).unwrap_or(43_200))
             .send()
             .await
             .map_err(|e| Error::internal(Box::new(aws_sdk_sqs::Error::from(e))))?;

@@ -15,7 +15,7 @@ mod model;
 mod publish;
 mod seq;
 
-pub use commit::{CommitError, Pulled, commit_pulled, commit_written};
+pub use commit::{CommitError, Pulled, Tally, commit_pulled, commit_written};
 pub use compare::Verdict;
 pub use create::{Creation, create};
 pub use feed::{Change, ChangePage, read_changes};

@@ -70,8 +70,9 @@ pub(crate) async fn commit(
     advance: impl FnOnce(&mut SyncState),
 ) -> Result<(), StepError> {
     let seen = records.len() as u64;
+    let scope = slice.scope.clone();
     let pulled = Pulled {
-        scope: &slice.scope,
+        scope: &scope,
         entity,
         fetch_started,
         commit: slice.row.doc.next_commit(),

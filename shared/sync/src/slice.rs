@@ -48,8 +48,14 @@ pub(crate) enum StepError {
     Failed(Error),
 }
 
-impl<E: Into<Error>> From<E> for StepError {
-    fn from(error: E) -> Self {
+impl From<Error> for StepError {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<StoreError> for StepError {
+    fn from(error: StoreError) -> Self {
         Self::Failed(error.into())
     }
 }

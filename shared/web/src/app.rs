@@ -49,6 +49,13 @@ impl Settings {
     /// The most bytes a request's body may have unless told otherwise: 1 MiB.
     pub const BODY_LIMIT: usize = 1024 * 1024;
 
+    /// Settings with the usual body limit.
+    #[must_use]
+    pub fn new(public_url: &str) -> Self {
+        let public_url = public_url.trim_end_matches('/').to_owned();
+        Self { public_url, body_limit: Self::BODY_LIMIT }
+    }
+
     /// From `MILLWRIGHT_PUBLIC_URL` (must be set) and `MILLWRIGHT_BODY_LIMIT` (bytes, 1 MiB unless
     /// set; API Gateway takes 6 MB).
     ///
@@ -67,10 +74,8 @@ impl Settings {
             return Err(invalid("it must be http:// or https:// and a host"));
         }
         let limits = 1024..=6 * 1024 * 1024;
-        Ok(Self {
-            public_url: text.trim_end_matches('/').to_owned(),
-            body_limit: parsed_in(source, BODY_LIMIT, Self::BODY_LIMIT, &limits)?,
-        })
+        let body_limit = parsed_in(source, BODY_LIMIT, Self::BODY_LIMIT, &limits)?;
+        Ok(Self { body_limit, ..Self::new(&text) })
     }
 
     /// Whether callers come by HTTPS.

@@ -13,14 +13,14 @@
 
 use std::time::Duration;
 
-use millwright_core::{DeliveryId, Error, QueueName, Result, WorkspaceId};
+use millwright_core::{DeliveryId, Error, QueueName, Result, WorkspaceId, random_token};
 use millwright_event::{Message, message_key};
 use millwright_queue::MAX_HOPS;
-use millwright_store::{Key, Row, StoreError, Wait, Write};
+use millwright_store::{Expect, Key, Row, StoreError, Version, Wait, Write};
 
 use crate::{
     Handled, Webhooks,
-    decide::{Now, Refusal},
+    decide::{Claimant, Now, Refusal},
     delivery::{AttemptEnd, AttemptTask, Delivery, State},
     endpoint::Endpoint,
     keys::delivery_key,
@@ -100,8 +100,8 @@ impl Webhooks {
             return Ok(self.replace(&mut row).await?.then_some(Handled::Done));
         };
         let now = Now::read(self.clock());
-        let term = claim_term(&prepared);
-        if row.doc.claim(number, now, term).is_err() || !self.replace(&mut row).await? {
+        let by = claimant(&prepared);
+        if row.doc.claim(number, now, by).is_err() || !self.replace(&mut row).await? {
             return Ok(None);
         }
         self.post_and_record(row, &prepared, hop).await.map(Some)
@@ -170,19 +170,34 @@ impl Webhooks {
 
     /// Writes a delivery back and takes up its new version; false when somebody else was first.
     async fn replace(&self, row: &mut Row<Delivery>) -> Result<bool> {
-        match self.store.write(Write::replace(row)?).await {
-            Ok(version) => {
-                row.version = version;
-                Ok(true)
+        let written = self.put(&row.key, &row.doc, Expect::Version(row.version)).await?;
+        row.version = written.unwrap_or(row.version);
+        Ok(written.is_some())
+    }
+
+    /// Writes a delivery; nothing when somebody else was first. A write whose answer was lost is sent
+    /// again by the SDK and then meets itself, so what stands there is looked at before giving way: a
+    /// claim of our own that nobody used would count as an attempt that was never made.
+    pub(crate) async fn put(
+        &self,
+        key: &Key,
+        delivery: &Delivery,
+        expect: Expect,
+    ) -> Result<Option<Version>> {
+        match self.store.write(Write::put(key, delivery, expect)?).await {
+            Ok(version) => Ok(Some(version)),
+            Err(StoreError::Conflict(_)) => {
+                let there: Option<Row<Delivery>> = self.store.get_doc(key).await?;
+                Ok(there.filter(|row| row.doc == *delivery).map(|row| row.version))
             }
-            Err(StoreError::Conflict(_)) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
 }
 
-pub(crate) fn claim_term(prepared: &Prepared) -> Duration {
-    prepared.timeout() + CLAIM_MARGIN
+/// A claim for one attempt, under a name that nobody else has.
+pub(crate) fn claimant(prepared: &Prepared) -> Claimant {
+    Claimant { name: random_token(12), term: prepared.timeout() + CLAIM_MARGIN }
 }
 
 fn later(after: Duration) -> Handled {

@@ -28,6 +28,15 @@ impl Now {
     }
 }
 
+/// Who claims an attempt.
+#[derive(Clone, Debug)]
+pub(crate) struct Claimant {
+    /// Different for everybody.
+    pub(crate) name: String,
+    /// How long the claim lasts.
+    pub(crate) term: Duration,
+}
+
 /// Why an attempt is not made now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
@@ -72,21 +81,22 @@ impl Delivery {
         }
     }
 
-    /// Claims attempt `number` for `term`.
-    pub(crate) fn claim(&mut self, number: u32, now: Now, term: Duration) -> Result<(), Refusal> {
+    /// Claims attempt `number`.
+    pub(crate) fn claim(&mut self, number: u32, now: Now, by: Claimant) -> Result<(), Refusal> {
         let plan = self.claimable(number, now)?;
-        self.begin(plan, now, term);
+        self.begin(plan, now, by);
         Ok(())
     }
 
     /// The same delivery with its first attempt claimed from the start, for a row that is just made.
-    pub(crate) fn claimed(mut self, now: Now, term: Duration) -> Self {
-        self.begin(Plan::Automatic, now, term);
+    pub(crate) fn claimed(mut self, now: Now, by: Claimant) -> Self {
+        self.begin(Plan::Automatic, now, by);
         self
     }
 
-    fn begin(&mut self, plan: Plan, now: Now, term: Duration) {
-        let claim = Claim { plan, started_at: now.schedule, until: now.wall + term };
+    fn begin(&mut self, plan: Plan, now: Now, by: Claimant) {
+        let (until, holder) = (now.wall + by.term, by.name);
+        let claim = Claim { plan, started_at: now.schedule, until, holder };
         self.state = State::Attempting(claim);
         self.first_attempt_at.get_or_insert(now.schedule);
     }

@@ -124,6 +124,8 @@ pub struct Claim {
     pub started_at: ScheduleTime,
     /// When whoever makes it has surely ended or died, on the wall clock, as functions' timeouts run.
     pub until: WallTime,
+    /// Chosen by chance by whoever makes it: tells two who claim in the same moment apart.
+    pub holder: String,
 }
 
 /// An attempt that is over.

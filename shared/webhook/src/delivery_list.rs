@@ -35,12 +35,15 @@ pub struct DeliveryFilter {
 
 /// Where a list by time goes on: on `day` older than `before`, or, where `skip` is not 0, at `before`
 /// itself after that many of its endpoints.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Place {
     day: i64,
     before: Option<MessageId>,
     skip: usize,
 }
+
+/// A message and the endpoints it went to.
+type Recipients = (MessageId, Vec<EndpointId>);
 
 /// Some deliveries, newest first, and where to go on.
 struct Batch {
@@ -130,25 +133,7 @@ impl Webhooks {
     /// endpoints.
     async fn of_all(&self, workspace: &WorkspaceId, place: &Place, limit: usize) -> Result<Batch> {
         let messages = self.messages_from(workspace, place, limit).await?;
-        let Some(oldest) = messages.last() else {
-            return Ok(Batch { deliveries: Vec::new(), next: place.day_before() });
-        };
-        let mut next = place.after(&oldest.0);
-        let mut ids: Vec<DeliveryId> = Vec::new();
-        for (message, endpoints) in &messages {
-            let skip = if place.is_inside(message) { place.skip } else { 0 };
-            let room = limit - ids.len();
-            let shown = endpoints.iter().skip(skip).take(room);
-            let id = |endpoint: &EndpointId| DeliveryId {
-                endpoint: endpoint.clone(),
-                message: message.clone(),
-            };
-            ids.extend(shown.map(id));
-            if skip + room < endpoints.len() {
-                next = place.inside(message, skip + room);
-                break;
-            }
-        }
+        let (ids, next) = place.expand(&messages, limit);
         let deliveries = self.deliveries_by_id(workspace, &ids).await?;
         Ok(Batch { deliveries, next })
     }
@@ -159,7 +144,7 @@ impl Webhooks {
         workspace: &WorkspaceId,
         place: &Place,
         limit: usize,
-    ) -> Result<Vec<(MessageId, Vec<EndpointId>)>> {
+    ) -> Result<Vec<Recipients>> {
         let rows =
             self.newest_messages(workspace, Day(place.day), &place.before, limit + 1).await?;
         let wanted = rows.into_iter().filter(|message| {
@@ -204,11 +189,76 @@ impl Place {
         Self { skip, ..self.after(message) }
     }
 
+    /// The first `limit` deliveries of the messages that follow, and the place after them.
+    fn expand(&self, messages: &[Recipients], limit: usize) -> (Vec<DeliveryId>, Self) {
+        let mut ids = Vec::new();
+        let mut next = if messages.is_empty() { self.day_before() } else { self.clone() };
+        for (message, endpoints) in messages {
+            let room = limit - ids.len();
+            if room == 0 {
+                break;
+            }
+            let skip = if self.is_inside(message) { self.skip } else { 0 };
+            let id = |endpoint: &EndpointId| DeliveryId {
+                endpoint: endpoint.clone(),
+                message: message.clone(),
+            };
+            ids.extend(endpoints.iter().skip(skip).take(room).map(id));
+            if skip + room < endpoints.len() {
+                return (ids, self.inside(message, skip + room));
+            }
+            next = self.after(message);
+        }
+        (ids, next)
+    }
+
     fn day_before(&self) -> Self {
         Self { day: Day(self.day).before().0, before: None, skip: 0 }
     }
 
     fn is_inside(&self, message: &MessageId) -> bool {
         self.skip > 0 && self.before.as_ref() == Some(message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn pages_of_any_length_show_every_delivery_once(
+            endpoints in prop::collection::vec(0_usize..6, 0..20),
+            limit in 1_usize..8,
+        ) {
+            let messages: Vec<Recipients> = (0_i64..)
+                .zip(endpoints)
+                .map(|(n, count)| {
+                    let endpoints = (0..count).map(|_| EndpointId::new_at(n)).collect();
+                    (MessageId::new_at(1_000_000 - n), endpoints)
+                })
+                .collect();
+            let day = 7;
+            let mut place = Place { day, before: None, skip: 0 };
+            let mut shown = Vec::new();
+            while place.day == day {
+                let follows = |(message, _): &&Recipients| match &place.before {
+                    Some(before) => message < before || place.is_inside(message),
+                    None => true,
+                };
+                let rest: Vec<_> = messages.iter().filter(follows).take(limit).cloned().collect();
+                let (ids, next) = place.expand(&rest, limit);
+                prop_assert!(ids.len() <= limit);
+                prop_assert_ne!(&next, &place);
+                shown.extend(ids);
+                place = next;
+            }
+            let all = messages.iter().flat_map(|(message, endpoints)| {
+                endpoints.iter().map(|endpoint| (endpoint.clone(), message.clone()))
+            });
+            prop_assert!(shown.into_iter().map(|id| (id.endpoint, id.message)).eq(all));
+        }
     }
 }

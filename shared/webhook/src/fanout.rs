@@ -11,11 +11,11 @@ use std::time::Duration;
 use futures::{StreamExt, stream};
 use millwright_core::{EndpointId, MessageId, QueueName, Result, WorkspaceId};
 use millwright_event::{Message, message_key};
-use millwright_store::{Expect, Row, StoreError, Write};
+use millwright_store::{Expect, Row};
 
 use crate::{
     Handled, Webhooks,
-    attempt::claim_term,
+    attempt::claimant,
     decide::Now,
     delivery::{Delivery, State},
     endpoint::Endpoint,
@@ -125,16 +125,15 @@ impl Webhooks {
         let prepared = self.prepare(message, endpoint).await?;
         let pending = Delivery::new(message, &endpoint.id);
         let task = pending.task();
-        let delivery = pending.claimed(Now::read(self.clock()), claim_term(&prepared));
+        let delivery = pending.claimed(Now::read(self.clock()), claimant(&prepared));
         let key = delivery_key(&message.workspace, &delivery.id());
-        match self.store.write(Write::put(&key, &delivery, Expect::Absent)?).await {
-            Ok(version) => {
+        match self.put(&key, &delivery, Expect::Absent).await? {
+            Some(version) => {
                 let row = Row { key, doc: delivery, body: None, version };
                 self.post_and_record(row, &prepared, hop).await
             }
             // A copy of the queue message was here before: go on from what it left.
-            Err(StoreError::Conflict(_)) => self.attempt(&task, hop).await,
-            Err(error) => Err(error.into()),
+            None => self.attempt(&task, hop).await,
         }
     }
 

@@ -87,7 +87,8 @@ mod tests {
 
     #[test]
     fn what_is_no_number_or_too_long_is_refused() {
-        for text in ["", "-", ".", "1,5", "0x10", "NaN", "1e", "1e99", "1e-60", "1e9999999999", "١"] {
+        for text in ["", "-", ".", "1,5", "0x10", "NaN", "1e", "1e99", "1e-60", "1e9999999999", "١"]
+        {
             assert_eq!(canonical(text), None, "{text}");
         }
     }

@@ -33,7 +33,7 @@ pub enum Codec {
     Text,
     /// An integer id; text in the unified model.
     Id,
-    /// True or false.
+    /// True or false; 1 and 0 are read too, which is how SQLite keeps them.
     Boolean,
     /// A JSON number, or decimal text, kept exact; written as a JSON number.
     Decimal,
@@ -68,7 +68,7 @@ impl Codec {
         let text = match self {
             Self::Text => text_of(value)?,
             Self::Id => id_of(value)?,
-            Self::Boolean => return boolean_of(value),
+            Self::Boolean => return boolean_of(value).or_else(|why| bit_of(value).ok_or(why)),
             Self::Decimal | Self::DecimalText => decimal_of(value)?,
             Self::Date => time::date(string(value, "a day as YYYY-MM-DD")?)?,
             Self::Time => time::iso(string(value, "a time in ISO 8601 with a zone")?)?,
@@ -104,9 +104,7 @@ impl Codec {
             Self::UnixMillis => millis(value).map(Value::from),
             Self::TrytonDecimal => Ok(tryton::encode_decimal(&plain_decimal(value)?)),
             Self::TrytonDate => tryton::encode_date(string(value, "a day as YYYY-MM-DD")?),
-            Self::TrytonDayStart => {
-                tryton::encode_date(time::show(millis(value)?).split_at(10).0)
-            }
+            Self::TrytonDayStart => tryton::encode_date(time::show(millis(value)?).split_at(10).0),
             Self::TrytonTime => tryton::encode_time(millis(value)?),
         }
     }
@@ -139,6 +137,14 @@ fn encode_id(text: &str) -> Result<Value, CodecError> {
 
 fn boolean_of(value: &Value) -> Result<Value, CodecError> {
     value.as_bool().map(Value::Bool).ok_or_else(|| CodecError::expected("true or false"))
+}
+
+fn bit_of(value: &Value) -> Option<Value> {
+    match value.as_i64() {
+        Some(0) => Some(Value::Bool(false)),
+        Some(1) => Some(Value::Bool(true)),
+        _ => None,
+    }
 }
 
 fn decimal_of(value: &Value) -> Result<String, CodecError> {
@@ -178,11 +184,7 @@ mod tests {
             (Codec::NaiveUtc, json!("2026-02-28 10:00:00.120"), json!("2026-02-28T10:00:00.120Z")),
             (Codec::UnixSeconds, json!(1_700_000_000), json!("2023-11-14T22:13:20.000Z")),
             (Codec::UnixMillis, json!(1_700_000_000_120_i64), json!("2023-11-14T22:13:20.120Z")),
-            (
-                Codec::TrytonDecimal,
-                json!({"__class__": "Decimal", "decimal": "4.2"}),
-                json!("4.2"),
-            ),
+            (Codec::TrytonDecimal, json!({"__class__": "Decimal", "decimal": "4.2"}), json!("4.2")),
             (
                 Codec::TrytonDate,
                 json!({"__class__": "date", "year": 2026, "month": 2, "day": 28}),
@@ -212,6 +214,14 @@ mod tests {
     fn zones_are_brought_to_utc() {
         let decoded = Codec::Time.decode(&json!("2026-02-28T01:00:00+02:00"));
         assert_eq!(decoded, Ok(json!("2026-02-27T23:00:00.000Z")));
+    }
+
+    #[test]
+    fn a_bit_is_read_as_true_or_false_and_never_written() {
+        assert_eq!(Codec::Boolean.decode(&json!(1)), Ok(json!(true)));
+        assert_eq!(Codec::Boolean.decode(&json!(0)), Ok(json!(false)));
+        assert!(Codec::Boolean.decode(&json!(2)).is_err());
+        assert!(Codec::Boolean.encode(&json!(1)).is_err());
     }
 
     #[test]

@@ -26,8 +26,7 @@ pub(super) fn encode_decimal(text: &str) -> Value {
 }
 
 pub(super) fn encode_date(text: &str) -> Result<Value, CodecError> {
-    let day: civil::Date =
-        text.parse().map_err(|_| CodecError::expected("a day as YYYY-MM-DD"))?;
+    let day: civil::Date = text.parse().map_err(|_| CodecError::expected("a day as YYYY-MM-DD"))?;
     Ok(json!({
         "__class__": "date", "year": day.year(), "month": day.month(), "day": day.day(),
     }))

@@ -143,7 +143,11 @@ impl Check<'_> {
         let http = matches!(self.manifest.protocol, Protocol::Http(_));
         let sweep = def.sweep().map(|sweep| (&sweep.request, &sweep.paging));
         let parts = [
-            ("read", Some((&def.read.request, &def.read.paging)), &["page", "window", "fields"][..]),
+            (
+                "read",
+                Some((&def.read.request, &def.read.paging)),
+                &["page", "window", "fields"][..],
+            ),
             ("get", Some((&def.get.request, &def.read.paging)), &["ids", "fields"]),
             ("deletes.sweep", sweep, &["page"]),
         ];
@@ -182,11 +186,10 @@ impl Check<'_> {
     /// Without `{page.after}` in it a request would read its first page for ever.
     fn paging(&mut self, place: &str, request: &Request, paging: &Paging, paged: bool) {
         let Paging::IdAfter(_) = paging;
-        let after = request
-            .templates()
-            .into_iter()
-            .flat_map(Template::placeholders)
-            .any(|placeholder| placeholder.root == "page" && placeholder.path.as_str() == "after");
+        let after =
+            request.templates().into_iter().flat_map(Template::placeholders).any(|placeholder| {
+                placeholder.root == "page" && placeholder.path.as_str() == "after"
+            });
         if paged && !after {
             self.say(place, "pages by id and does not name {page.after}");
         }

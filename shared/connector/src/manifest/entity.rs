@@ -3,12 +3,7 @@
 use serde::Deserialize;
 
 use super::{Request, WriteDef};
-use crate::{
-    mapping::Field,
-    path::Path,
-    table::Table,
-    template::Template,
-};
+use crate::{mapping::Field, path::Path, table::Table, template::Template};
 
 /// An entity of a system.
 #[derive(Clone, Debug, Deserialize)]

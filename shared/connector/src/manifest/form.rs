@@ -142,11 +142,7 @@ impl Form {
         (checked.into_iter().map(secret).collect(), faults)
     }
 
-    fn unknown<'a>(
-        &self,
-        prefix: &str,
-        names: impl Iterator<Item = &'a str>,
-    ) -> Vec<FieldError> {
+    fn unknown<'a>(&self, prefix: &str, names: impl Iterator<Item = &'a str>) -> Vec<FieldError> {
         let fault = |name| {
             let path = format!("{prefix}.{name}");
             FieldError::new(path, ErrorCode::ValidationFailed, "is not known to this connector")
@@ -183,9 +179,9 @@ impl FormField {
             FieldKind::Enum => {
                 let text = text()?;
                 let known = self.options.iter().any(|option| option == text);
-                known.then(|| Value::from(text)).ok_or_else(|| {
-                    format!("must be one of {}", self.options.join(", "))
-                })
+                known
+                    .then(|| Value::from(text))
+                    .ok_or_else(|| format!("must be one of {}", self.options.join(", ")))
             }
             FieldKind::Url => address(text()?).map(Value::from).map_err(str::to_owned),
         }
@@ -255,8 +251,14 @@ mod tests {
 
     #[test]
     fn an_address_must_be_http_and_hold_no_credentials() {
-        for wrong in ["erp.example", "ftp://erp.example", "https://me:pw@erp.example",
-            "https://erp.example/?a=1", "https://erp.example/#a", "https://"] {
+        for wrong in [
+            "erp.example",
+            "ftp://erp.example",
+            "https://me:pw@erp.example",
+            "https://erp.example/?a=1",
+            "https://erp.example/#a",
+            "https://",
+        ] {
             assert_eq!(check(json!({"url": wrong})).1.len(), 1, "{wrong}");
         }
     }

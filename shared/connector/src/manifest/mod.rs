@@ -136,11 +136,7 @@ impl Manifest {
         let manifest: Self = serde_saphyr::from_str_with_options(yaml, options())
             .map_err(|error| ManifestError(located(&error)))?;
         let problems = check::problems(&manifest);
-        if problems.is_empty() {
-            Ok(manifest)
-        } else {
-            Err(ManifestError(problems.join("\n")))
-        }
+        if problems.is_empty() { Ok(manifest) } else { Err(ManifestError(problems.join("\n"))) }
     }
 
     /// What it says about an entity.

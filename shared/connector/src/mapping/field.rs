@@ -74,9 +74,9 @@ impl Conditions {
     /// Whether all of them hold for a row.
     #[must_use]
     pub fn hold(&self, row: &Value, keys: NestedKeys) -> bool {
-        self.0.iter().all(|(path, allowed)| {
-            path.get(row, keys).is_some_and(|value| allowed.contains(value))
-        })
+        self.0
+            .iter()
+            .all(|(path, allowed)| path.get(row, keys).is_some_and(|value| allowed.contains(value)))
     }
 }
 

@@ -230,10 +230,11 @@ impl Writer<'_> {
             return None;
         }
         let lines = items.iter().enumerate();
-        let lines: Vec<Value> =
-            lines.filter_map(|(position, line)| {
+        let lines: Vec<Value> = lines
+            .filter_map(|(position, line)| {
                 self.line(&format!("{name}[{position}]"), field, line, faults)
-            }).collect();
+            })
+            .collect();
         match &field.wrap {
             None => Some(Value::Array(lines)),
             Some(wrap) => {

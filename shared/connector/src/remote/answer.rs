@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode, header::{CONTENT_TYPE, DATE, RETRY_AFTER}};
+use http::{
+    HeaderMap, StatusCode,
+    header::{CONTENT_TYPE, DATE, RETRY_AFTER},
+};
 use jiff::fmt::rfc2822;
 use millwright_core::Upstream;
 use millwright_outbound::Response;
@@ -176,16 +179,29 @@ mod tests {
     }
 
     fn read_call(operation: Operation, response: &Response) -> Result<Answer, SystemError> {
-        read(&[], operation, true, response, &Redaction::new(&BTreeMap::new(), None, &HeaderMap::new()))
+        read(
+            &[],
+            operation,
+            true,
+            response,
+            &Redaction::new(&BTreeMap::new(), None, &HeaderMap::new()),
+        )
     }
 
     #[test]
     fn a_status_has_its_class_without_any_rule() {
         use SystemErrorClass::*;
         for (status, class) in [
-            (401, Reauthorize), (403, Permission), (404, NotFound), (409, Conflict),
-            (422, Validation), (429, RateLimited), (500, Unreachable), (503, Unreachable),
-            (302, Malformed), (418, Malformed),
+            (401, Reauthorize),
+            (403, Permission),
+            (404, NotFound),
+            (409, Conflict),
+            (422, Validation),
+            (429, RateLimited),
+            (500, Unreachable),
+            (503, Unreachable),
+            (302, Malformed),
+            (418, Malformed),
         ] {
             let error = read_call(Operation::Read, &response(status, &[], "")).unwrap_err();
             assert_eq!(error.class, class, "{status}");

@@ -143,7 +143,8 @@ mod tests {
     #[test]
     fn no_value_leaves_its_place_in_the_path() {
         let get = "method: GET\npath: '{settings.database}/items'";
-        let url = |database: &str| Ok(built(get, "https://erp.example/a", database)?.url.to_string());
+        let url =
+            |database: &str| Ok(built(get, "https://erp.example/a", database)?.url.to_string());
         for (database, expected) in [
             ("x/../../y", "https://erp.example/a/x%2F..%2F..%2Fy/items"),
             ("@evil.example", "https://erp.example/a/%40evil.example/items"),

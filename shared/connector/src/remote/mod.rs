@@ -8,7 +8,7 @@ mod session;
 use std::{collections::BTreeMap, sync::Arc};
 
 use millwright_core::SecretString;
-use millwright_outbound::{FailureClass, OutboundError, OverCap, Outbound};
+use millwright_outbound::{FailureClass, Outbound, OutboundError, OverCap};
 use serde_json::{Map, Value};
 use tokio::sync::{Mutex, Semaphore};
 
@@ -92,7 +92,10 @@ impl Remote {
         built.body_cap = self.manifest.limits.body_cap_bytes;
         built.over_cap = OverCap::Fail;
         let Ok(_permit) = self.gate.acquire().await else {
-            return Err(SystemError::new(SystemErrorClass::Unreachable, "the connection is closed"));
+            return Err(SystemError::new(
+                SystemErrorClass::Unreachable,
+                "the connection is closed",
+            ));
         };
         match self.outbound.send(built).await {
             Ok(response) => {

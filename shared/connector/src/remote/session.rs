@@ -67,7 +67,9 @@ impl Remote {
             Auth::None => Ok(HeaderMap::new()),
             Auth::Basic(basic) => self.basic(basic),
             Auth::Headers(headers) => self.headers(headers, None),
-            Auth::Login(_) => Ok(session.map(|session| session.headers.clone()).unwrap_or_default()),
+            Auth::Login(_) => {
+                Ok(session.map(|session| session.headers.clone()).unwrap_or_default())
+            }
         }
     }
 

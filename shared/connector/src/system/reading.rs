@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{IdPage, Position, Pull, Pulled, RowPage, Source, SourceRecord, System};
 use crate::{
     error::SystemError,
-    manifest::{Ending, EntityDef, Incremental, Operation, Paging, Request, Stream, Sweep},
+    manifest::{Ending, EntityDef, Incremental, Operation, Paging, Read, Request, Stream, Sweep},
     mapping::Mapper,
     path::{NestedKeys, Path},
     remote::Remote,
@@ -17,7 +17,16 @@ use crate::{
 struct Listing<'a> {
     request: &'a Request,
     rows: &'a Path,
+    id: &'a Path,
     paging: &'a Paging,
+}
+
+/// The page that is wanted of a listing.
+struct Turn<'a> {
+    after: Option<&'a str>,
+    size: u32,
+    window: Value,
+    fields: Vec<String>,
 }
 
 impl System {
@@ -38,11 +47,14 @@ impl System {
         let page = match (&self.inner.source, children) {
             (Source::Sandbox(sandbox), _) => sandbox.page(entity, after, size, since).await?,
             (Source::Remote(remote), None) => {
-                self.own_page(remote, def, after, size, since).await?
+                let fields = def.field_names();
+                let turn = Turn { after, size, window: window(def, since)?, fields };
+                page(remote, own_listing(entity, def)?, turn).await?
             }
             (Source::Remote(remote), Some(stream)) => {
-                let page = self.children(remote, def, stream, after, size, since).await?;
-                let parents = self.parents(&stream.parent, &page.rows);
+                let turn = Turn { after, size, window: window(def, since)?, fields: Vec::new() };
+                let page = page(remote, child_listing(stream), turn).await?;
+                let parents = parents(&stream.parent, &page.rows);
                 RowPage { rows: self.rows(entity, def, &parents).await?, ..page }
             }
         };
@@ -77,11 +89,7 @@ impl System {
     ///
     /// # Errors
     /// When the system cannot be read, or the connector has no listing for this entity.
-    pub async fn list_ids(
-        &self,
-        entity: &str,
-        after: Option<&str>,
-    ) -> Result<IdPage, SystemError> {
+    pub async fn list_ids(&self, entity: &str, after: Option<&str>) -> Result<IdPage, SystemError> {
         let def = self.def(entity, "list")?;
         let sweep = def.sweep().ok_or_else(|| SystemError::unsupported(entity, "list"))?;
         match &self.inner.source {
@@ -90,82 +98,16 @@ impl System {
                 let ids = page.rows.into_iter().map(|(id, _)| id).collect();
                 Ok(IdPage { ids, next: page.next })
             }
-            Source::Remote(remote) => self.swept(remote, sweep, after).await,
+            Source::Remote(remote) => {
+                let size = sweep.page_size;
+                let turn = Turn { after, size, window: Value::Null, fields: Vec::new() };
+                let page = page(remote, id_listing(entity, sweep)?, turn).await?;
+                Ok(IdPage {
+                    ids: page.rows.into_iter().map(|(id, _)| id).collect(),
+                    next: page.next,
+                })
+            }
         }
-    }
-
-    async fn swept(
-        &self,
-        remote: &Remote,
-        sweep: &Sweep,
-        after: Option<&str>,
-    ) -> Result<IdPage, SystemError> {
-        let request = sweep.request.as_ref().ok_or_else(|| SystemError::unsupported("ids", "list"))?;
-        let listing = Listing { request, rows: &sweep.rows, paging: &sweep.paging };
-        let page =
-            self.page(remote, listing, &sweep.id, after, sweep.page_size, &Value::Null, &[]).await?;
-        Ok(IdPage { ids: page.rows.into_iter().map(|(id, _)| id).collect(), next: page.next })
-    }
-
-    async fn own_page(
-        &self,
-        remote: &Remote,
-        def: &EntityDef,
-        after: Option<&str>,
-        size: u32,
-        since: Option<i64>,
-    ) -> Result<RowPage, SystemError> {
-        let read = &def.read;
-        let request = read.request.as_ref().ok_or_else(|| SystemError::unsupported("rows", "read"))?;
-        let listing = Listing { request, rows: &read.rows, paging: &read.paging };
-        let window = window(def, since)?;
-        self.page(remote, listing, &read.id, after, size, &window, &def.field_names()).await
-    }
-
-    async fn children(
-        &self,
-        remote: &Remote,
-        def: &EntityDef,
-        stream: &Stream,
-        after: Option<&str>,
-        size: u32,
-        since: Option<i64>,
-    ) -> Result<RowPage, SystemError> {
-        let listing =
-            Listing { request: &stream.request, rows: &stream.rows, paging: &stream.paging };
-        let window = window(def, since)?;
-        self.page(remote, listing, &stream.id, after, size, &window, &[]).await
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "the names that a request may use")]
-    async fn page(
-        &self,
-        remote: &Remote,
-        listing: Listing<'_>,
-        id: &Path,
-        after: Option<&str>,
-        size: u32,
-        window: &Value,
-        fields: &[String],
-    ) -> Result<RowPage, SystemError> {
-        let Paging::IdAfter(paging) = listing.paging;
-        let start = after.unwrap_or(&paging.start);
-        let answer = remote
-            .call(listing.request, Operation::Read, |scope| {
-                scope
-                    .with("page", json!({"after": start, "size": size}))
-                    .with("window", window.clone())
-                    .with("fields", json!(fields))
-            })
-            .await?;
-        let rows = with_ids(rows_at(listing.rows, answer.value)?, id)?;
-        let last = rows.last().map(|(id, _)| id.clone());
-        if last.is_some() && last.as_deref() == after {
-            return Err(SystemError::malformed("the system gives the same page again"));
-        }
-        let full = rows.len() >= usize::try_from(size).unwrap_or(usize::MAX);
-        let next = last.filter(|_| full || paging.ends_with == Ending::EmptyPage);
-        Ok(RowPage { rows, next, asked_at: answer.asked_at })
     }
 
     /// The rows of these ids, as many in one request as the system's limit allows.
@@ -194,25 +136,6 @@ impl System {
         Ok(rows)
     }
 
-    /// The ids of the records that children belong to, each once, in the children's order.
-    fn parents(&self, parent: &Path, children: &[(String, Value)]) -> Vec<String> {
-        let mut ids = Vec::new();
-        for (_, child) in children {
-            let found = parent.get(child, NestedKeys::Plain);
-            let found = match found {
-                Some(Value::Array(several)) => several.as_slice(),
-                one => one.map_or(&[][..], std::slice::from_ref),
-            };
-            let root = Path::default();
-            for id in found.iter().filter_map(|id| Mapper::remote_id(&root, id)) {
-                if !ids.contains(&id) {
-                    ids.push(id);
-                }
-            }
-        }
-        ids
-    }
-
     fn mapped(
         &self,
         entity: &str,
@@ -230,6 +153,66 @@ impl System {
         }
         pulled
     }
+}
+
+fn own_listing<'a>(entity: &str, def: &'a EntityDef) -> Result<Listing<'a>, SystemError> {
+    let Read { request, rows, id, paging } = &def.read;
+    let request = request.as_ref().ok_or_else(|| SystemError::unsupported(entity, "read"))?;
+    Ok(Listing { request, rows, id, paging })
+}
+
+fn child_listing(stream: &Stream) -> Listing<'_> {
+    let Stream { request, rows, id, paging, .. } = stream;
+    Listing { request, rows, id, paging }
+}
+
+fn id_listing<'a>(entity: &str, sweep: &'a Sweep) -> Result<Listing<'a>, SystemError> {
+    let Sweep { request, rows, id, paging, .. } = sweep;
+    let request = request.as_ref().ok_or_else(|| SystemError::unsupported(entity, "list"))?;
+    Ok(Listing { request, rows, id, paging })
+}
+
+async fn page(
+    remote: &Remote,
+    listing: Listing<'_>,
+    turn: Turn<'_>,
+) -> Result<RowPage, SystemError> {
+    let Paging::IdAfter(paging) = listing.paging;
+    let start = turn.after.unwrap_or(&paging.start);
+    let answer = remote
+        .call(listing.request, Operation::Read, |scope| {
+            scope
+                .with("page", json!({"after": start, "size": turn.size}))
+                .with("window", turn.window.clone())
+                .with("fields", json!(turn.fields))
+        })
+        .await?;
+    let rows = with_ids(rows_at(listing.rows, answer.value)?, listing.id)?;
+    let last = rows.last().map(|(id, _)| id.clone());
+    if last.is_some() && last.as_deref() == turn.after {
+        return Err(SystemError::malformed("the system gives the same page again"));
+    }
+    let full = rows.len() >= usize::try_from(turn.size).unwrap_or(usize::MAX);
+    let next = last.filter(|_| full || paging.ends_with == Ending::EmptyPage);
+    Ok(RowPage { rows, next, asked_at: answer.asked_at })
+}
+
+/// The ids of the records that children belong to, each once, in the children's order.
+fn parents(parent: &Path, children: &[(String, Value)]) -> Vec<String> {
+    let root = Path::default();
+    let mut ids = Vec::new();
+    for (_, child) in children {
+        let found = match parent.get(child, NestedKeys::Plain) {
+            Some(Value::Array(several)) => several.as_slice(),
+            one => one.map_or(&[][..], std::slice::from_ref),
+        };
+        for id in found.iter().filter_map(|id| Mapper::remote_id(&root, id)) {
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+    }
+    ids
 }
 
 /// The rest of this stream, or the beginning of the next one.
@@ -283,10 +266,7 @@ pub(super) fn rows_at(path: &Path, value: Value) -> Result<Vec<Value>, SystemErr
     }
 }
 
-pub(super) fn with_ids(
-    rows: Vec<Value>,
-    id: &Path,
-) -> Result<Vec<(String, Value)>, SystemError> {
+pub(super) fn with_ids(rows: Vec<Value>, id: &Path) -> Result<Vec<(String, Value)>, SystemError> {
     let with_id = |row: Value| {
         let id = Mapper::remote_id(id, &row);
         id.map(|id| (id, row)).ok_or_else(|| SystemError::malformed("a row has no id"))

@@ -63,10 +63,11 @@ fn node(node: &Node, scope: &Scope) -> Result<Value, String> {
         Node::Literal(value) => Ok(value.clone()),
         Node::Placeholder(one) => value(one, scope),
         Node::Text(parts) => text(parts, scope).map(Value::String),
-        Node::List(items) => {
-            items.iter().map(|item| self::node(item, scope)).collect::<Result<_, _>>()
-                .map(Value::Array)
-        }
+        Node::List(items) => items
+            .iter()
+            .map(|item| self::node(item, scope))
+            .collect::<Result<_, _>>()
+            .map(Value::Array),
         Node::Object(members) => members
             .iter()
             .map(|(name, member)| Ok((name.clone(), self::node(member, scope)?)))
@@ -89,7 +90,9 @@ fn value(placeholder: &Placeholder, scope: &Scope) -> Result<Value, String> {
     let value = scope.value(placeholder).unwrap_or(&Value::Null);
     match placeholder.filter {
         None => Ok(value.clone()),
-        Some(filter) => filtered(filter, value).map_err(|why| format!("{}: {why}", name(placeholder))),
+        Some(filter) => {
+            filtered(filter, value).map_err(|why| format!("{}: {why}", name(placeholder)))
+        }
     }
 }
 

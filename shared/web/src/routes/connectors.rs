@@ -1,5 +1,7 @@
 //! `/v1/connectors`.
 
+use std::sync::Arc;
+
 use axum::{Json, extract::State};
 use millwright_connector::{self as connector, EntityDef, FieldKind, Manifest};
 use millwright_core::Error;
@@ -144,9 +146,10 @@ pub(crate) async fn list(
     Params(list): Params<ConnectorList>,
 ) -> Answer<Json<Page<Connector>>> {
     let after: Option<String> = position(LIST, list.cursor.as_deref())?;
-    let mut manifests: Vec<&Manifest> = app.engine.catalog().iter().collect();
-    manifests.sort_by(|a, b| a.id.cmp(&b.id));
-    manifests.retain(|manifest| after.as_ref().is_none_or(|after| manifest.id > *after));
+    let manifests = app.engine.catalog().iter().map(Arc::as_ref);
+    let manifests: Vec<&Manifest> = manifests
+        .filter(|manifest| after.as_ref().is_none_or(|after| manifest.id > *after))
+        .collect();
     let limit = list.limit.get();
     let next = manifests.get(limit).and(manifests.get(limit - 1)).map(|last| last.id.clone());
     let connectors = manifests.into_iter().take(limit).map(Connector::from).collect();
@@ -168,7 +171,7 @@ pub(crate) async fn get(
     TextPath(id): TextPath,
 ) -> Answer<Json<Connector>> {
     let manifest = app.engine.catalog().get(&id).ok_or_else(|| Error::not_found("connector"))?;
-    Ok(Json(manifest.into()))
+    Ok(Json(manifest.as_ref().into()))
 }
 
 impl From<&Manifest> for Connector {

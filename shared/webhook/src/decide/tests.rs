@@ -8,11 +8,14 @@ use super::*;
 use crate::delivery::{Answer, DeliveryStatus};
 
 const START: i64 = 1_700_000_000_000;
-const TERM: Duration = Duration::from_secs(25);
 
 fn at(seconds: u64) -> Now {
     let millis = START + i64::try_from(seconds).unwrap() * 1000;
     Now { schedule: ScheduleTime::from_millis(millis), wall: WallTime::from_millis(millis) }
+}
+
+fn us() -> Claimant {
+    Claimant { name: "us".to_owned(), term: Duration::from_secs(25) }
 }
 
 fn delivery() -> Delivery {
@@ -40,7 +43,7 @@ fn no_answer() -> AttemptEnd {
 
 /// Makes the next attempt at `seconds` with this end.
 fn tried(delivery: &mut Delivery, seconds: u64, end: AttemptEnd) {
-    delivery.claim(delivery.next_number(), at(seconds), TERM).unwrap();
+    delivery.claim(delivery.next_number(), at(seconds), us()).unwrap();
     delivery.record(end, at(seconds).schedule, Jitter::NONE);
 }
 
@@ -108,7 +111,7 @@ fn the_due_index_looks_after_a_carried_wait_and_before_a_parked_one() {
 #[test]
 fn a_live_claim_is_respected_and_a_dead_one_is_settled_as_unknown() {
     let mut delivery = delivery();
-    delivery.claim(1, at(0), TERM).unwrap();
+    delivery.claim(1, at(0), us()).unwrap();
     assert!(delivery.due().is_none(), "the queue message carries it");
     assert_eq!(delivery.claimable(1, at(24)), Err(Refusal::Busy(at(25).wall)));
     assert!(!delivery.settle(at(24), Jitter::NONE));
@@ -122,7 +125,7 @@ fn a_live_claim_is_respected_and_a_dead_one_is_settled_as_unknown() {
 #[test]
 fn a_crash_is_late_and_never_early() {
     let mut delivery = delivery();
-    delivery.claim(1, at(0), TERM).unwrap();
+    delivery.claim(1, at(0), us()).unwrap();
     delivery.settle(at(5000), Jitter::NONE);
     assert_eq!(delivery.next_attempt_at(), Some(at(5000).schedule));
 }
@@ -130,7 +133,7 @@ fn a_crash_is_late_and_never_early() {
 #[test]
 fn an_arrival_that_is_known_late_ends_the_delivery() {
     let mut delivery = delivery();
-    delivery.claim(1, at(0), TERM).unwrap();
+    delivery.claim(1, at(0), us()).unwrap();
     delivery.settle(at(25), Jitter::NONE);
     delivery.record_late(1, answer(200), at(26).schedule);
     assert_eq!(delivery.status(), DeliveryStatus::Delivered);
@@ -140,9 +143,9 @@ fn an_arrival_that_is_known_late_ends_the_delivery() {
 #[test]
 fn an_arrival_that_is_known_late_ends_the_attempt_that_followed_it() {
     let mut delivery = delivery();
-    delivery.claim(1, at(0), TERM).unwrap();
+    delivery.claim(1, at(0), us()).unwrap();
     delivery.settle(at(25), Jitter::NONE);
-    delivery.claim(2, at(30), TERM).unwrap();
+    delivery.claim(2, at(30), us()).unwrap();
     delivery.record_late(1, answer(200), at(31).schedule);
     assert_eq!(delivery.status(), DeliveryStatus::Waiting);
     delivery.record(answer(500), at(32).schedule, Jitter::NONE);
@@ -152,7 +155,7 @@ fn an_arrival_that_is_known_late_ends_the_attempt_that_followed_it() {
 #[test]
 fn a_failure_that_is_known_late_changes_only_the_log() {
     let mut delivery = delivery();
-    delivery.claim(1, at(0), TERM).unwrap();
+    delivery.claim(1, at(0), us()).unwrap();
     delivery.settle(at(25), Jitter::NONE);
     let state = delivery.state.clone();
     delivery.record_late(1, answer(500), at(26).schedule);
@@ -204,7 +207,7 @@ fn a_failed_delivery_is_retried_by_hand_and_stays_failed_since_when_it_was() {
 fn a_retry_by_hand_waits_for_a_running_attempt_and_takes_over_a_dead_one() {
     let mut delivery = delivery();
     assert_eq!(delivery.retry(at(0), Jitter::NONE), Err(RetryRefusal::Busy));
-    delivery.claim(1, at(0), TERM).unwrap();
+    delivery.claim(1, at(0), us()).unwrap();
     assert_eq!(delivery.retry(at(10), Jitter::NONE), Err(RetryRefusal::Busy));
     delivery.retry(at(25), Jitter::NONE).unwrap();
     assert_eq!(delivery.attempts[0].end, AttemptEnd::Unknown);
@@ -312,7 +315,7 @@ impl World {
             DeliveryStatus::Delivered | DeliveryStatus::Failed | DeliveryStatus::Aborted
         );
         let not_before = self.delivery.next_attempt_at();
-        match self.delivery.claim(number, self.now(), TERM) {
+        match self.delivery.claim(number, self.now(), us()) {
             Ok(()) => {
                 assert!(!ended, "an attempt was begun after the end");
                 assert_eq!(behind, 0, "a copy of an older task began an attempt");
