@@ -1,1 +1,5 @@
-fn main() {}
+//! `millwright`: the whole bundle on one machine.
+
+fn main() -> std::process::ExitCode {
+    millwright_local::cli::main()
+}

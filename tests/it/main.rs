@@ -1,5 +1,11 @@
 //! The tests of the whole: one binary, so that the large dependencies are linked once.
 
+mod bad_input;
+mod e2e_day;
+mod e2e_kill;
+mod e2e_tryton;
 mod faults;
 mod functions;
+mod sync_histories;
+mod scene;
 mod template;

@@ -23,8 +23,8 @@ pub struct Cloud {
     pub queue: Proxy,
     variables: HashMap<String, String>,
     clock: Clock,
-    _dynamo: Dynamo,
-    _sqs: Sqs,
+    dynamo: Dynamo,
+    sqs: Sqs,
 }
 
 impl Cloud {
@@ -53,7 +53,7 @@ impl Cloud {
         }
         variables.insert("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), table.url().to_owned());
         variables.insert("AWS_ENDPOINT_URL_SQS".to_owned(), queue.url().to_owned());
-        Self { table, queue, variables, clock, _dynamo: dynamo, _sqs: sqs }
+        Self { table, queue, variables, clock, dynamo, sqs }
     }
 
     /// The same without faults.
@@ -78,6 +78,13 @@ impl Cloud {
     pub fn store(&self) -> Store {
         let client = aws_sdk_dynamodb::Client::new(&self.sdk());
         Store::new(client, dynamo::tables(), self.clock.clone())
+    }
+
+    /// The tables without the layer: to look at what has come of it.
+    #[must_use]
+    pub fn calm_store(&self) -> Store {
+        let sdk = sdk::config(&self.dynamo.url(), &self.sqs.url());
+        Store::new(aws_sdk_dynamodb::Client::new(&sdk), dynamo::tables(), self.clock.clone())
     }
 
     /// The queues through the layer.

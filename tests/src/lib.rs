@@ -10,6 +10,7 @@ pub mod lambda;
 pub mod millwright;
 pub mod parts;
 pub mod process;
+pub mod pump;
 pub mod receiver;
 pub mod template;
 pub mod tryton;

@@ -12,7 +12,6 @@ use crate::{
     api::Api,
     parts,
     process::{Process, free_port},
-    wait,
 };
 
 /// The first key of every test's Millwright.
@@ -91,18 +90,36 @@ impl Millwright {
         panic!("Millwright is not healthy after a minute:\n{}", self.process.last_words());
     }
 
-    /// Waits for `look` to find something.
-    pub async fn until<T>(
-        &self,
-        what: &str,
-        seconds: u64,
-        look: impl AsyncFn(Api) -> Option<T>,
-    ) -> T {
-        let limit = Duration::from_secs(seconds);
-        let looked = async || look(self.api()).await;
-        tokio::select! {
-            found = wait::until(what, limit, looked) => found,
-        }
+    /// Moves the schedule clock forward (the option `--step-clock` allows it).
+    pub async fn step(&self, by: Duration) {
+        let seconds = by.as_secs();
+        self.clock(&format!("?seconds={seconds}")).await;
+    }
+
+    /// Moves the schedule clock to the next time at which something is due.
+    pub async fn step_to_next_due(&self) {
+        self.clock("").await;
+    }
+
+    async fn clock(&self, query: &str) {
+        let path = format!("/local/clock/step{query}");
+        let answer = self.api().call(Method::POST, &path, None).await;
+        assert_eq!(answer.status, 200, "{:#}", answer.body);
+    }
+
+    /// Makes a workspace by the command line and answers with its first key.
+    ///
+    /// # Panics
+    /// When the command fails or prints no key.
+    pub async fn workspace(&self, name: &str) -> String {
+        let mut command = command();
+        command.args(["workspace", "create", name, "--environment", "test"]);
+        let output = command.arg("--data").arg(&self.data).output().expect("the command runs");
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
+        let words = told.split_whitespace();
+        let key = words.into_iter().find(|word| word.starts_with("mw_sk_test_"));
+        key.unwrap_or_else(|| panic!("no key in {told}")).to_owned()
     }
 }
 

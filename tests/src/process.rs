@@ -38,11 +38,11 @@ impl Process {
     /// Asks it to end, as a terminal does with Ctrl-C.
     ///
     /// # Panics
-    /// When `kill` cannot be run.
+    /// When no shell can be run.
     pub fn interrupt(&self) {
-        let mut kill = Command::new("kill");
-        let sent = kill.args(["-INT", &self.child.id().to_string()]).status();
-        assert!(sent.expect("kill can be run").success());
+        let mut shell = Command::new("sh");
+        let sent = shell.args(["-c", &format!("kill -INT {}", self.child.id())]).status();
+        assert!(sent.expect("a shell can be run").success());
     }
 
     /// How it ended, if it has.

@@ -36,7 +36,7 @@ impl Context {
 fn limits(source: &impl Source) -> Result<SliceLimits, ConfigError> {
     let seconds = |name, default, range| parsed_in(source, name, default, range);
     Ok(SliceLimits {
-        lease: Duration::from_secs(seconds("MILLWRIGHT_SYNC_LEASE_SECONDS", 180, &(5..=900))?),
+        lease: Duration::from_secs(seconds("MILLWRIGHT_SYNC_LEASE_SECONDS", 180, &(1..=900))?),
         margin: Duration::from_secs(seconds("MILLWRIGHT_SYNC_MARGIN_SECONDS", 20, &(1..=300))?),
         interval: Duration::from_secs(seconds(
             "MILLWRIGHT_SYNC_INTERVAL_SECONDS",

@@ -2,6 +2,12 @@
 
 use std::{future::Future, time::Duration};
 
+use tokio::{
+    runtime::Handle,
+    task::JoinError,
+    time::{error::Elapsed, timeout},
+};
+
 /// Why an invocation has no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoAnswer {
@@ -18,7 +24,25 @@ pub(super) async fn invoke<T: Send + 'static>(
     limit: Duration,
     work: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, NoAnswer> {
-    let ended = tokio::spawn(tokio::time::timeout(limit, work)).await;
+    judge(function, tokio::spawn(timeout(limit, work)).await)
+}
+
+/// The same for a function whose future stays on one thread: Lambda asks for no more. It gets a thread
+/// of its own, so there must not be too many at once.
+pub(super) async fn invoke_on_thread<T: Send + 'static, F: Future<Output = T>>(
+    function: &'static str,
+    limit: Duration,
+    begin: impl FnOnce() -> F + Send + 'static,
+) -> Result<T, NoAnswer> {
+    let runtime = Handle::current();
+    let on_thread = move || runtime.block_on(async { timeout(limit, begin()).await });
+    judge(function, tokio::task::spawn_blocking(on_thread).await)
+}
+
+fn judge<T>(
+    function: &'static str,
+    ended: Result<Result<T, Elapsed>, JoinError>,
+) -> Result<T, NoAnswer> {
     let no_answer = match ended {
         Ok(Ok(answer)) => return Ok(answer),
         Ok(Err(_)) => NoAnswer::TimedOut,
@@ -46,6 +70,11 @@ mod tests {
         assert_eq!(invoke("f", LIMIT, endless).await, Err(NoAnswer::TimedOut));
         let panics = async { panic!("as it must") };
         assert_eq!(invoke::<()>("f", LIMIT, panics).await, Err(NoAnswer::Panicked));
+        assert_eq!(invoke_on_thread("f", LIMIT, || async { 7 }).await, Ok(7));
+        let endless = std::future::pending::<()>;
+        assert_eq!(invoke_on_thread("f", LIMIT, endless).await, Err(NoAnswer::TimedOut));
+        let panics = || async { panic!("as it must") };
+        assert_eq!(invoke_on_thread::<(), _>("f", LIMIT, panics).await, Err(NoAnswer::Panicked));
     }
 
     #[tokio::test]

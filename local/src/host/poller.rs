@@ -13,7 +13,7 @@ use aws_sdk_sqs::{
 use millwright_core::Clock;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use super::{Consumer, QueueDef, SqsFunction, invocation::invoke, stopping};
+use super::{Consumer, QueueDef, SqsFunction, invocation::invoke_on_thread, stopping};
 
 /// The longest long poll.
 const WAIT_SECONDS: i32 = 20;
@@ -73,8 +73,10 @@ impl Poller {
         let limit = self.queue.consumer.timeout();
         let deadline = self.clock.wall() + limit;
         let event = event(&self.queue, &messages);
-        let work = (self.function)(event, deadline);
-        let Ok(response) = invoke(self.function_name(), limit, work).await else { return };
+        let function = Arc::clone(&self.function);
+        let begin = move || function(event, deadline);
+        let answered = invoke_on_thread(self.function_name(), limit, begin).await;
+        let Ok(response) = answered else { return };
         let done = succeeded(messages, &response);
         if !done.is_empty() {
             self.delete(done).await;

@@ -17,6 +17,8 @@ pub enum NestedKeys {
     TrailingDot,
 }
 
+static NULL: Value = Value::Null;
+
 /// A path: names of members, or positions in a list, parted by dots. A name that has a dot in it
 /// stands in double quotes. The empty path is the value itself.
 #[derive(Clone, PartialEq, Eq)]
@@ -60,7 +62,8 @@ impl Path {
         Ok(Self { text: text.to_owned(), segments })
     }
 
-    /// The value at the path, if there is one. What lies behind a null is null.
+    /// The value at the path, if there is one. What lies behind a null, or beyond the end of a list, is
+    /// null.
     #[must_use]
     pub fn get<'a>(&self, value: &'a Value, keys: NestedKeys) -> Option<&'a Value> {
         let last = self.segments.len().saturating_sub(1);
@@ -81,7 +84,9 @@ impl Path {
                     let nested = dotted(position).then(|| members.get(&segment.dotted)).flatten();
                     nested.or_else(|| members.get(&segment.key))?
                 }
-                Value::Array(items) => items.get(segment.key.parse::<usize>().ok()?)?,
+                Value::Array(items) => {
+                    items.get(segment.key.parse::<usize>().ok()?).unwrap_or(&NULL)
+                }
                 Value::Null => return Some(at),
                 _ => return None,
             };
@@ -105,7 +110,7 @@ impl Path {
         &self.text
     }
 
-    /// The path's segments.
+    /// The path's names and positions.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
         self.segments.iter().map(|segment| segment.key.as_str())
     }
@@ -149,7 +154,8 @@ mod tests {
         assert_eq!(plain("\"x.y\""), Some(&json!(30)));
         assert_eq!(plain(""), Some(&value));
         assert_eq!(plain("a.nope"), None);
-        assert_eq!(plain("a.b.9"), None);
+        assert_eq!(plain("a.b.9"), Some(&Value::Null));
+        assert_eq!(plain("a.b.first"), None);
     }
 
     #[test]

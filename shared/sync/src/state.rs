@@ -208,6 +208,12 @@ impl SyncState {
         self.window_from.is_none()
     }
 
+    /// Whether no pass has been begun and not ended.
+    #[must_use]
+    pub fn is_at_rest(&self) -> bool {
+        self.pass.is_none()
+    }
+
     /// The row's key.
     #[must_use]
     pub fn key(&self) -> Key {

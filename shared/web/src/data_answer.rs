@@ -65,6 +65,7 @@ pub(crate) async fn all_synced_at(
 
 /// The oldest of the entities' last successes; nothing while one of them has none.
 pub(crate) fn oldest_success(states: &[SyncState]) -> Option<WallTime> {
-    let successes: Option<Vec<WallTime>> = states.iter().map(|state| state.last_success_at).collect();
+    let successes: Option<Vec<WallTime>> =
+        states.iter().map(|state| state.last_success_at).collect();
     successes?.into_iter().min()
 }

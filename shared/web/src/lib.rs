@@ -5,6 +5,7 @@
 //! data, a checked body. Handlers are thin; what they do stands in the capabilities' crates.
 
 mod app;
+mod data_answer;
 mod docs;
 mod error;
 mod extract;

@@ -156,13 +156,11 @@ impl T {
                             .await;
                     }
                     Ok(Handled::Later { after }) => {
-                        let _ = self.queue.give_back(q, &m.receipt_handle.unwrap(), after).await;
+                        let _ = self.sqs.change_message_visibility().queue_url(self.url(q)).receipt_handle(m.receipt_handle.unwrap()).visibility_timeout(after.as_secs() as i32 + 1).send().await;
                     }
                     Err(e) => {
                         eprintln!("{q}: {e}");
-                        let _ = self
-                            .queue
-                            .give_back(q, &m.receipt_handle.unwrap(), Duration::from_secs(1))
+                        let _ = self.sqs.change_message_visibility().queue_url(self.url(q)).receipt_handle(m.receipt_handle.unwrap()).visibility_timeout(1).send()
                             .await;
                     }
                 }

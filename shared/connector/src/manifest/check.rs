@@ -178,7 +178,7 @@ impl Check<'_> {
         }
         for stream in &filter.streams {
             let place = format!("{place}.streams.{}", stream.name);
-            self.request(&place, &stream.request, &["page", "window"]);
+            self.request(&place, &stream.request, &["page", "window", "since"]);
             self.paging(&place, &stream.request, &stream.paging, true);
         }
     }

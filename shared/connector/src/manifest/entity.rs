@@ -123,13 +123,13 @@ pub struct Filter {
     pub streams: Vec<Stream>,
 }
 
-/// Child rows with a time of change of their own.
+/// Child rows with a time of change of their own, read only for changes.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stream {
     /// What they are, for people.
     pub name: String,
-    /// The request; may name what a read may.
+    /// The request; may name `{page.after}`, `{page.size}`, `{window}`, `{since}`.
     pub request: Request,
     /// Where the answer has the rows.
     #[serde(default)]

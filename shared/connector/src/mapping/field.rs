@@ -175,8 +175,8 @@ impl<'de> Deserialize<'de> for Field {
 }
 
 impl Field {
-    /// The paths that the field reads, those of a list's elements behind the list's own, in the
-    /// notation that systems take as names of nested fields (`lines.product.code`).
+    /// The paths that the field reads, those of a list's elements behind the list's own and without
+    /// positions, in the notation that systems take as names of nested fields (`lines.product.code`).
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         let mut names = Vec::new();
@@ -232,5 +232,8 @@ impl Field {
 }
 
 fn join(prefix: &str, key: &str) -> String {
+    if key.bytes().all(|byte| byte.is_ascii_digit()) {
+        return prefix.to_owned();
+    }
     if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") }
 }

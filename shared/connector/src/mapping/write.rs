@@ -135,6 +135,8 @@ impl Writer<'_> {
             match self.look_up(lookup, place, record, fields) {
                 Ok(Some(value)) => drop(row.insert(to.to_owned(), value)),
                 Ok(None) => {}
+                // Several values may come from one row that is not there.
+                Err(fault) if faults.contains(&fault) => {}
                 Err(fault) => faults.push(fault),
             }
         }

@@ -9,10 +9,14 @@ use serde_json::Value;
 /// Long texts of a system are cut here, in characters.
 const MESSAGE_MAX: usize = 500;
 const HIDDEN: &str = "[hidden]";
+/// Shorter texts of a session are values such as a language, not keys to it.
+const TOKEN_MIN: usize = 12;
+/// Longer texts are hidden wherever they stand, shorter ones where they stand as a word: hiding every
+/// `a` would hide the message and tell the secret.
+const WORD_MAX: usize = 5;
 
-/// The texts that must not be repeated: every credential, what a session consists of, and the headers
-/// that carry them. A system may
-/// well quote them in an error.
+/// The texts that must not be repeated: every credential, the tokens of a session, and the headers that
+/// carry them. A system may well quote them in an error.
 pub(super) struct Redaction(Vec<String>);
 
 impl Redaction {
@@ -23,11 +27,12 @@ impl Redaction {
     ) -> Self {
         let mut secrets: Vec<String> =
             credentials.values().map(|secret| secret.expose_secret().to_owned()).collect();
-        for value in session.and_then(Value::as_object).into_iter().flat_map(|map| map.values()) {
-            secrets.extend(value.as_str().map(str::to_owned));
+        let values = session.and_then(Value::as_object).into_iter().flat_map(|map| map.values());
+        for text in values.filter_map(Value::as_str) {
             // A session is often put together from parts, each of which is as good as the whole.
-            let parts = value.as_str().into_iter().flat_map(|text| text.split([':', ' ']));
-            secrets.extend(parts.filter(|part| part.len() >= 16).map(str::to_owned));
+            let parts = text.split([':', ' ']).chain([text]);
+            let tokens = parts.filter(|part| part.len() >= TOKEN_MIN);
+            secrets.extend(tokens.map(str::to_owned));
         }
         for text in auth.values().filter_map(|value| value.to_str().ok()) {
             secrets.extend(text.rsplit(' ').next().map(str::to_owned));
@@ -39,13 +44,31 @@ impl Redaction {
 
     /// The text without them, cut to a length for people.
     pub(super) fn clean(&self, text: &str) -> String {
-        let clean =
-            self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret, HIDDEN));
+        let mut clean = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(next) = rest.chars().next() {
+            match self.0.iter().find(|secret| stands_first(secret, rest, clean.chars().last())) {
+                Some(secret) => {
+                    clean.push_str(HIDDEN);
+                    rest = &rest[secret.len()..];
+                }
+                None => {
+                    clean.push(next);
+                    rest = &rest[next.len_utf8()..];
+                }
+            }
+        }
         match clean.char_indices().nth(MESSAGE_MAX) {
             Some((at, _)) => format!("{}...", &clean[..at]),
             None => clean,
         }
     }
+}
+
+fn stands_first(secret: &str, rest: &str, before: Option<char>) -> bool {
+    let Some(after) = rest.strip_prefix(secret) else { return false };
+    let in_word = |beside: Option<char>| beside.is_some_and(char::is_alphanumeric);
+    secret.chars().count() > WORD_MAX || !(in_word(before) || in_word(after.chars().next()))
 }
 
 #[cfg(test)]
@@ -54,22 +77,39 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn no_credential_and_no_part_of_a_session_is_repeated() {
-        let credentials = BTreeMap::from([
-            ("username".to_owned(), SecretString::from("admin")),
-            ("password".to_owned(), SecretString::from("hunter2")),
-        ]);
-        let token = "fdda97e273fca463212ada691fd58770";
-        let session = json!({"token": format!("admin:1:{token}"), "company": 1});
+    fn clean(credentials: &[&str], session: &Value, text: &str) -> String {
+        let named = credentials.iter().enumerate();
+        let named = named.map(|(at, text)| (at.to_string(), SecretString::from(*text))).collect();
         let auth = HeaderMap::from_iter([(
             http::header::AUTHORIZATION,
             "Session YWRtaW4=".parse().unwrap(),
         )]);
-        let redaction = Redaction::new(&credentials, Some(&session), &auth);
-        let text = format!("admin:1:{token} or {token} with hunter2 YWRtaW4=, {}", "x".repeat(900));
-        let clean = redaction.clean(&text);
-        assert!(clean.starts_with("[hidden] or [hidden] with [hidden] [hidden], x"), "{clean}");
-        assert_eq!(clean.chars().count(), MESSAGE_MAX + 3);
+        Redaction::new(&named, Some(session), &auth).clean(text)
+    }
+
+    #[test]
+    fn no_credential_and_no_part_of_a_session_is_repeated() {
+        let token = "fdda97e273fca463212ada691fd58770";
+        let session = json!({"token": format!("admin:1:{token}"), "company": 1});
+        let text = format!("admin:1:{token} or {token} with hunter2 YWRtaW4=, xhunter2x");
+        assert_eq!(
+            clean(&["admin", "hunter2"], &session, &text),
+            "[hidden] or [hidden] with [hidden] [hidden], x[hidden]x"
+        );
+    }
+
+    #[test]
+    fn short_words_of_a_session_or_a_login_do_not_spoil_a_message() {
+        let session = json!({"language": "en", "filter": "one"});
+        assert_eq!(
+            clean(&["admin"], &session, "one administrator, not admin, opens it"),
+            "one administrator, not [hidden], opens it"
+        );
+    }
+
+    #[test]
+    fn a_long_message_is_cut() {
+        let cut = clean(&[], &Value::Null, &"é".repeat(900));
+        assert_eq!(cut.chars().count(), MESSAGE_MAX + 3);
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     mapping::Mapper,
     path::{NestedKeys, Path},
     remote::Remote,
+    template::Scope,
 };
 
 /// A listing that is read page by page.
@@ -25,8 +26,22 @@ struct Listing<'a> {
 struct Turn<'a> {
     after: Option<&'a str>,
     size: u32,
+    since: Value,
     window: Value,
     fields: Vec<String>,
+}
+
+impl<'a> Turn<'a> {
+    /// A page of everything.
+    fn new(after: Option<&'a str>, size: u32) -> Self {
+        Self { after, size, since: Value::Null, window: Value::Null, fields: Vec::new() }
+    }
+
+    /// A page of what has changed since a time, or of everything when there is none.
+    fn since(self, def: &EntityDef, since: Option<i64>) -> Result<Self, SystemError> {
+        let since = since.map_or(Value::Null, |ms| Value::from(WallTime::from_millis(ms).iso()));
+        Ok(Self { window: window(def, &since)?, since, ..self })
+    }
 }
 
 impl System {
@@ -47,12 +62,12 @@ impl System {
         let page = match (&self.inner.source, children) {
             (Source::Sandbox(sandbox), _) => sandbox.page(entity, after, size, since).await?,
             (Source::Remote(remote), None) => {
-                let fields = def.field_names();
-                let turn = Turn { after, size, window: window(def, since)?, fields };
+                let turn = Turn::new(after, size).since(def, since)?;
+                let turn = Turn { fields: def.field_names(), ..turn };
                 page(remote, own_listing(entity, def)?, turn).await?
             }
             (Source::Remote(remote), Some(stream)) => {
-                let turn = Turn { after, size, window: window(def, since)?, fields: Vec::new() };
+                let turn = Turn::new(after, size).since(def, since)?;
                 let page = page(remote, child_listing(stream), turn).await?;
                 let parents = parents(&stream.parent, &page.rows);
                 RowPage { rows: self.rows(entity, def, &parents).await?, ..page }
@@ -99,8 +114,7 @@ impl System {
                 Ok(IdPage { ids, next: page.next })
             }
             Source::Remote(remote) => {
-                let size = sweep.page_size;
-                let turn = Turn { after, size, window: Value::Null, fields: Vec::new() };
+                let turn = Turn::new(after, sweep.page_size);
                 let page = page(remote, id_listing(entity, sweep)?, turn).await?;
                 Ok(IdPage {
                     ids: page.rows.into_iter().map(|(id, _)| id).collect(),
@@ -183,6 +197,7 @@ async fn page(
         .call(listing.request, Operation::Read, |scope| {
             scope
                 .with("page", json!({"after": start, "size": turn.size}))
+                .with("since", turn.since.clone())
                 .with("window", turn.window.clone())
                 .with("fields", json!(turn.fields))
         })
@@ -241,13 +256,10 @@ fn overlap_ms(def: &EntityDef) -> i64 {
     }
 }
 
-fn window(def: &EntityDef, since: Option<i64>) -> Result<Value, SystemError> {
+fn window(def: &EntityDef, since: &Value) -> Result<Value, SystemError> {
     let Incremental::Filter(filter) = &def.incremental else { return Ok(Value::Null) };
-    let (template, since) = match since {
-        Some(since) => (&filter.window, Value::String(WallTime::from_millis(since).iso())),
-        None => (&filter.everything, Value::Null),
-    };
-    let scope = crate::template::Scope::default().with("since", since);
+    let template = if since.is_null() { &filter.everything } else { &filter.window };
+    let scope = Scope::default().with("since", since.clone());
     match template {
         None => Ok(Value::Null),
         Some(template) => template.render(&scope).map_err(SystemError::malformed),

@@ -105,7 +105,12 @@ fn misfit<T>(path: String, error: &serde_json::Error) -> Error {
     tracing::debug!(body = type_name::<T>(), path, "refused by the type, not by the schema");
     let sentence = error.to_string();
     let sentence = sentence.split(" at line ").next().unwrap_or_default();
-    let field = FieldError::new(path, ErrorCode::ValidationFailed, sentence);
+    // Serde's own words quote the value, which may be a secret.
+    let message = match sentence.split_once(", expected ") {
+        Some((_, expected)) => format!("must be {expected}"),
+        None => sentence.to_owned(),
+    };
+    let field = FieldError::new(path, ErrorCode::ValidationFailed, message);
     Error::from_fields(vec![field]).unwrap_or_else(|| Error::internal("one fault is an error"))
 }
 

@@ -140,7 +140,8 @@ fn is_about_data(operation: &Value) -> bool {
 
 /// Adds a header to the operation's own answers; errors have theirs.
 fn add_headers(operation: &mut Value, name: &str, component: &str) {
-    for response in operation["responses"].as_object_mut().into_iter().flat_map(|r| r.values_mut()) {
+    for response in operation["responses"].as_object_mut().into_iter().flat_map(|r| r.values_mut())
+    {
         if response.get("$ref").is_none() {
             let reference = format!("#/components/headers/{component}");
             response["headers"][name] = json!({ "$ref": reference });

@@ -3,6 +3,9 @@
 use millwright_entities::Entity;
 use serde_json::{Map, Value, json};
 
+/// The entities with an operation that writes.
+const WRITABLE: [&str; 1] = ["purchase-orders"];
+
 /// Where a schema of an entity refers to its shared parts, and where they are in the document.
 const OWN: &str = "#/$defs/";
 const SHARED: &str = "#/components/schemas/record_";
@@ -17,11 +20,15 @@ pub(super) fn schemas() -> Map<String, Value> {
         if let Some(parts) = record.as_object_mut() {
             parts.retain(|part, _| part != "$schema" && part != "$id");
             let definitions = parts.remove("$defs");
-            for (part, schema) in definitions.as_ref().and_then(Value::as_object).into_iter().flatten() {
+            for (part, schema) in
+                definitions.as_ref().and_then(Value::as_object).into_iter().flatten()
+            {
                 schemas.insert(format!("record_{part}"), schema.clone());
             }
         }
-        schemas.insert(format!("{name}Input"), writable(&record, &schemas));
+        if WRITABLE.contains(&entity.slug) {
+            schemas.insert(format!("{name}Input"), writable(&record, &schemas));
+        }
         schemas.insert(format!("{name}Page"), page(&name));
         schemas.insert(name, record);
     }

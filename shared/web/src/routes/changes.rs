@@ -152,7 +152,9 @@ async fn start(app: &App, connection: &Connection, cursor: Option<&str>) -> Resu
         let now = app.clock().wall();
         let message = "the cursor is not one the feed has given out";
         let invalid = || Error::new(ErrorCode::CursorInvalid, message);
-        return place.filter(|place| !is_possible(*place, now)).map_or(Ok(place), |_| Err(invalid()));
+        return place
+            .filter(|place| !is_possible(*place, now))
+            .map_or(Ok(place), |_| Err(invalid()));
     }
     let head = app.store.get::<FeedHead>(&records_of(connection).head()).await?;
     Ok(Some(head.map_or(Seq::default(), |row| row.doc.last)))

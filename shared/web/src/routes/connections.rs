@@ -50,7 +50,6 @@ pub(crate) struct ConnectionRequest {
     settings: Map<String, Value>,
     /// The connector's credentials, as its form says. They are kept encrypted and never shown.
     #[serde(default)]
-    #[schema(additional_properties)]
     credentials: BTreeMap<String, String>,
 }
 

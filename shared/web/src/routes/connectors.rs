@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
-use millwright_connector::{self as connector, EntityDef, FieldKind, Manifest};
+use millwright_connector::{
+    Manifest,
+    manifest::{self as connector, EntityDef, FieldKind},
+};
 use millwright_core::Error;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

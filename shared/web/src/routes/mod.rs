@@ -47,7 +47,10 @@ pub(crate) fn all() -> OpenApiRouter<App> {
 
 fn data() -> OpenApiRouter<App> {
     OpenApiRouter::default()
-        .routes(routes!(purchase_orders::list_purchase_orders, purchase_orders::create_purchase_order))
+        .routes(routes!(
+            purchase_orders::list_purchase_orders,
+            purchase_orders::create_purchase_order
+        ))
         .routes(routes!(purchase_orders::get_purchase_order))
         .routes(routes!(vendors::list_vendors))
         .routes(routes!(vendors::get_vendor))

@@ -2,9 +2,7 @@
 
 use axum::{Json, extract::State};
 use http::StatusCode;
-use millwright_core::{
-    ConnectionId, EndpointId, Error, ErrorCode, FieldError, MessageId, Result,
-};
+use millwright_core::{ConnectionId, EndpointId, Error, ErrorCode, FieldError, MessageId, Result};
 use millwright_event::{Message, NewMessage, Scope, accept, body_bytes};
 use millwright_webhook::{MessageFilter, is_event_type};
 use serde::{Deserialize, Serialize};

@@ -1,0 +1,126 @@
+//! Tables and queues on a data folder: what AWS keeps for the functions.
+
+use std::{io, sync::Arc};
+
+use aws_config::SdkConfig;
+use millwright_core::Clock;
+use millwright_store::Store;
+
+use crate::{
+    data::{ClockKeeper, DataError, DataFolder},
+    dynamo::{self, Dynamo},
+    host::{Environment, StepClock, create_queues},
+    sdk,
+    sqs::Sqs,
+};
+
+/// Why the stack does not start: one line.
+#[derive(Debug, thiserror::Error)]
+pub enum StackError {
+    /// The data folder cannot be used.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A part does not start.
+    #[error("the {part} in the data folder cannot be opened: {error}")]
+    Part {
+        /// Tables or queues.
+        part: &'static str,
+        /// Why.
+        error: io::Error,
+    },
+}
+
+/// Running tables and queues.
+#[derive(Debug)]
+pub struct Stack {
+    data: DataFolder,
+    keeper: Arc<ClockKeeper>,
+    dynamo: Dynamo,
+    sqs: Sqs,
+    sdk: SdkConfig,
+}
+
+impl Stack {
+    /// Starts tables and queues on a data folder, with a schedule clock that runs `speed` times as fast
+    /// as the wall clock.
+    ///
+    /// # Errors
+    /// When a part cannot be opened.
+    pub async fn start(data: DataFolder, speed: f64) -> Result<Self, StackError> {
+        let part = |part| move |error| StackError::Part { part, error };
+        let keeper = Arc::new(data.clock(speed)?);
+        let dynamo = Dynamo::start(&data.tables()).map_err(part("tables"))?;
+        let sqs = Sqs::start(&data.queues(), keeper.clock().clone()).await;
+        let sqs = sqs.map_err(part("queues"))?;
+        let sdk = sdk::config(&dynamo.url(), &sqs.url());
+        create_queues(&aws_sdk_sqs::Client::new(&sdk)).await.map_err(part("queues"))?;
+        Ok(Self { data, keeper, dynamo, sqs, sdk })
+    }
+
+    /// The DynamoDB endpoint.
+    #[must_use]
+    pub fn dynamodb_url(&self) -> String {
+        self.dynamo.url()
+    }
+
+    /// The SQS endpoint.
+    #[must_use]
+    pub fn sqs_url(&self) -> String {
+        self.sqs.url()
+    }
+
+    /// How the SDK reaches both.
+    #[must_use]
+    pub fn sdk(&self) -> &SdkConfig {
+        &self.sdk
+    }
+
+    /// The clocks.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        self.keeper.clock()
+    }
+
+    /// Keeps the schedule clock from time to time, for ever.
+    pub fn keep_clock(&self) -> impl Future<Output = ()> + use<> {
+        let keeper = Arc::clone(&self.keeper);
+        async move { keeper.keep_on().await }
+    }
+
+    /// The tables.
+    #[must_use]
+    pub fn store(&self) -> Store {
+        let client = aws_sdk_dynamodb::Client::new(&self.sdk);
+        Store::new(client, dynamo::tables(), self.clock().clone())
+    }
+
+    /// What the functions' variables are made from.
+    #[must_use]
+    pub fn environment(&self, public_url: String, allow_targets: Vec<String>) -> Environment {
+        Environment {
+            sqs_url: self.sqs.url(),
+            blobs: self.data.blobs(),
+            vault_key: self.data.vault_key(),
+            public_url,
+            allow_targets,
+        }
+    }
+
+    /// What `POST /local/clock` needs.
+    #[must_use]
+    pub fn step_clock(&self) -> StepClock {
+        let (keeper, delays) = (Arc::clone(&self.keeper), self.sqs.delays());
+        StepClock { keeper, store: self.store(), delays }
+    }
+
+    /// Finishes what is being written and closes everything.
+    ///
+    /// # Errors
+    /// When a part had failed.
+    pub async fn stop(self) -> io::Result<()> {
+        let kept = self.keeper.keep().map_err(io::Error::other);
+        self.sqs.stop().await?;
+        self.dynamo.stop().await?;
+        kept
+    }
+}

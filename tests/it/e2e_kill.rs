@@ -1,0 +1,167 @@
+//! Kill -9 in the middle of work: nothing that was acknowledged is lost, and nothing is made up.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::{StreamExt, stream};
+use http::Method;
+use millwright_tests::{api::Api, tryton::Tryton, wait};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use serde_json::{Value, json};
+
+use crate::scene::{LONG, Scene, changes_after, sync_state, text, wait_until_synced};
+
+/// The company's own party and 8 vendors beside the 5,000.
+const PARTIES: usize = 5_009;
+const MESSAGES: usize = 500;
+
+/// How many kills, and where: from `MILLWRIGHT_SEED` and `MILLWRIGHT_KILLS`, as
+/// `tests/long` sets them.
+struct Plan {
+    dice: StdRng,
+    kills: usize,
+}
+
+impl Plan {
+    fn new() -> Self {
+        let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
+        let seed = number("MILLWRIGHT_SEED").unwrap_or(20_240_229);
+        let kills = number("MILLWRIGHT_KILLS").unwrap_or(2);
+        println!("{kills} kills from seed {seed}");
+        Self { dice: StdRng::seed_from_u64(seed), kills: usize::try_from(kills).unwrap() }
+    }
+
+    /// `kills` places between 1 and `end`, in order.
+    fn places(&mut self, end: usize) -> BTreeSet<usize> {
+        (0..self.kills).map(|_| self.dice.random_range(1..end)).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_first_load_survives_kills_between_its_pages() {
+    let mut plan = Plan::new();
+    let mut scene = Scene::new(&[]).await;
+    let tryton = Tryton::start(scene.folder.path(), "parties").await;
+    let api = scene.connect(&tryton).await;
+    for place in plan.places(PARTIES * 9 / 10) {
+        wait::until("records are committed", LONG, async || {
+            (committed(&api).await >= place).then_some(())
+        })
+        .await;
+        scene.millwright.kill_9();
+        println!("killed after {place} committed vendors");
+        scene.millwright.restart().await;
+    }
+    wait_until_synced(&api).await;
+    let vendors = api.all("/v1/vendors?limit=500").await;
+    let ids: BTreeSet<&str> = vendors.iter().map(|vendor| text(vendor, "remoteId")).collect();
+    assert_eq!((vendors.len(), ids.len()), (PARTIES, PARTIES));
+    the_feed_replayed_from_zero_equals_the_records(&api, "vendors", &vendors).await;
+}
+
+/// How many vendors the feed has, by the sync's own count of what it has committed.
+async fn committed(api: &Api) -> usize {
+    let counts = sync_state(api, "vendors").await["counts"].clone();
+    usize::try_from(counts["inserted"].as_u64().unwrap_or(0)).unwrap()
+}
+
+async fn the_feed_replayed_from_zero_equals_the_records(
+    api: &Api,
+    entity: &str,
+    records: &[Value],
+) {
+    let changes = changes_after(api, None).await;
+    let mut replayed = BTreeMap::new();
+    let mut times = BTreeMap::<&str, usize>::new();
+    for change in changes.iter().filter(|change| change["entity"] == entity) {
+        let key = text(change, "key");
+        *times.entry(key).or_default() += 1;
+        if change["action"] == "deleted" {
+            replayed.remove(key);
+        } else {
+            replayed.insert(key, &change["record"]);
+        }
+    }
+    let records: BTreeMap<&str, &Value> =
+        records.iter().map(|record| (text(record, "key"), record)).collect();
+    assert_eq!(replayed.len(), records.len());
+    for (key, record) in &records {
+        assert_eq!(replayed.get(key), Some(record), "{key}");
+    }
+    let doubled: Vec<_> = times.iter().filter(|(_, times)| **times > 1).collect();
+    assert!(doubled.is_empty(), "{} keys stand in the feed twice", doubled.len());
+}
+
+#[tokio::test]
+async fn deliveries_survive_kills_between_their_attempts() {
+    let mut plan = Plan::new();
+    let mut scene = Scene::new(&[]).await;
+    let endpoint = scene.endpoint("own", json!({ "event_types": ["order.*"] })).await;
+    // Slow enough that a kill finds attempts on their way.
+    scene.receiver.set("own", &json!({ "hang_seconds": 0.02 })).await;
+    let posted = stream::iter(0..MESSAGES)
+        .map(|n| post(scene.api(), n))
+        .buffer_unordered(8)
+        .collect::<BTreeSet<String>>()
+        .await;
+    assert_eq!(posted.len(), MESSAGES, "each message has an id of its own");
+    for place in plan.places(MESSAGES * 9 / 10) {
+        wait::until("attempts are recorded", LONG, async || {
+            let recorded = deliveries(&scene.api(), &endpoint, Some("delivered")).await.len();
+            (recorded >= place).then_some(())
+        })
+        .await;
+        scene.millwright.kill_9();
+        println!("killed after {place} recorded attempts");
+        scene.millwright.restart().await;
+    }
+    let api = scene.api();
+    wait::until_equal("all are delivered", LONG, MESSAGES, async || {
+        deliveries(&api, &endpoint, Some("delivered")).await.len()
+    })
+    .await;
+    assert_eq!(deliveries(&api, &endpoint, None).await.len(), MESSAGES);
+    let arrived = scene.receiver.deliveries("own");
+    assert!(arrived.iter().all(|delivery| delivery.verified));
+    let ids: BTreeSet<String> = arrived.iter().filter_map(|d| d.id.clone()).collect();
+    assert_eq!(ids, posted, "every acknowledged message arrived, and no other");
+    every_attempt_is_known(&api, &endpoint, &arrived).await;
+}
+
+async fn post(api: Api, n: usize) -> String {
+    let message = json!({ "type": "order.shipped", "data": { "number": n } });
+    let answer = api.call(Method::POST, "/v1/webhook-messages", Some(&message)).await.expect(202);
+    text(&answer, "id").to_owned()
+}
+
+async fn deliveries(api: &Api, endpoint: &str, status: Option<&str>) -> Vec<Value> {
+    let status = status.map_or_else(String::new, |status| format!("&status={status}"));
+    api.all(&format!("/v1/webhook-deliveries?endpoint_id={endpoint}&limit=100{status}")).await
+}
+
+/// No receipt without a recorded attempt: an attempt that a kill interrupted reads `unknown`.
+async fn every_attempt_is_known(
+    api: &Api,
+    endpoint: &str,
+    arrived: &[millwright_tests::receiver::Delivery],
+) {
+    let mut received = BTreeMap::<&str, usize>::new();
+    for delivery in arrived {
+        *received.entry(delivery.id.as_deref().unwrap()).or_default() += 1;
+    }
+    for delivery in deliveries(api, endpoint, None).await {
+        let times = received[text(&delivery, "message_id")];
+        let attempts = usize::try_from(delivery["attempt_count"].as_u64().unwrap()).unwrap();
+        assert!(attempts >= times, "{times} receipts: {delivery:#}");
+        if times > 1 {
+            let path = format!("/v1/webhook-deliveries/{}/attempts", text(&delivery, "id"));
+            let attempts = api.get(&path).await;
+            let outcomes: Vec<&str> = attempts["data"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|attempt| text(attempt, "outcome"))
+                .collect();
+            assert!(outcomes.contains(&"unknown"), "{attempts:#}");
+        }
+    }
+}
