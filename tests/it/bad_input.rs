@@ -68,12 +68,12 @@ impl Bad<'_> {
 
 #[tokio::test]
 async fn bad_input_gets_its_own_error() {
-    let scene = Scene::new(&[]).await;
+    let mut scene = Scene::new(&[]).await;
+    let stranger = another_workspace(&mut scene).await;
     let tryton = Tryton::start(scene.folder.path(), "orders").await;
     let data = scene.connect(&tryton).await;
     wait_until_synced(&data).await;
     let admin = scene.api();
-    let stranger = another_workspace(&scene).await;
     let nobody = admin.with_key(None);
     let wrong = admin.with_key(Some("mw_sk_test_wrong"));
     let reader = admin.with_key(Some(&key_of(&admin, "read").await));
@@ -158,7 +158,7 @@ fn about_connecting<'a>(callers: &Callers<'a>) -> Vec<Bad<'a>> {
     let connect = |what, request: &Value, status, code| {
         post(what, admin, "/v1/connections", request, status, code)
     };
-    let nobody_there = format!("http://127.0.0.1:{}/company", free_port());
+    let nobody_there = format!("http://127.0.0.1:{}", free_port());
     let unknown = with("/connector_id", json!("sap-r2"));
     let wrong_password = with("/credentials/password", json!("wrong"));
     let unreachable = with("/settings/url", json!(nobody_there));
@@ -256,9 +256,9 @@ fn judge(row: &Bad, answer: &Answer) -> Result<(), String> {
     }
 }
 
-/// A caller of a second workspace, made as a person would: by the command line.
-async fn another_workspace(scene: &Scene) -> Api {
-    let key = scene.millwright.workspace("Somebody else").await;
+/// A caller of a second workspace.
+async fn another_workspace(scene: &mut Scene) -> Api {
+    let key = scene.millwright.another_workspace("Somebody else").await;
     scene.api().with_key(Some(&key))
 }
 

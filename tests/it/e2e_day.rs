@@ -31,7 +31,8 @@ async fn a_receiver_that_fails_for_a_day_gets_13_attempts_and_then_one_by_hand()
         let wanted = if number < 13 { "waiting" } else { "failed" };
         assert_eq!(text(&delivery, "status"), wanted, "after attempt {number}");
         if number < 13 {
-            scene.millwright.step_to_next_due().await;
+            let next = from_iso(text(&delivery, "next_attempt_at")).expect("a time");
+            scene.millwright.step_to(next).await;
         }
     }
     let failed = api.all(&format!("{list}&status=failed")).await;

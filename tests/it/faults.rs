@@ -47,7 +47,7 @@ async fn with_table(faults: TableFaults) -> Tried {
     Tried { store: cloud.store(), cloud, _folder: folder }
 }
 
-fn key(sk: impl ToString) -> Key {
+fn key(sk: impl std::fmt::Display) -> Key {
     Key::state("faults", sk.to_string())
 }
 

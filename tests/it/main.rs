@@ -6,6 +6,6 @@ mod e2e_kill;
 mod e2e_tryton;
 mod faults;
 mod functions;
-mod sync_histories;
 mod scene;
+mod sync_histories;
 mod template;

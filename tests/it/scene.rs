@@ -57,7 +57,7 @@ pub fn tryton_connection(tryton: &Tryton) -> Value {
         "connector_id": "tryton",
         "name": "Plant One",
         "customer": { "id": "plant-1", "name": "Plant One Inc" },
-        "settings": { "url": tryton.url() },
+        "settings": { "url": tryton.server(), "database": "company" },
         "credentials": { "username": username, "password": password },
     })
 }

@@ -68,14 +68,9 @@ async fn history(seed: u64) {
 async fn begin(seed: u64) -> World {
     let folder = tempfile::tempdir().unwrap();
     let clock = Clock::scaled(Clock::system().wall(), Duration::ZERO, 1.0);
-    let cloud = Cloud::start(
-        folder.path(),
-        TableFaults::ROUGH,
-        QueueFaults::ROUGH,
-        seed,
-        clock.clone(),
-    )
-    .await;
+    let cloud =
+        Cloud::start(folder.path(), TableFaults::ROUGH, QueueFaults::ROUGH, seed, clock.clone())
+            .await;
     let variables = variables(&cloud, folder.path());
     let source: HashMap<&str, &str> =
         variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -295,9 +290,7 @@ impl World {
     fn days(&self) -> BTreeSet<String> {
         let (from, to) = (self.clock.wall().millis(), self.clock.schedule().millis());
         let hours = (from - 3_600_000..=to + 3_600_000).step_by(3_600_000);
-        hours
-            .map(|at| millwright_core::WallTime::from_millis(at).iso()[..10].to_owned())
-            .collect()
+        hours.map(|at| millwright_core::WallTime::from_millis(at).iso()[..10].to_owned()).collect()
     }
 }
 

@@ -7,6 +7,8 @@ use std::{
 };
 
 use http::Method;
+use millwright_core::from_iso;
+use serde_json::json;
 
 use crate::{
     api::Api,
@@ -27,7 +29,8 @@ pub struct Millwright {
 }
 
 impl Millwright {
-    /// Starts it in `folder` and waits until it answers. `options` are added to its command line.
+    /// Starts it in `folder` and waits until it answers. `options` are added to its command line;
+    /// those of the form `NAME=value` are variables.
     ///
     /// # Panics
     /// When it does not start.
@@ -90,36 +93,42 @@ impl Millwright {
         panic!("Millwright is not healthy after a minute:\n{}", self.process.last_words());
     }
 
-    /// Moves the schedule clock forward (the option `--step-clock` allows it).
-    pub async fn step(&self, by: Duration) {
-        let seconds = by.as_secs();
-        self.clock(&format!("?seconds={seconds}")).await;
-    }
-
-    /// Moves the schedule clock to the next time at which something is due.
-    pub async fn step_to_next_due(&self) {
-        self.clock("").await;
-    }
-
-    async fn clock(&self, query: &str) {
-        let path = format!("/local/clock/step{query}");
-        let answer = self.api().call(Method::POST, &path, None).await;
-        assert_eq!(answer.status, 200, "{:#}", answer.body);
-    }
-
-    /// Makes a workspace by the command line and answers with its first key.
+    /// Moves the schedule clock forward (the option `--step-clock` allows it); answers with its reading
+    /// in milliseconds.
     ///
     /// # Panics
-    /// When the command fails or prints no key.
-    pub async fn workspace(&self, name: &str) -> String {
-        let mut command = command();
-        command.args(["workspace", "create", name, "--environment", "test"]);
-        let output = command.arg("--data").arg(&self.data).output().expect("the command runs");
-        let told = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
-        let words = told.split_whitespace();
-        let key = words.into_iter().find(|word| word.starts_with("mw_sk_test_"));
-        key.unwrap_or_else(|| panic!("no key in {told}")).to_owned()
+    /// When it is not allowed.
+    pub async fn step(&self, by: Duration) -> i64 {
+        let step = json!({ "advance_seconds": by.as_secs() });
+        let answer = self.api().post("/local/clock", &step, 200).await;
+        from_iso(answer["now"].as_str().unwrap_or_default()).expect("a time")
+    }
+
+    /// Moves the schedule clock to a time, rounded up to whole seconds from now.
+    pub async fn step_to(&self, at_ms: i64) {
+        let now = self.step(Duration::ZERO).await;
+        let wait = Duration::from_millis(u64::try_from(at_ms - now).unwrap_or(0));
+        self.step(Duration::from_secs(wait.as_millis().div_ceil(1000) as u64)).await;
+    }
+
+    /// Makes another workspace, as its operator would: stops, uses the command line, starts again.
+    /// Answers with an admin key of it.
+    pub async fn another_workspace(&mut self, name: &str) -> String {
+        self.process.kill_9();
+        let workspace = ["workspace", "create", name, "--environment", "test"];
+        let id = self.says(&workspace);
+        let key = self.says(&["key", "create", "--workspace", &id]);
+        self.restart().await;
+        key
+    }
+
+    /// What a command prints.
+    fn says(&self, words: &[&str]) -> String {
+        let output = command().args(words).arg("--data").arg(&self.data).output();
+        let output = output.expect("the command runs");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{words:?}: {told}");
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 }
 
@@ -139,7 +148,12 @@ pub fn command() -> Command {
 fn run(port: u16, data: &Path, options: &[String]) -> Process {
     let mut command = command();
     command.args(["--port", &port.to_string(), "--api-key", API_KEY]).arg("--data").arg(data);
-    command.args(options);
+    for option in options {
+        match option.split_once('=').filter(|(name, _)| !name.starts_with('-')) {
+            Some((name, value)) => command.env(name, value),
+            None => command.arg(option),
+        };
+    }
     let log = data.with_extension("log");
     Process::start(&mut command, &log).expect("Millwright can be started")
 }

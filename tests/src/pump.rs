@@ -58,7 +58,9 @@ impl Pump {
         let round = join_all(self.sources.iter().map(|(queue, url)| self.serve(*queue, url)));
         match crash_after {
             None => round.await.into_iter().sum(),
-            Some(after) => tokio::time::timeout(after, round).await.map_or(1, |n| n.into_iter().sum()),
+            Some(after) => {
+                tokio::time::timeout(after, round).await.map_or(1, |n| n.into_iter().sum())
+            }
         }
     }
 
@@ -104,7 +106,12 @@ impl Pump {
             message.event_source_arn = Some(format!("arn:aws:sqs:local:000000000000:{name}"));
             message
         };
-        answer.map(|a| a.messages.unwrap_or_default()).unwrap_or_default().into_iter().map(message).collect()
+        answer
+            .map(|a| a.messages.unwrap_or_default())
+            .unwrap_or_default()
+            .into_iter()
+            .map(message)
+            .collect()
     }
 
     async fn delete(&self, url: &str, message: &SqsMessage) {

@@ -38,10 +38,10 @@ impl Tryton {
         tryton
     }
 
-    /// The URL a connection is made with: it names the database.
+    /// The server's address. Its database is called `company`.
     #[must_use]
-    pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}/company", self.port)
+    pub fn server(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
     }
 
     /// The administrator's name and password.
@@ -75,7 +75,10 @@ impl Tryton {
 
     fn client(&self, words: &[&str]) -> Command {
         let mut command = Command::new(parts::python());
-        command.arg(parts::script("tryton/client.py")).arg(self.url()).args(words);
+        command
+            .arg(parts::script("tryton/client.py"))
+            .arg(format!("{}/company", self.server()))
+            .args(words);
         command
     }
 

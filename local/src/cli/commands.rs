@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use millwright_access::{Environment, Role, create_key as create, get_workspace};
 use millwright_core::{ExposeSecret, WorkspaceId};
 
-use super::Line;
+use super::{Line, told};
 use crate::{Stack, bootstrap::ensure_default_workspace, data::DataFolder};
 
 async fn open(data: PathBuf) -> Result<Stack, Line> {
@@ -22,10 +22,10 @@ pub(super) async fn create_key(
     let stack = open(data).await?;
     let store = stack.store();
     let workspace = match workspace {
-        Some(id) => get_workspace(&store, &id).await?,
-        None => ensure_default_workspace(&store).await?,
+        Some(id) => get_workspace(&store, &id).await.map_err(told)?,
+        None => ensure_default_workspace(&store).await.map_err(told)?,
     };
-    let (_, key) = create(&store, &workspace, name, role, None).await?;
+    let (_, key) = create(&store, &workspace, name, role, None).await.map_err(told)?;
     println!("{}", key.expose_secret());
     Ok(stack.stop().await?)
 }

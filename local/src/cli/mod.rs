@@ -5,12 +5,12 @@ mod commands;
 mod serve;
 mod welcome;
 
-use std::{fmt, path::PathBuf, process::ExitCode};
+use std::{fmt, net::IpAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use ipnet::IpNet;
 use millwright_access::{Environment, Role};
-use millwright_core::{SecretString, WorkspaceId};
+use millwright_core::{Error, ErrorCode, SecretString, WorkspaceId};
 
 /// One API for industrial systems, whole on this machine.
 #[derive(Debug, Parser)]
@@ -45,7 +45,7 @@ struct ServeOptions {
     speed: f64,
     /// An address range that may be called though it is not public; may be repeated. Loopback always
     /// may, link-local never
-    #[arg(long, value_name = "CIDR")]
+    #[arg(long, value_name = "CIDR", value_parser = range)]
     allow_target: Vec<IpNet>,
     /// Where callers reach this service [default: http://127.0.0.1:PORT]
     #[arg(long, value_name = "URL")]
@@ -139,8 +139,22 @@ fn speed(text: &str) -> Result<f64, &'static str> {
     if range.contains(&speed) { Ok(speed) } else { Err("it must be from 1 to 1000000") }
 }
 
+/// A range of addresses; one address is a range too.
+fn range(text: &str) -> Result<IpNet, &'static str> {
+    let address = || text.parse::<IpAddr>().map(IpNet::from);
+    text.parse().or_else(|_| address()).map_err(|_| "it is not a range such as 10.0.0.0/8")
+}
+
 /// What went wrong, as one line.
 struct Line(String);
+
+/// What the API would have said; the cause only when the fault is ours.
+fn told(error: Error) -> Line {
+    match error.code {
+        ErrorCode::InternalError => error.into(),
+        _ => Line(error.message),
+    }
+}
 
 impl<E: std::error::Error> From<E> for Line {
     fn from(error: E) -> Self {
@@ -161,7 +175,8 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    millwright_telemetry::init("local");
+    // The table on this machine warns of every condition that did not hold: that is everyday work.
+    millwright_telemetry::init_with("local", "dynoxide=error");
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error.into()),
@@ -214,6 +229,14 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_target_is_a_range_or_an_address() {
+        assert_eq!(range("10.0.0.0/8").unwrap().to_string(), "10.0.0.0/8");
+        assert_eq!(range("10.1.2.3").unwrap().to_string(), "10.1.2.3/32");
+        assert_eq!(range("::1").unwrap().to_string(), "::1/128");
+        assert!(["", "10.0.0/8", "10.0.0.0/33", "localhost"].iter().all(|t| range(t).is_err()));
     }
 
     #[test]

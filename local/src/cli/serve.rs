@@ -8,7 +8,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
-use super::{Line, ServeOptions, welcome};
+use super::{Line, ServeOptions, told, welcome};
 use crate::{
     Stack,
     bootstrap::{Welcome, bootstrap},
@@ -64,7 +64,7 @@ async fn start(
     let (sdk, clock) = (stack.sdk(), stack.clock());
     let functions = Functions::build(variables, clock, sdk).await?;
     let context = ConnectionContext::from_source(variables, clock.clone(), sdk)?;
-    let made = bootstrap(&context, options.api_key.clone()).await?;
+    let made = bootstrap(&context, options.api_key.clone()).await.map_err(told)?;
     let step = options.step_clock.then(|| stack.step_clock());
     let host = Host::start(listener, sdk, clock.clone(), functions, step).await?;
     Ok((host, made))

@@ -85,7 +85,7 @@ mod tests {
             tokio::time::sleep(LIMIT / 5).await;
             mark.store(true, Ordering::SeqCst);
         };
-        let waited = tokio::time::timeout(Duration::ZERO, invoke("f", LIMIT, slow)).await;
+        let waited = timeout(Duration::ZERO, invoke("f", LIMIT, slow)).await;
         assert!(waited.is_err());
         tokio::time::sleep(LIMIT).await;
         assert!(done.load(Ordering::SeqCst));

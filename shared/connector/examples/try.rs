@@ -9,7 +9,7 @@
 //! cargo run -p millwright-connector --example try -- tryton create purchase-orders '{"vendorKey": "vendors/4", ...}'
 //! ```
 //!
-//! In `create`, a key may be written as `entity/remote id`.
+//! In `create`, a key may be written as `entity/remote id`. `TRY_PAGE` sets the page size.
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -66,7 +66,8 @@ async fn run(system: &System, command: &[&str]) -> Result<(), SystemError> {
 
 async fn pull(system: &System, entity: &str, from: Option<i64>) -> Result<(), SystemError> {
     let started = Instant::now();
-    let mut ask = Pull { from, ..Pull::default() };
+    let page_size = std::env::var("TRY_PAGE").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+    let mut ask = Pull { from, page_size, ..Pull::default() };
     let mut records = 0;
     loop {
         let page = system.pull(entity, &ask).await?;
@@ -75,7 +76,10 @@ async fn pull(system: &System, entity: &str, from: Option<i64>) -> Result<(), Sy
         page.faults.iter().for_each(|fault| println!("  {fault:?}"));
         if records == 0 {
             println!("  source time {:?}", page.source_time);
-            page.records.first().into_iter().for_each(|one| show(&Value::Object(one.record.clone())));
+            page.records
+                .first()
+                .into_iter()
+                .for_each(|one| show(&Value::Object(one.record.clone())));
         }
         records += page.records.len();
         match page.next {

@@ -73,7 +73,8 @@ pub struct OutboundError {
 }
 
 impl OutboundError {
-    /// Whether the request may have reached the other side.
+    /// Whether the request may have reached the other side; true when in doubt, as after a time that
+    /// was up.
     #[must_use]
     pub fn sent(&self) -> bool {
         self.sent

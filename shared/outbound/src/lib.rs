@@ -13,11 +13,13 @@
 
 mod address;
 mod client;
+mod config;
 mod error;
 mod request;
 mod resolve;
 
-pub use client::{Outbound, OutboundConfig};
+pub use client::Outbound;
+pub use config::OutboundConfig;
 pub use error::{FailureClass, OutboundError};
 pub use ipnet::IpNet;
 pub use request::{OverCap, Request, Response};

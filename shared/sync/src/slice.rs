@@ -218,7 +218,7 @@ impl Slice<'_> {
     }
 
     /// Keeps the ids listed so far: they are the pass's memory across slices.
-    async fn keep_seen(&mut self) -> Result<(), StepError> {
+    pub async fn keep_seen(&mut self) -> Result<(), StepError> {
         let Some(pass) = &mut self.row.doc.pass else { return Ok(()) };
         let (Phase::Listing { parts, .. } | Phase::Comparing { parts, .. }) = &mut pass.phase else {
             return Ok(());

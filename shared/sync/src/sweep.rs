@@ -24,18 +24,29 @@ pub(crate) async fn list_step(
     let entity = slice.row.doc.entity.clone();
     let page =
         slice.system.list_ids(&entity, after.as_deref()).await.map_err(StepError::System)?;
+    let complete = page.next.is_none();
     if let Some(seen) = &mut slice.seen {
         seen.add(page.ids);
     }
+    let Some(pass) = &mut slice.row.doc.pass else { return Ok(Step::Finished) };
+    let Phase::Listing { after, .. } = &mut pass.phase else { return Ok(Step::More) };
+    *after = page.next;
+    if complete {
+        compare_from_here(slice).await?;
+    }
+    Ok(Step::More)
+}
+
+/// Goes over to comparing. The list is kept first, whole: whoever goes on with the pass must never
+/// compare with a part of it, for what is not on it is marked as gone.
+async fn compare_from_here(slice: &mut Slice<'_>) -> Result<(), StepError> {
+    slice.keep_seen().await?;
     if let Some(pass) = &mut slice.row.doc.pass
         && let Phase::Listing { parts, began, .. } = pass.phase
     {
-        pass.phase = match page.next {
-            Some(next) => Phase::Listing { after: Some(next), parts, began },
-            None => Phase::Comparing { after: None, parts, began },
-        };
+        pass.phase = Phase::Comparing { after: None, parts, began };
     }
-    Ok(Step::More)
+    Ok(())
 }
 
 /// Compares a page of rows with the listed ids and commits what is gone.

@@ -6,4 +6,4 @@ mod alarm;
 mod logs;
 
 pub use alarm::alarm;
-pub use logs::init;
+pub use logs::{init, init_with};

@@ -19,9 +19,10 @@ use crate::{App, error::Answer};
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; \
     img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'";
 
-/// The document relative to the page, so that a path before both does no harm.
+/// The document relative to the page, so that a path before both does no harm; no badge of an outside
+/// validator.
 static CONFIG: LazyLock<Arc<Config<'static>>> =
-    LazyLock::new(|| Arc::new(Config::from("openapi.json").persist_authorization(false)));
+    LazyLock::new(|| Arc::new(Config::from("openapi.json").validator_url("none")));
 
 /// The page and its files.
 pub(crate) fn routes() -> Router<App> {
@@ -34,7 +35,8 @@ pub(crate) fn routes() -> Router<App> {
 /// The page lies at `/docs`, so what it asks for lies below `docs/`.
 async fn page() -> Answer<Response> {
     let page = asset("index.html")?;
-    let page = String::from_utf8_lossy(&page.bytes).replace("\"./", "\"docs/");
+    let page = String::from_utf8_lossy(&page.bytes).replace("\"./", "\"");
+    let page = page.replace("href=\"", "href=\"docs/").replace("src=\"", "src=\"docs/");
     Ok(with_headers("text/html; charset=utf-8", "no-cache", page.into_response()))
 }
 

@@ -135,7 +135,7 @@ fn body(error: &Error, request_id: &RequestId) -> String {
         message: &error.message,
         request_id,
         fields: &error.fields,
-        upstream: error.upstream.as_ref(),
+        upstream: error.upstream.as_ref().filter(|said| **said != Upstream::default()),
         reconnect_url: error.reconnect_url.as_deref(),
         retryable: error.retryable(),
     };

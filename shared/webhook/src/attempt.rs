@@ -20,8 +20,9 @@ use millwright_store::{Expect, Key, Row, StoreError, Version, Wait, Write};
 
 use crate::{
     Handled, Webhooks,
+    attempt_log::AttemptEnd,
     decide::{Claimant, Now, Refusal},
-    delivery::{AttemptEnd, AttemptTask, Delivery, State},
+    delivery::{AttemptTask, Delivery, State},
     endpoint::Endpoint,
     keys::delivery_key,
     post::Prepared,

@@ -5,8 +5,8 @@ use millwright_outbound::{FailureClass, OutboundError, Url};
 use millwright_store::{Expect, Write};
 
 use crate::{
-    Webhooks,
-    endpoint::{ENDPOINTS_MAX, Endpoint, EndpointSecret, NewEndpoint},
+    NewEndpoint, Webhooks,
+    endpoint::{ENDPOINTS_MAX, Endpoint, EndpointSecret},
     keys::{endpoint_key, secret_key},
     sign::new_secret,
 };

@@ -5,9 +5,8 @@ use std::time::Duration;
 use millwright_core::{Clock, ScheduleTime, WallTime};
 
 use crate::{
-    delivery::{
-        Attempt, AttemptEnd, Claim, Delivery, Fallback, Outcome, Plan, State, Trigger, Waiting,
-    },
+    attempt_log::{Attempt, AttemptEnd, Outcome, Trigger},
+    delivery::{Claim, Delivery, Fallback, Plan, State, Waiting},
     schedule::{Jitter, RetrySchedule},
 };
 

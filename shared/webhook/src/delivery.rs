@@ -1,16 +1,13 @@
 //! A delivery: one message to one endpoint, with everything that was tried.
 
-use std::str::FromStr;
-
 use millwright_core::{
     DeliveryId, EndpointId, MessageId, QueueName, Result, ScheduleTime, WallTime, Work, WorkspaceId,
 };
 use millwright_event::{MESSAGE_RETENTION, Message};
-use millwright_outbound::FailureClass;
 use millwright_store::{Document, Due, FailedMark};
 use serde::{Deserialize, Serialize};
 
-use crate::keys::failed_of;
+use crate::{attempt_log::Attempt, keys::failed_of, status::DeliveryStatus};
 
 /// What the delivery and retry queues carry: make this attempt of this delivery.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,140 +123,6 @@ pub struct Claim {
     pub until: WallTime,
     /// Chosen by chance by whoever makes it: tells two who claim in the same moment apart.
     pub holder: String,
-}
-
-/// An attempt that is over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Attempt {
-    /// Its number, from 1.
-    pub number: u32,
-    /// What caused it.
-    pub trigger: Trigger,
-    /// When it began, on the schedule clock.
-    pub at: ScheduleTime,
-    /// How it ended.
-    pub end: AttemptEnd,
-}
-
-/// What caused an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Trigger {
-    /// The schedule.
-    Automatic,
-    /// A person or a program asked for it.
-    Manual,
-}
-
-/// How an attempt ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AttemptEnd {
-    /// With an answer.
-    Answered(Answer),
-    /// Without one.
-    Unanswered {
-        /// The kind of failure.
-        class: FailureClass,
-        /// The same in words.
-        message: String,
-        /// How long it took, in milliseconds of the wall clock.
-        latency_ms: u64,
-    },
-    /// Nobody knows: whoever made it died. It counts as an attempt, for it may have arrived.
-    Unknown,
-}
-
-/// What an endpoint answered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Answer {
-    /// The HTTP status.
-    pub status: u16,
-    /// How long the whole exchange took, in milliseconds of the wall clock.
-    pub latency_ms: u64,
-    /// The first of its headers.
-    pub headers: Vec<(String, String)>,
-    /// The beginning of its body.
-    pub body: String,
-}
-
-/// An attempt's outcome in one word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// A 2xx within the time.
-    Delivered,
-    /// Anything else.
-    Failed,
-    /// Nobody knows.
-    Unknown,
-}
-
-impl AttemptEnd {
-    /// The outcome in one word.
-    #[must_use]
-    pub fn outcome(&self) -> Outcome {
-        match self {
-            Self::Answered(answer) if (200..300).contains(&answer.status) => Outcome::Delivered,
-            Self::Answered(_) | Self::Unanswered { .. } => Outcome::Failed,
-            Self::Unknown => Outcome::Unknown,
-        }
-    }
-
-    /// The error class, where there was an error: `status` for an answer that is not a 2xx.
-    #[must_use]
-    pub fn error_class(&self) -> Option<&'static str> {
-        match self {
-            Self::Unanswered { class, .. } => Some(class.as_str()),
-            Self::Answered(_) if self.outcome() == Outcome::Failed => Some("status"),
-            Self::Answered(_) | Self::Unknown => None,
-        }
-    }
-}
-
-/// A delivery's status as the API shows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DeliveryStatus {
-    /// The first attempt has not ended yet.
-    Pending,
-    /// An attempt has failed; the next one is planned or running.
-    Waiting,
-    /// Its endpoint is paused or disabled.
-    Held,
-    /// It has arrived.
-    Delivered,
-    /// All automatic attempts have failed.
-    Failed,
-    /// It will not be tried any more.
-    Aborted,
-}
-
-impl DeliveryStatus {
-    /// Every status.
-    pub const ALL: [Self; 6] =
-        [Self::Pending, Self::Waiting, Self::Held, Self::Delivered, Self::Failed, Self::Aborted];
-
-    /// The status as it stands in answers and filters.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Waiting => "waiting",
-            Self::Held => "held",
-            Self::Delivered => "delivered",
-            Self::Failed => "failed",
-            Self::Aborted => "aborted",
-        }
-    }
-}
-
-impl FromStr for DeliveryStatus {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or(())
-    }
 }
 
 impl Delivery {

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Listed, Webhooks,
-    delivery::{Delivery, DeliveryStatus},
+    delivery::Delivery,
     keys::{DELIVERY_SHARDS, Day, delivery_key, delivery_partition},
     message_list::{EXAMINED_MAX, FIRST_SK, LAST_SK},
+    status::DeliveryStatus,
     window::Window,
 };
 

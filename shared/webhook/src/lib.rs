@@ -9,6 +9,7 @@
 //! that copies of a task, which queues make, end as one attempt.
 
 mod attempt;
+mod attempt_log;
 mod create_endpoint;
 mod decide;
 mod delivery;
@@ -19,21 +20,23 @@ mod failed_list;
 mod fanout;
 mod keys;
 mod message_list;
+mod new_endpoint;
 mod pattern;
 mod post;
 mod retry;
 mod schedule;
 mod sign;
+mod status;
 mod webhooks;
 mod window;
 
-pub use delivery::{
-    Answer, Attempt, AttemptEnd, AttemptTask, Claim, Delivery, DeliveryStatus, Fallback, Outcome,
-    Plan, State, Trigger, Waiting,
-};
+pub use attempt_log::{Answer, Attempt, AttemptEnd, Outcome, Trigger};
+pub use delivery::{AttemptTask, Claim, Delivery, Fallback, Plan, State, Waiting};
 pub use delivery_list::DeliveryFilter;
-pub use endpoint::{ENDPOINTS_MAX, Endpoint, EndpointStatus, NewEndpoint};
+pub use endpoint::{ENDPOINTS_MAX, Endpoint, EndpointStatus};
 pub use message_list::MessageFilter;
+pub use new_endpoint::NewEndpoint;
 pub use pattern::{EventPattern, is_event_type};
 pub use schedule::{Jitter, RetrySchedule};
+pub use status::DeliveryStatus;
 pub use webhooks::{Handled, Listed, Webhooks};

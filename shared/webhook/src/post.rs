@@ -10,7 +10,7 @@ use millwright_outbound::{FailureClass, OutboundError, OverCap, Request, Respons
 
 use crate::{
     Webhooks,
-    delivery::{Answer, AttemptEnd},
+    attempt_log::{Answer, AttemptEnd},
     endpoint::Endpoint,
     sign::SigningKey,
 };

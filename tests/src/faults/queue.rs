@@ -105,7 +105,7 @@ impl Queues {
         let room = usize::try_from(room).unwrap_or(1);
         let due = self.take_due(&queue, room);
         if due.len() == room {
-            return ok(due);
+            return ok(&due);
         }
         call.body["MaxNumberOfMessages"] = Value::from(room - due.len());
         if !due.is_empty() {
@@ -176,7 +176,7 @@ impl Queues {
     }
 }
 
-fn ok(messages: Vec<Value>) -> Reply {
+fn ok(messages: &[Value]) -> Reply {
     let mut headers = http::HeaderMap::new();
     let kind = http::HeaderValue::from_static("application/x-amz-json-1.0");
     headers.insert(http::header::CONTENT_TYPE, kind);

@@ -3,6 +3,7 @@
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub mod script;
 pub mod table;
 
 use std::collections::BTreeMap;
@@ -66,7 +67,13 @@ pub fn connection() -> ConnectionId {
 }
 
 /// A Tryton at `url`.
-pub fn tryton(engine: &Engine, url: &str, database: &str, username: &str, password: &str) -> System {
+pub fn tryton(
+    engine: &Engine,
+    url: &str,
+    database: &str,
+    username: &str,
+    password: &str,
+) -> System {
     let settings = serde_json::json!({"url": url, "database": database});
     let credentials = [("username", username), ("password", password)];
     engine.open(target("tryton", settings, &credentials)).unwrap()

@@ -33,9 +33,11 @@ async fn answer(State(rows): State<Rows>, headers: HeaderMap, body: Bytes) -> St
             None => json!({}),
         },
         "BatchGetItem" => {
-            let (table, wanted) = request["RequestItems"].as_object().unwrap().iter().next().unwrap();
+            let (table, wanted) =
+                request["RequestItems"].as_object().unwrap().iter().next().unwrap();
             let keys = wanted["Keys"].as_array().unwrap();
-            let found: Vec<&Value> = keys.iter().filter_map(|wanted| rows.get(&key(wanted))).collect();
+            let found: Vec<&Value> =
+                keys.iter().filter_map(|wanted| rows.get(&key(wanted))).collect();
             json!({"Responses": {table: found}, "UnprocessedKeys": {}})
         }
         "Query" => query(&rows, &request),

@@ -29,12 +29,14 @@ fn parse<T: DeserializeOwned>(query: &str) -> Result<T, Error> {
 
 /// Serde's sentence as the API's: `INVALID_REQUEST` that names the parameter.
 fn refusal(path: &str, sentence: &str) -> Error {
-    let quoted = sentence.split('`').nth(1);
-    let (name, message) = match quoted {
-        Some(name) if sentence.starts_with("unknown field") => (name, "is not a known parameter"),
-        Some(name) if sentence.starts_with("duplicate field") => (name, "is given twice"),
-        Some(name) if sentence.starts_with("missing field") => (name, "is required"),
-        _ => (path, sentence),
+    let quoted = sentence.split('`').nth(1).unwrap_or_default();
+    let starts = |start| sentence.starts_with(start);
+    let (name, message) = match sentence.split_once(", expected ") {
+        _ if starts("unknown field") => (quoted, "is not a known parameter".to_owned()),
+        _ if starts("duplicate field") => (quoted, "is given twice".to_owned()),
+        _ if starts("missing field") => (quoted, "is required".to_owned()),
+        Some((_, expected)) => (path, format!("must be {}", expected.replace('`', ""))),
+        None => (path, sentence.to_owned()),
     };
     let mut error =
         Error::new(ErrorCode::InvalidRequest, format!("the query parameter {name} {message}"));
@@ -56,6 +58,14 @@ mod tests {
         limit: Limit<500>,
         cursor: Option<String>,
         allow_stale: Option<bool>,
+        status: Option<Status>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Status {
+        Active,
+        Pending,
     }
 
     fn refused(query: &str) -> (String, String) {
@@ -66,9 +76,10 @@ mod tests {
 
     #[test]
     fn known_parameters_are_read_and_the_limit_is_50_unless_told() {
-        let sample: Sample = parse("cursor=a%20b&allow_stale=true").unwrap();
+        let sample: Sample = parse("cursor=a%20b&allow_stale=true&status=active").unwrap();
         assert_eq!((sample.limit.get(), sample.cursor.as_deref()), (50, Some("a b")));
         assert_eq!(sample.allow_stale, Some(true));
+        assert!(matches!(sample.status, Some(Status::Active)));
     }
 
     #[test]
@@ -90,7 +101,10 @@ mod tests {
     }
 
     #[test]
-    fn a_switch_is_true_or_false() {
+    fn a_value_that_is_none_of_the_possible_ones_is_told_which_are() {
         assert_eq!(refused("allow_stale=yes").0, "allow_stale");
+        let (name, message) = refused("status=x");
+        assert_eq!(name, "status");
+        assert_eq!(message, "the query parameter status must be active or pending");
     }
 }

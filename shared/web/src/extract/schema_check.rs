@@ -8,8 +8,8 @@ use std::{
 };
 
 use jsonschema::{
-    ValidationError, Validator,
-    error::ValidationErrorKind,
+    JsonType, ValidationError, Validator,
+    error::{TypeKind, ValidationErrorKind},
     paths::{Location, LocationSegment},
 };
 use millwright_core::{Error, ErrorCode, FieldError};
@@ -95,7 +95,7 @@ fn nearest<'a>(
 fn sentence(error: &ValidationError<'_>) -> String {
     match error.kind() {
         ValidationErrorKind::Type { kind } => format!("must be {}", type_words(kind)),
-        ValidationErrorKind::Enum { options } => format!("must be one of {options}"),
+        ValidationErrorKind::Enum { options } => format!("must be one of {}", listed(options)),
         ValidationErrorKind::Constant { expected_value } => format!("must be {expected_value}"),
         ValidationErrorKind::Minimum { limit } => format!("must be at least {limit}"),
         ValidationErrorKind::Maximum { limit } => format!("must be at most {limit}"),
@@ -113,14 +113,31 @@ fn sentence(error: &ValidationError<'_>) -> String {
     }
 }
 
-fn type_words(kind: &jsonschema::error::TypeKind) -> String {
-    use jsonschema::error::TypeKind;
+fn listed(options: &Value) -> String {
+    let word = |option: &Value| option.as_str().map_or_else(|| option.to_string(), str::to_owned);
+    let words: Vec<String> = options.as_array().into_iter().flatten().map(word).collect();
+    words.join(", ")
+}
+
+fn type_words(kind: &TypeKind) -> String {
     match kind {
-        TypeKind::Single(kind) => kind.to_string(),
+        TypeKind::Single(kind) => type_word(*kind).to_owned(),
         TypeKind::Multiple(kinds) => {
-            let names: Vec<String> = kinds.iter().map(|kind| kind.to_string()).collect();
-            names.join(" or ")
+            let words: Vec<&str> = kinds.iter().map(type_word).collect();
+            words.join(" or ")
         }
+    }
+}
+
+fn type_word(kind: JsonType) -> &'static str {
+    match kind {
+        JsonType::Array => "a list",
+        JsonType::Boolean => "true or false",
+        JsonType::Integer => "a whole number",
+        JsonType::Null => "null",
+        JsonType::Number => "a number",
+        JsonType::Object => "an object",
+        JsonType::String => "text",
     }
 }
 

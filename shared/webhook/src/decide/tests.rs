@@ -5,7 +5,7 @@ use millwright_store::{DUE_GRACE, DUE_LOOKAHEAD, Document};
 use proptest::prelude::*;
 
 use super::*;
-use crate::delivery::{Answer, DeliveryStatus};
+use crate::{attempt_log::Answer, status::DeliveryStatus};
 
 const START: i64 = 1_700_000_000_000;
 

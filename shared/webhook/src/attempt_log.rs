@@ -1,0 +1,94 @@
+//! What is kept of an attempt.
+
+use millwright_core::ScheduleTime;
+use millwright_outbound::FailureClass;
+use serde::{Deserialize, Serialize};
+
+/// An attempt that is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Its number, from 1.
+    pub number: u32,
+    /// What caused it.
+    pub trigger: Trigger,
+    /// When it began, on the schedule clock.
+    pub at: ScheduleTime,
+    /// How it ended.
+    pub end: AttemptEnd,
+}
+
+/// What caused an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trigger {
+    /// The schedule.
+    Automatic,
+    /// A person or a program asked for it.
+    Manual,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptEnd {
+    /// With an answer.
+    Answered(Answer),
+    /// Without one.
+    Unanswered {
+        /// The kind of failure.
+        class: FailureClass,
+        /// The same in words.
+        message: String,
+        /// How long it took, in milliseconds of the wall clock.
+        latency_ms: u64,
+    },
+    /// Nobody knows: whoever made it died. It counts as an attempt, for it may have arrived.
+    Unknown,
+}
+
+/// What an endpoint answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// How long the whole exchange took, in milliseconds of the wall clock.
+    pub latency_ms: u64,
+    /// The first of its headers.
+    pub headers: Vec<(String, String)>,
+    /// The beginning of its body.
+    pub body: String,
+}
+
+/// An attempt's outcome in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// A 2xx within the time.
+    Delivered,
+    /// Anything else.
+    Failed,
+    /// Nobody knows.
+    Unknown,
+}
+
+impl AttemptEnd {
+    /// The outcome in one word.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Answered(answer) if (200..300).contains(&answer.status) => Outcome::Delivered,
+            Self::Answered(_) | Self::Unanswered { .. } => Outcome::Failed,
+            Self::Unknown => Outcome::Unknown,
+        }
+    }
+
+    /// The error class, where there was an error: `status` for an answer that is not a 2xx.
+    #[must_use]
+    pub fn error_class(&self) -> Option<&'static str> {
+        match self {
+            Self::Unanswered { class, .. } => Some(class.as_str()),
+            Self::Answered(_) if self.outcome() == Outcome::Failed => Some("status"),
+            Self::Answered(_) | Self::Unknown => None,
+        }
+    }
+}
