@@ -5,7 +5,7 @@ use axum::Router;
 use millwright_connection::ConnectionContext;
 use millwright_core::{
     Clock,
-    config::{ConfigError, Source, required},
+    config::{ConfigError, Source},
 };
 use millwright_outbound::Outbound;
 use millwright_web::{App, Settings};
@@ -29,7 +29,7 @@ pub async fn router(
         vault: parts.vault,
         engine: parts.engine,
         outbound: Outbound::from_source(source)?,
-        settings: Settings::new(&required(source, "MILLWRIGHT_PUBLIC_URL")?),
+        settings: Settings::from_source(source)?,
     };
     Ok(millwright_web::router(app))
 }

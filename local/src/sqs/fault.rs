@@ -24,42 +24,22 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// The error shape.
-    const fn shape(self) -> &'static str {
-        match self {
-            Self::QueueDoesNotExist => "QueueDoesNotExist",
-            Self::QueueNameExists => "QueueNameExists",
-            Self::InvalidAttributeName => "InvalidAttributeName",
-            Self::InvalidAttributeValue => "InvalidAttributeValue",
-            Self::InvalidMessageContents => "InvalidMessageContents",
-            Self::InvalidParameterValue => "InvalidParameterValue",
-            Self::MissingParameter => "MissingParameter",
-            Self::ReceiptHandleIsInvalid => "ReceiptHandleIsInvalid",
-            Self::MessageNotInflight => "MessageNotInflight",
-            Self::EmptyBatchRequest => "EmptyBatchRequest",
-            Self::TooManyEntriesInBatchRequest => "TooManyEntriesInBatchRequest",
-            Self::BatchEntryIdsNotDistinct => "BatchEntryIdsNotDistinct",
-            Self::InvalidBatchEntryId => "InvalidBatchEntryId",
-            Self::BatchRequestTooLong => "BatchRequestTooLong",
-            Self::InvalidAction => "InvalidAction",
-            Self::MalformedInput => "MalformedInput",
-            Self::InternalFailure => "InternalFailure",
-        }
+    /// The error shape: the variants bear the shapes' names.
+    fn shape(self) -> String {
+        format!("{self:?}")
     }
 
     /// The query protocol's code, as the SDKs' error types match it.
-    const fn code(self) -> &'static str {
+    fn code(self) -> String {
         match self {
-            Self::QueueDoesNotExist => "AWS.SimpleQueueService.NonExistentQueue",
-            Self::QueueNameExists => "QueueAlreadyExists",
-            Self::MessageNotInflight => "AWS.SimpleQueueService.MessageNotInflight",
-            Self::EmptyBatchRequest => "AWS.SimpleQueueService.EmptyBatchRequest",
-            Self::TooManyEntriesInBatchRequest => {
-                "AWS.SimpleQueueService.TooManyEntriesInBatchRequest"
-            }
-            Self::BatchEntryIdsNotDistinct => "AWS.SimpleQueueService.BatchEntryIdsNotDistinct",
-            Self::InvalidBatchEntryId => "AWS.SimpleQueueService.InvalidBatchEntryId",
-            Self::BatchRequestTooLong => "AWS.SimpleQueueService.BatchRequestTooLong",
+            Self::QueueDoesNotExist => "AWS.SimpleQueueService.NonExistentQueue".to_owned(),
+            Self::QueueNameExists => "QueueAlreadyExists".to_owned(),
+            Self::MessageNotInflight
+            | Self::EmptyBatchRequest
+            | Self::TooManyEntriesInBatchRequest
+            | Self::BatchEntryIdsNotDistinct
+            | Self::InvalidBatchEntryId
+            | Self::BatchRequestTooLong => format!("AWS.SimpleQueueService.{self:?}"),
             _ => self.shape(),
         }
     }
@@ -97,7 +77,7 @@ impl Fault {
         Self::new(Kind::InternalFailure, "The queue could not be written; try again.")
     }
 
-    pub(crate) fn code(&self) -> &'static str {
+    pub(crate) fn code(&self) -> String {
         self.kind.code()
     }
 

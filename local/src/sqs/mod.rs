@@ -6,8 +6,8 @@
 //! works here that does not work there. Delays run on the schedule clock; visibility, retention and
 //! long polls on the wall clock.
 //!
-//! `http` reads requests, `operations` does them, `worker` is the thread that commits, `engine` changes
-//! the `log` (SQLite) and each queue's `shelf` (the order in memory) together.
+//! `http` reads requests, `operations` does them, `worker` is the thread that commits, `engine` and
+//! `messages` change the `log` (SQLite) and each queue's `shelf` (the order in memory) together.
 
 mod check;
 mod digest;
@@ -15,6 +15,7 @@ mod engine;
 mod fault;
 mod http;
 mod log;
+mod messages;
 mod operations;
 mod receipt;
 mod receive;

@@ -27,8 +27,8 @@ impl fmt::Debug for Blob {
 }
 
 impl Blob {
-    /// What `MILLWRIGHT_BLOB` names: `file:/path` (made when it is missing) or `s3://bucket/prefix`,
-    /// with credentials and region from the usual AWS variables.
+    /// What `MILLWRIGHT_BLOB` names: `file:/path` (made when it is missing) or
+    /// `s3://bucket/prefix`, with credentials and region from the usual AWS variables.
     ///
     /// # Errors
     /// When the variable is not set or of another form, or the folder cannot be made.

@@ -1,7 +1,7 @@
 //! Making a connection: the credentials are tried at once, and nothing is kept before they work.
 
 use millwright_connector::{Credentials, SystemError, SystemErrorClass, Target};
-use millwright_core::{ConnectionId, Error, ErrorCode, Result, WorkspaceId};
+use millwright_core::{ConnectionId, Error, ErrorCode, FieldError, Result, WorkspaceId};
 use millwright_event::Message;
 use millwright_store::{Expect, Write};
 use serde_json::{Map, Value, json};
@@ -42,7 +42,7 @@ pub struct Prepared {
 /// Tries the credentials and prepares the connection's rows.
 ///
 /// # Errors
-/// `NOT_FOUND` for an unknown connector, `VALIDATION_FAILED` and its kin for the forms,
+/// `VALIDATION_FAILED` and its kin for an unknown connector and for the forms,
 /// `CREDENTIALS_REFUSED` and `SYSTEM_UNREACHABLE` for what the system says.
 pub async fn prepare(
     context: &ConnectionContext,
@@ -53,7 +53,7 @@ pub async fn prepare(
         .engine
         .catalog()
         .get(&new.connector_id)
-        .ok_or_else(|| Error::new(ErrorCode::NotFound, "there is no such connector"))?;
+        .ok_or_else(unknown_connector)?;
     let loading: Vec<String> = manifest.entities.names().map(str::to_owned).collect();
     let now = context.store.clock().wall();
     let id = ConnectionId::new_at(now.millis());
@@ -96,6 +96,17 @@ pub async fn prepare(
         created.as_write()?,
     ];
     Ok(Prepared { connection, writes, events: vec![created] })
+}
+
+fn unknown_connector() -> Error {
+    let fault = FieldError::new(
+        "connector_id",
+        ErrorCode::ValidationFailed,
+        "there is no such connector; /v1/connectors lists them",
+    );
+    let mut error = Error::new(fault.code, format!("{}: {}", fault.path, fault.message));
+    error.fields = vec![fault];
+    error
 }
 
 /// What a connection costs by its connector's tier.

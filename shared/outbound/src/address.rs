@@ -6,8 +6,8 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use crate::error::Refusal;
 
-/// Addresses of the machine and of the cloud it runs in: link-local (which holds the metadata service
-/// of AWS, Azure and Google), and the fixed addresses of metadata services outside it. No
+/// Addresses of the machine and of the cloud it runs in: link-local (which holds the metadata
+/// service of AWS, Azure and Google), and the fixed addresses of metadata services outside it. No
 /// configuration opens them.
 const NEVER: &[(IpNet, &str)] = &[
     (v4(169, 254, 0, 0, 16), "link-local and metadata"),
@@ -79,7 +79,8 @@ impl AddressPolicy {
     pub(crate) fn check(&self, ip: IpAddr) -> Result<(), Refusal> {
         let forbidden = |range| Err(Refusal::Forbidden { ip, range });
         let reached = reached(ip);
-        // A tunnel address is refused for what is inside it, even where the tunnel itself is allowed.
+        // A tunnel address is refused for what is inside it, even where the tunnel itself is
+        // allowed.
         let inside = [Some(ip), Some(reached), inside_6to4(ip)];
         if let Some(range) = inside.into_iter().flatten().find_map(|ip| range_of(NEVER, ip)) {
             return forbidden(range);

@@ -95,8 +95,8 @@ impl Outbound {
         Ok(response)
     }
 
-    /// What can be told from the URL alone. The resolver is never asked about an address that stands
-    /// in the URL itself, so that is vetted here.
+    /// What can be told from the URL alone. The resolver is never asked about an address that
+    /// stands in the URL itself, so that is vetted here.
     fn check_target(&self, url: &Url) -> Result<(), OutboundError> {
         let refused = |why| Err(OutboundError::invalid_url(why));
         match url.scheme() {

@@ -45,8 +45,8 @@ impl FailureClass {
         }
     }
 
-    /// What the customer is told. It names no address: what a name resolves to inside our network is
-    /// not theirs to learn.
+    /// What the customer is told. It names no address: what a name resolves to inside our network
+    /// is not theirs to learn.
     const fn sentence(self) -> &'static str {
         match self {
             Self::InvalidUrl => "the URL cannot be sent to",
@@ -73,14 +73,15 @@ pub struct OutboundError {
 }
 
 impl OutboundError {
-    /// Whether the request may have reached the other side; true when in doubt, as after a time that
-    /// was up.
+    /// Whether the request may have reached the other side; true when in doubt, as after a time
+    /// that was up.
     #[must_use]
     pub fn sent(&self) -> bool {
         self.sent
     }
 
-    /// What an operator needs to know: addresses and causes, never the URL, which may hold a secret.
+    /// What an operator needs to know: addresses and causes, never the URL, which may hold a
+    /// secret.
     #[must_use]
     pub fn detail(&self) -> &str {
         &self.detail

@@ -1,4 +1,4 @@
-//! The client against servers that misbehave: each ends within its time, within its memory, and with
+//! The client against servers that misbehave: each ends within its time and its memory, with
 //! a class that says what happened.
 
 use std::{

@@ -43,12 +43,32 @@ pub async fn create(
     if system.simulated() {
         return Ok(Creation { record: pretended(written) });
     }
-    let doc = commit_written(&context.store, &context.queue, &scope, entity, &written).await?;
-    let mut record = with_meta(written.record, &doc);
-    if let Some(warning) = warning {
-        record["meta"]["warnings"] = json!([warning]);
+    let committed =
+        commit_written(&context.store, &context.queue, &scope, entity, &written).await;
+    Ok(Creation { record: answer(written, committed, warning) })
+}
+
+/// The record as it is answered. It exists in the system by now, so whatever fails here is a warning:
+/// an error would make the caller create it a second time. The next sync brings what is missing.
+fn answer(
+    written: SourceRecord,
+    committed: Result<RecordDoc>,
+    warning: Option<&'static str>,
+) -> Value {
+    let (mut record, warning) = match committed {
+        Ok(doc) => (with_meta(written.record, &doc), warning),
+        Err(error) => {
+            tracing::error!(remote_id = written.remote_id, %error, "created record not kept");
+            let mut record = written.record;
+            record.insert("meta".to_owned(), json!({}));
+            let warning = "the record was created and shows here after the next sync";
+            (Value::Object(record), Some(warning))
+        }
+    };
+    if let Some(message) = warning {
+        record["meta"]["warnings"] = json!([{ "path": "", "message": message }]);
     }
-    Ok(Creation { record })
+    record
 }
 
 /// The remote ids behind the keys that the body names, once every rule that is known holds.

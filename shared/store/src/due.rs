@@ -54,12 +54,7 @@ impl Wait {
 impl Due {
     /// Something that must happen at `attempt_at`, with the sweep looking where [`Wait`] says.
     #[must_use]
-    pub fn at(
-        queue: QueueName,
-        now: ScheduleTime,
-        attempt_at: ScheduleTime,
-        work: Work,
-    ) -> Self {
+    pub fn at(queue: QueueName, now: ScheduleTime, attempt_at: ScheduleTime, work: Work) -> Self {
         let due_at = match Wait::until(now, attempt_at) {
             Wait::Carried(_) => attempt_at.max(now) + DUE_GRACE,
             Wait::Parked => attempt_at - DUE_LOOKAHEAD,

@@ -28,15 +28,6 @@ impl StoreError {
         matches!(self, Self::Conflict(_))
     }
 
-    /// Whether a single write was refused because a transaction holds its row.
-    pub(crate) fn met_a_transaction(&self) -> bool {
-        let Self::Sdk(error) = self else { return false };
-        matches!(
-            error.downcast_ref(),
-            Some(aws_sdk_dynamodb::Error::TransactionConflictException(_))
-        )
-    }
-
     pub(crate) fn sdk<E: Into<aws_sdk_dynamodb::Error>>(error: E) -> Self {
         Self::Sdk(Box::new(error.into()))
     }
@@ -45,7 +36,8 @@ impl StoreError {
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         if error.is_conflict() {
-            let message = "it was changed by another request at the same time; read it and try again";
+            let message =
+                "it was changed by another request at the same time; read it and try again";
             Self::new(ErrorCode::StateConflict, message)
         } else {
             Self::internal(error)

@@ -5,9 +5,13 @@
 //! doing a thing twice. Several rows change together in [`Store::transact`]. What must happen later
 //! says so by [`Document::due`]; [`Store::due`] finds it when its time comes.
 
+mod batch;
+mod change;
 mod due;
 mod error;
+mod index;
 mod lease;
+mod read;
 mod row;
 mod schema;
 mod sdk;
@@ -17,8 +21,9 @@ mod write;
 pub use due::{DUE_GRACE, DUE_LOOKAHEAD, DUE_SHARDS, Due, DueRow, QUEUE_DELAY_MAX, Wait};
 pub use error::StoreError;
 pub use lease::Lease;
+pub use read::{Page, Range};
 pub use row::{Document, FailedMark, Key, Row, Version};
 pub use schema::{IndexDef, Projection, Table, TableDef, Tables};
 pub use sdk::sdk_loader;
-pub use store::{Page, Range, Store};
+pub use store::Store;
 pub use write::{Expect, Write};

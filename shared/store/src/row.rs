@@ -121,10 +121,8 @@ pub(crate) fn item_of<T: Document>(
     body: Option<&str>,
     version: Version,
 ) -> Result<Item, StoreError> {
-    let damaged = |e: serde_json::Error| StoreError::Damaged {
-        key: format!("{key:?}"),
-        why: e.to_string(),
-    };
+    let damaged =
+        |e: serde_json::Error| StoreError::Damaged { key: format!("{key:?}"), why: e.to_string() };
     let mut item = key.attributes();
     let mut set = |name: &str, value: AttributeValue| {
         item.insert(name.to_owned(), value);
@@ -167,8 +165,8 @@ pub(crate) fn is_expired(item: &Item, now: WallTime) -> bool {
     integer(item, attr::EXPIRES_AT).is_some_and(|at| at <= now.seconds())
 }
 
-pub(crate) fn number(n: impl ToString) -> AttributeValue {
-    AttributeValue::N(n.to_string())
+pub(crate) fn number(n: impl Into<i128>) -> AttributeValue {
+    AttributeValue::N(n.into().to_string())
 }
 
 pub(crate) fn integer(item: &Item, name: &str) -> Option<i64> {

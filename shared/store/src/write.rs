@@ -83,15 +83,11 @@ impl Write {
         match self.expect {
             Expect::Anything => None,
             Expect::Absent => {
-                let expression = format!(
-                    "attribute_not_exists({}) OR {} <= :now",
-                    attr::PK,
-                    attr::EXPIRES_AT
-                );
+                let expression =
+                    format!("attribute_not_exists({}) OR {} <= :now", attr::PK, attr::EXPIRES_AT);
                 Some((expression, Item::from([(":now".to_owned(), number(now.seconds()))])))
             }
             Expect::Version(version) => {
-                // A reserved word cannot stand in an expression; `#v` names the attribute.
                 let values = Item::from([(":version".to_owned(), number(version.0))]);
                 Some((format!("{} = :version", attr::VERSION), values))
             }

@@ -8,9 +8,9 @@ use crate::logs::on_aws;
 /// The namespace of all metrics.
 const NAMESPACE: &str = "Millwright";
 
-/// Raises the alarm `name` once. On AWS the line is a metric in CloudWatch's embedded metric format,
-/// which Lambda's log turns into one without a call; on a terminal it is a plain error. Dimensions
-/// have few values each: CloudWatch keeps one metric for every combination.
+/// Raises the alarm `name` once. On AWS the line is a metric in CloudWatch's embedded metric
+/// format, which Lambda's log turns into one without a call; on a terminal it is a plain error.
+/// Dimensions have few values each: CloudWatch keeps one metric for every combination.
 #[expect(clippy::print_stdout, reason = "Lambda takes metrics from standard output")]
 pub fn alarm(name: &str, dimensions: &[(&str, &str)]) {
     if on_aws() {

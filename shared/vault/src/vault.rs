@@ -69,8 +69,8 @@ impl Vault {
         Self::new(Wrapping::Kms { client, key_id: key_id.into() })
     }
 
-    /// The vault that `MILLWRIGHT_VAULT` names: `file:/path`, or `kms:` and the id, ARN or alias of a
-    /// key, which is reached as `aws` says.
+    /// The vault that `MILLWRIGHT_VAULT` names: `file:/path`, or `kms:` and the id, ARN or alias of
+    /// a key, which is reached as `aws` says.
     ///
     /// # Errors
     /// When the variable is not set or of another form, or the key file is not usable.

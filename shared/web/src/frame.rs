@@ -33,7 +33,7 @@ pub(crate) async fn frame(State(app): State<App>, mut request: Request, next: Ne
     let id = RequestId::new_at(began.millis());
     request.extensions_mut().insert(id.clone());
     let line = Line::of(&request);
-    let span = tracing::info_span!("request", request_id = %id, workspace = tracing::field::Empty);
+    let span = tracing::error_span!("request", request_id = %id, workspace = tracing::field::Empty);
     async {
         let mut response = error::render(caught(next.run(request)).await, &id);
         finish(response.headers_mut(), &id, app.settings.is_https());

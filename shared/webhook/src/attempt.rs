@@ -4,11 +4,11 @@
 //! attempt then comes back. What it finds says how far the attempt got:
 //!
 //! - died before the claim: nothing has happened, and it starts anew;
-//! - died between claim and record: the claim is found alive, and the message is given back until it
-//!   ends, or found dead: the attempt is recorded as `unknown`, counts, and the next is planned.
+//! - died between claim and record: the claim is found alive, and the message is given back until
+//!   it ends, or found dead: the attempt is recorded as `unknown`, counts, and the next is planned.
 //!   Whether the receiver got it nobody knows, so it may get it twice, under the same `webhook-id`;
-//! - died after the record and before the next attempt was sent: the row waits in the due index, and
-//!   the sweep sends what was not sent, late by its grace;
+//! - died after the record and before the next attempt was sent: the row waits in the due index,
+//!   and the sweep sends what was not sent, late by its grace;
 //! - died after everything: the number has been used up, and the message is dropped.
 
 use std::time::Duration;
@@ -139,8 +139,8 @@ impl Webhooks {
         Ok(Handled::Done)
     }
 
-    /// The claim had ended before the outcome was known, and somebody else went on. What came of the
-    /// attempt still counts: an arrival ends the delivery.
+    /// The claim had ended before the outcome was known, and somebody else went on. What came of
+    /// the attempt still counts: an arrival ends the delivery.
     async fn record_late(&self, key: &Key, number: u32, end: &AttemptEnd) -> Result<Handled> {
         let now = self.clock().schedule();
         let decide = |delivery: &mut Delivery| {
@@ -176,9 +176,9 @@ impl Webhooks {
         Ok(written.is_some())
     }
 
-    /// Writes a delivery; nothing when somebody else was first. A write whose answer was lost is sent
-    /// again by the SDK and then meets itself, so what stands there is looked at before giving way: a
-    /// claim of our own that nobody used would count as an attempt that was never made.
+    /// Writes a delivery; nothing when somebody else was first. A write whose answer was lost is
+    /// sent again by the SDK and then meets itself, so what stands there is looked at before giving
+    /// way: a claim of our own that nobody used would count as an attempt that was never made.
     pub(crate) async fn put(
         &self,
         key: &Key,

@@ -25,8 +25,8 @@ impl Webhooks {
     ) -> Result<Endpoint> {
         let (endpoint, url) = new.validate(workspace, self.clock().schedule())?;
         self.check_url(&url).await?;
-        // Two calls at the same moment may exceed the limit by one. It guards the cost of a fan-out,
-        // which one more does not hurt.
+        // Two calls at the same moment may exceed the limit by one. It guards the cost of a
+        // fan-out, which one more does not hurt.
         if self.endpoints_of(workspace).await?.len() >= ENDPOINTS_MAX {
             let message = format!("a workspace has at most {ENDPOINTS_MAX} webhook endpoints");
             return Err(Error::new(ErrorCode::StateConflict, message));
@@ -47,8 +47,8 @@ impl Webhooks {
     async fn check_url(&self, url: &Url) -> Result<()> {
         match self.outbound.check_url(url).await {
             Ok(()) => Ok(()),
-            // Name servers have bad moments, and a new name takes a while to be known. Such a URL may
-            // be fine when the first delivery looks, which tells the customer if it is not.
+            // Name servers have bad moments, and a new name takes a while to be known. Such a URL
+            // may be fine when the first delivery looks, which tells the customer if it is not.
             Err(error) if error.class == FailureClass::Dns => Ok(()),
             Err(error) => Err(refused(&error)),
         }

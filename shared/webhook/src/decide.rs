@@ -1,4 +1,5 @@
-//! What may be done with a delivery, and what follows: decisions without a table, a queue or a clock.
+//! What may be done with a delivery, and what follows: decisions without a table, a queue or a
+//! clock.
 
 use std::time::Duration;
 
@@ -87,7 +88,8 @@ impl Delivery {
         Ok(())
     }
 
-    /// The same delivery with its first attempt claimed from the start, for a row that is just made.
+    /// The same delivery with its first attempt claimed from the start, for a row that is just
+    /// made.
     pub(crate) fn claimed(mut self, now: Now, by: Claimant) -> Self {
         self.begin(Plan::Automatic, now, by);
         self
@@ -139,8 +141,8 @@ impl Delivery {
         }
     }
 
-    /// Plans an attempt by hand, at once. It takes the place of a waiting one, which comes back if it
-    /// fails.
+    /// Plans an attempt by hand, at once. It takes the place of a waiting one, which comes back if
+    /// it fails.
     pub(crate) fn retry(&mut self, now: Now, jitter: Jitter) -> Result<(), RetryRefusal> {
         self.settle(now, jitter);
         let fallback = match &self.state {

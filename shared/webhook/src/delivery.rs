@@ -119,7 +119,8 @@ pub struct Claim {
     pub plan: Plan,
     /// When it began, on the schedule clock.
     pub started_at: ScheduleTime,
-    /// When whoever makes it has surely ended or died, on the wall clock, as functions' timeouts run.
+    /// When whoever makes it has surely ended or died, on the wall clock, as functions' timeouts
+    /// run.
     pub until: WallTime,
     /// Chosen by chance by whoever makes it: tells two who claim in the same moment apart.
     pub holder: String,
@@ -190,9 +191,9 @@ impl Delivery {
 }
 
 impl Document for Delivery {
-    /// Only a wait is looked after by the sweep. An attempt that is pending or being made is carried
-    /// by its queue message, which is not let go before the outcome is recorded; so a first try that
-    /// succeeds never touches the index.
+    /// Only a wait is looked after by the sweep. An attempt that is pending or being made is
+    /// carried by its queue message, which is not let go before the outcome is recorded; so a first
+    /// try that succeeds never touches the index.
     fn due(&self) -> Option<Due> {
         let State::Waiting(waiting) = &self.state else { return None };
         let work = self.task().work().ok()?;

@@ -1,5 +1,5 @@
-//! Reading deliveries: one, of an endpoint, of the whole workspace. Failed ones have a list of their
-//! own, from an index.
+//! Reading deliveries: one, of an endpoint, of the whole workspace. Failed ones have a list of
+//! their own, from an index.
 
 use futures::{StreamExt, TryStreamExt, stream};
 use millwright_core::{
@@ -34,8 +34,8 @@ pub struct DeliveryFilter {
     pub until: Option<ScheduleTime>,
 }
 
-/// Where a list by time goes on: on `day` older than `before`, or, where `skip` is not 0, at `before`
-/// itself after that many of its endpoints.
+/// Where a list by time goes on: on `day` older than `before`, or, where `skip` is not 0, at
+/// `before` itself after that many of its endpoints.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Place {
     day: i64,
@@ -63,7 +63,8 @@ impl Webhooks {
     }
 
     /// A page of the workspace's deliveries, newest first: by the time of their messages, or, for
-    /// failed ones, by the time they failed. A page may hold less than asked for although more follow.
+    /// failed ones, by the time they failed. A page may hold less than asked for although more
+    /// follow.
     ///
     /// # Errors
     /// `CURSOR_INVALID`, or when the table fails.
@@ -97,8 +98,8 @@ impl Webhooks {
         Ok(Listed { data, next_cursor: None })
     }
 
-    /// The next deliveries of an endpoint on the place's day: its shards are read beside one another
-    /// and merged, as the ids of messages sort by time.
+    /// The next deliveries of an endpoint on the place's day: its shards are read beside one
+    /// another and merged, as the ids of messages sort by time.
     async fn of_endpoint(
         &self,
         workspace: &WorkspaceId,

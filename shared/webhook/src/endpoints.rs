@@ -45,8 +45,8 @@ impl Webhooks {
         found.ok_or_else(|| Error::not_found("webhook endpoint"))
     }
 
-    /// Deletes an endpoint and its secret. Its deliveries stay to be read; those not yet made end as
-    /// aborted when their time comes.
+    /// Deletes an endpoint and its secret. Its deliveries stay to be read; those not yet made end
+    /// as aborted when their time comes.
     ///
     /// # Errors
     /// `NOT_FOUND` when there is none.

@@ -59,9 +59,9 @@ impl Webhooks {
         Ok(Listed { data, next_cursor })
     }
 
-    /// The next failed deliveries of an endpoint, at least `limit` where there are so many. The index
-    /// knows times only: those of the cursor's own millisecond are read again and passed over by id,
-    /// and those of the last millisecond read may not be all of it.
+    /// The next failed deliveries of an endpoint, at least `limit` where there are so many. The
+    /// index knows times only: those of the cursor's own millisecond are read again and passed over
+    /// by id, and those of the last millisecond read may not be all of it.
     async fn failed_of_endpoint(
         &self,
         workspace: &WorkspaceId,

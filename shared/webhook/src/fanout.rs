@@ -1,10 +1,10 @@
 //! From a message to its deliveries.
 //!
-//! A message that only the queue holds is put into its row with its endpoints chosen: the queue message
-//! stands for the work until it is done, and a copy of it works through the same endpoints again. A
-//! message that was written as a row is marked with its endpoints only when its deliveries are there:
-//! until then the row itself is due. Either way each delivery is made once, as its key follows from
-//! endpoint and message.
+//! A message that only the queue holds is put into its row with its endpoints chosen: the queue
+//! message stands for the work until it is done, and a copy of it works through the same endpoints
+//! again. A message that was written as a row is marked with its endpoints only when its deliveries
+//! are there: until then the row itself is due. Either way each delivery is made once, as its key
+//! follows from endpoint and message.
 
 use std::time::Duration;
 
@@ -137,8 +137,8 @@ impl Webhooks {
         }
     }
 
-    /// Hands the first attempt to the delivery queue. A copy may be sent twice; the attempt's number
-    /// makes them one.
+    /// Hands the first attempt to the delivery queue. A copy may be sent twice; the attempt's
+    /// number makes them one.
     async fn enqueue_first(
         &self,
         message: &Message,
@@ -163,7 +163,8 @@ fn ids_of(endpoints: &[Endpoint]) -> Vec<EndpointId> {
     endpoints.iter().map(|endpoint| endpoint.id.clone()).collect()
 }
 
-/// While one first attempt is in somebody's hands, the message stays until that is known to be over.
+/// While one first attempt is in somebody's hands, the message stays until that is known to be
+/// over.
 fn summary(handled: &[Handled]) -> Handled {
     let wait = |one: &Handled| match one {
         Handled::Later { after } => Some(*after),

@@ -3,10 +3,10 @@
 //! [`Webhooks`] has one operation per file. What an operation decides is in pure code: when to try
 //! again in [`RetrySchedule`], what a delivery allows and what follows from an attempt in `decide`.
 //!
-//! A message is fanned out to the endpoints that want it; each gets a [`Delivery`] of its own with all
-//! its attempts inside. A delivery that fails is an outcome, not an error: it is recorded, and the
-//! queue message that caused the attempt ends. Whoever makes an attempt claims it first in the row, so
-//! that copies of a task, which queues make, end as one attempt.
+//! A message is fanned out to the endpoints that want it; each gets a [`Delivery`] of its own with
+//! all its attempts inside. A delivery that fails is an outcome, not an error: it is recorded, and
+//! the queue message that caused the attempt ends. Whoever makes an attempt claims it first in the
+//! row, so that copies of a task, which queues make, end as one attempt.
 
 mod attempt;
 mod attempt_log;

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 /// The longest event type or pattern, in bytes.
 const LENGTH_MAX: usize = 128;
 
-/// An event type (`purchase_orders.inserted`), everything below a part of one (`purchase_orders.*`),
-/// or everything (`*`).
+/// An event type (`purchase_orders.inserted`), everything below a part of one
+/// (`purchase_orders.*`), or everything (`*`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct EventPattern(String);

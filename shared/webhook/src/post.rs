@@ -24,8 +24,8 @@ const HEADERS_KEPT: usize = 8;
 const HEADER_NAME_KEPT: usize = 64;
 const HEADER_VALUE_KEPT: usize = 100;
 
-/// Everything an attempt needs, gathered before it is claimed, so that a claim's time is spent on the
-/// attempt alone.
+/// Everything an attempt needs, gathered before it is claimed, so that a claim's time is spent on
+/// the attempt alone.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     message: MessageId,
@@ -118,8 +118,8 @@ fn kept_headers(headers: &HeaderMap) -> Vec<(String, String)> {
     kept.take(HEADERS_KEPT).map(pair).collect()
 }
 
-/// The first `cap` bytes as text. What a JSON document would swell to six bytes, and what is no text,
-/// becomes the replacement character.
+/// The first `cap` bytes as text. What a JSON document would swell to six bytes, and what is no
+/// text, becomes the replacement character.
 fn kept_text(bytes: &[u8], cap: usize) -> String {
     let head = &bytes[..bytes.len().min(cap)];
     let mut text = String::with_capacity(head.len());

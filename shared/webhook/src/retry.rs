@@ -15,9 +15,8 @@ impl Webhooks {
     /// waiting attempt, which keeps its time if this one fails; a failed delivery stays failed. It
     /// uses up none of the 13 automatic attempts.
     ///
-    /// # Errors
-    /// `NOT_FOUND`; `STATE_CONFLICT` when it has arrived, was aborted, is being tried, was tried too
-    /// often, or its endpoint is gone.
+    /// # Errors `NOT_FOUND`; `STATE_CONFLICT` when it has arrived, was aborted, is being tried, was
+    /// tried too often, or its endpoint is gone.
     pub async fn retry_delivery(
         &self,
         workspace: &WorkspaceId,

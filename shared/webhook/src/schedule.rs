@@ -11,8 +11,8 @@ const STRETCH_MAX: f64 = 0.1;
 /// When the last attempt is, counted from the first.
 const WINDOW: Duration = Duration::from_secs(24 * 3600);
 
-/// How much of the allowed stretch a wait gets, from 0 (none) to 1 (all). Waits that are stretched by
-/// chance keep deliveries that failed together from coming back together.
+/// How much of the allowed stretch a wait gets, from 0 (none) to 1 (all). Waits that are stretched
+/// by chance keep deliveries that failed together from coming back together.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Jitter(f64);
 
@@ -33,8 +33,8 @@ impl Jitter {
     }
 }
 
-/// The promised schedule as a value: after 30 seconds, doubling, each wait lengthened by up to a tenth
-/// and never shortened; the last attempt 24 hours after the first. 13 attempts in all.
+/// The promised schedule as a value: after 30 seconds, doubling, each wait lengthened by up to a
+/// tenth and never shortened; the last attempt 24 hours after the first. 13 attempts in all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetrySchedule {
     attempts: u32,
@@ -64,8 +64,8 @@ impl RetrySchedule {
             return None;
         }
         if made + 1 == self.attempts {
-            // Where we were down ourselves, the window may have passed with attempts left over. They
-            // are made all the same: our downtime costs a receiver none of them.
+            // Where we were down ourselves, the window may have passed with attempts left over.
+            // They are made all the same: our downtime costs a receiver none of them.
             return Some((first + WINDOW).max(now + FIRST_WAIT));
         }
         Some(now + stretched(doubled(made), jitter))

@@ -9,8 +9,8 @@ use millwright_queue::Queue;
 use millwright_store::Store;
 use millwright_vault::Vault;
 
-/// The operations on endpoints, messages and deliveries. Each takes the workspace it acts in; nothing
-/// of another workspace is within its reach. Clones share all connections.
+/// The operations on endpoints, messages and deliveries. Each takes the workspace it acts in;
+/// nothing of another workspace is within its reach. Clones share all connections.
 #[derive(Clone, Debug)]
 pub struct Webhooks {
     pub(crate) store: Store,

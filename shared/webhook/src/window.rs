@@ -32,8 +32,8 @@ impl Window {
         let by_wall = ScheduleTime::from_millis((clock.wall() - kept).millis());
         let oldest = by_wall.max(now - kept.mul_f64(clock.speed()));
         Self {
-            // A message that follows from something has that thing's time in its id, which may be the
-            // day before its own.
+            // A message that follows from something has that thing's time in its id, which may be
+            // the day before its own.
             first: Day::of(since.map_or(oldest, |since| oldest.max(since - DAY))),
             last: Day::of(until.map_or(now, |until| until.min(now))),
             since,

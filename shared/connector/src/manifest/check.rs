@@ -3,7 +3,7 @@
 use millwright_entities::Entity;
 
 use super::{
-    Auth, EntityDef, Incremental, Login, LookupValue, Manifest, Paging, Protocol, Request,
+    Auth, EntityDef, FieldKind, Incremental, Login, LookupValue, Manifest, Paging, Protocol, Request,
     WriteField,
 };
 use crate::{table::Table, template::Template};
@@ -49,6 +49,9 @@ impl Check<'_> {
             || limits.ids_per_request == 0
         {
             self.say("limits", "are at least 1, and page_size is at most page_size_max");
+        }
+        if manifest.settings.fields().iter().any(|field| field.kind == FieldKind::Secret) {
+            self.say("settings", "hold no secret: it belongs into the credentials");
         }
         for form in [&manifest.settings, &manifest.credentials] {
             for field in form.fields() {
@@ -170,8 +173,8 @@ impl Check<'_> {
 
     fn incremental(&mut self, place: &str, def: &EntityDef, http: bool) {
         let Incremental::Filter(filter) = &def.incremental else { return };
-        if http && (filter.window.is_none() || filter.everything.is_none()) {
-            self.say(place, "needs `window` and `everything`");
+        if http && filter.window.is_none() {
+            self.say(place, "needs a `window`");
         }
         for template in filter.window.iter().chain(&filter.everything) {
             self.template(place, template, &["since"]);

@@ -116,7 +116,7 @@ pub struct Filter {
     pub overlap_seconds: u32,
     /// What `{window}` is for changes since `{since}`.
     pub window: Option<Template>,
-    /// What `{window}` is for everything.
+    /// What `{window}` is for everything; null when it is not given.
     pub everything: Option<Template>,
     /// Rows that belong to a record and do not touch it when they change: their parents are read
     /// again.
@@ -152,7 +152,7 @@ pub enum Deletes {
     #[default]
     None,
     /// By listing the ids that are there.
-    Sweep(Sweep),
+    Sweep(Box<Sweep>),
 }
 
 /// A listing of ids.

@@ -193,3 +193,77 @@ impl Mapper<'_> {
         Ok(Value::Object(object))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const ORDERS: &str = "
+read: {}
+status: state
+statuses:
+  draft: { name: Draft, state: draft }
+  processing: { name: Processing, state: sent }
+fields:
+  state: { path: arrived, when: { state: [processing] }, enum: { all: received } }
+  title: { first_of: [title, subject] }
+  notes: { path: notes, default: none }
+  vendorKey: { path: vendor, codec: id, references: vendors }
+  lineItems:
+    each: lines
+    where: { kind: [part, 1] }
+    id: id
+    fields: { type: { path: kind, enum: { part: part }, otherwise: other }, quantity: { path: n, codec: decimal } }
+";
+
+    fn map(row: &Value) -> Result<Map<String, Value>, RowFault> {
+        let connection = ConnectionId::derived(&["test"]);
+        let def: EntityDef = serde_saphyr::from_str(ORDERS).unwrap();
+        let mapper =
+            Mapper { connection: &connection, entity: "purchase-orders", keys: NestedKeys::Plain };
+        mapper.record(&def, "1", row)
+    }
+
+    #[test]
+    fn a_rule_on_a_condition_goes_before_what_the_status_says() {
+        let state = |row: Value| map(&row).unwrap().remove("state");
+        assert_eq!(state(json!({"state": "draft", "arrived": "all"})), Some(json!("draft")));
+        assert_eq!(state(json!({"state": "processing", "arrived": "all"})), Some(json!("received")));
+        assert_eq!(state(json!({"state": "processing", "arrived": "none"})), Some(json!("sent")));
+        assert_eq!(state(json!({"state": "brand new"})), Some(json!("other")));
+        assert_eq!(state(json!({})), None);
+    }
+
+    #[test]
+    fn absent_null_and_default_are_three_things() {
+        let none = map(&json!({})).unwrap();
+        assert_eq!((none.get("title"), none.get("vendorKey")), (None, None));
+        assert_eq!(none["notes"], "none");
+        let null = map(&json!({"title": null, "vendor": null, "notes": null})).unwrap();
+        assert_eq!((&null["title"], &null["vendorKey"]), (&Value::Null, &Value::Null));
+        assert_eq!(null["notes"], "none");
+        let second = map(&json!({"title": null, "subject": "Bolts"})).unwrap();
+        assert_eq!(second["title"], "Bolts");
+    }
+
+    #[test]
+    fn of_a_list_only_what_counts_is_taken_and_a_fault_is_placed() {
+        let lines = json!([
+            {"id": 7, "kind": "part", "n": 1.50}, {"id": 8, "kind": "text"}, {"id": 9, "kind": 1}
+        ]);
+        let record = map(&json!({"lines": lines})).unwrap();
+        let lines = record["lineItems"].as_array().unwrap();
+        assert_eq!(lines.len(), 2);
+        assert_eq!((&lines[0]["quantity"], &lines[0]["type"]), (&json!("1.5"), &json!("part")));
+        assert_eq!(lines[1]["type"], "other");
+        assert_ne!(lines[0]["key"], lines[1]["key"]);
+        let lines = json!([{"id": 7, "kind": "part"}, {"id": 8, "kind": "part", "n": "many"}]);
+        let fault = map(&json!({"lines": lines})).unwrap_err();
+        assert_eq!(fault.field, "lineItems[1].quantity");
+        assert!(!fault.message.contains("many"));
+        let fault = map(&json!({"lines": [{"kind": "part"}]})).unwrap_err();
+        assert_eq!((fault.field.as_str(), fault.message.as_str()), ("lineItems[0]", "has no id"));
+    }
+}

@@ -19,6 +19,7 @@ mod statuses;
 mod syncs;
 mod vendors;
 mod webhook_deliveries;
+mod webhook_delivery_view;
 mod webhook_endpoints;
 mod webhook_messages;
 
