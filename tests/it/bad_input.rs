@@ -79,6 +79,7 @@ async fn bad_input_gets_its_own_error() {
     let reader = admin.with_key(Some(&key_of(&admin, "read").await));
     let foreign = their_connection(&stranger).await;
     let foreign_data = admin.about(&foreign);
+    let materials = data.get("/v1/materials?limit=1").await;
     let table = rows(&Callers {
         admin: &admin,
         data: &data,
@@ -87,6 +88,7 @@ async fn bad_input_gets_its_own_error() {
         reader: &reader,
         foreign_data: &foreign_data,
         foreign: &foreign,
+        material: text(&materials["data"][0], "key"),
         tryton: &tryton,
     });
     let mut faults = Vec::new();
@@ -108,6 +110,7 @@ struct Callers<'a> {
     reader: &'a Api,
     foreign_data: &'a Api,
     foreign: &'a str,
+    material: &'a str,
     tryton: &'a Tryton,
 }
 
@@ -183,7 +186,7 @@ fn about_connecting<'a>(callers: &Callers<'a>) -> Vec<Bad<'a>> {
 }
 
 fn about_the_request<'a>(callers: &Callers<'a>) -> Vec<Bad<'a>> {
-    let Callers { admin, data, .. } = callers;
+    let Callers { admin, data, material, .. } = callers;
     let path = "/v1/webhook-messages";
     let large = json!({ "type": "a.b", "data": "x".repeat(1_100_000) });
     let send = |what, status, code| post(what, admin, path, &json!({}), status, code);
@@ -192,11 +195,11 @@ fn about_the_request<'a>(callers: &Callers<'a>) -> Vec<Bad<'a>> {
     };
     let unknown_vendor = json!({
         "vendorKey": "rec_00000000000000000000000000",
-        "lineItems": [{ "description": "x", "quantity": "1", "price": "1" }],
+        "lineItems": [{ "materialKey": material, "quantity": "1", "price": "1" }],
     });
     vec![
         send("malformed JSON", 400, "INVALID_REQUEST").with_text(JSON, "{\"type\":".to_owned()),
-        send("not an object", 400, "INVALID_REQUEST").with_text(JSON, "[]".to_owned()),
+        send("not an object", 422, "VALIDATION_FAILED").with_text(JSON, "[]".to_owned()),
         send("another kind of body", 415, "UNSUPPORTED_MEDIA_TYPE")
             .with_text("text/plain", "{}".to_owned()),
         post("a body too large", admin, path, &large, 413, "PAYLOAD_TOO_LARGE"),

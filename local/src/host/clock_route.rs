@@ -9,7 +9,7 @@ use axum::{
 };
 use millwright_access::{Role, authenticate};
 use millwright_core::{Error, QueueName, Result, ScheduleTime};
-use millwright_store::{DUE_SHARDS, Store};
+use millwright_store::{DUE_SHARDS, DueRow, Store};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -96,14 +96,21 @@ impl StepClock {
         let mut next = self.delays.next().await;
         for queue in QueueName::SWEPT {
             for shard in 0..DUE_SHARDS {
-                let first = self.store.due(queue, shard, END_OF_TIME, 1).await?;
-                next = first.into_iter().map(|row| row.due_at).chain(next).min();
+                let first = self.store.due(queue, shard, END_OF_TIME, FIRST_ROWS).await?;
+                next = first.iter().map(|row| happens_at(row, now)).chain(next).min();
             }
         }
         Ok(next.map_or(Duration::ZERO, |next| next.since(now)))
     }
 }
 
+/// A row's work is carried by a message until its attempt's time, and looked at by the sweep then.
+fn happens_at(row: &DueRow, now: ScheduleTime) -> ScheduleTime {
+    if row.attempt_at > now { row.attempt_at.min(row.due_at) } else { row.due_at }
+}
+
+/// Rows are sorted by when the sweep looks, which is two minutes before or after their attempt.
+const FIRST_ROWS: i32 = 100;
 /// Later than anything is due.
 const END_OF_TIME: ScheduleTime = ScheduleTime::from_millis(i64::MAX);
 

@@ -107,7 +107,7 @@ async fn a_stateful_sandbox_keeps_what_is_made() {
 
     let another = open(&engine, true);
     assert_eq!(ids(&another, ORDERS, None, 6).await.len(), 41);
-    assert_eq!(ids(&another, ORDERS, Some(before), 6).await, [id.clone()]);
+    assert_eq!(ids(&another, ORDERS, Some(before), 6).await, std::slice::from_ref(&id));
     assert!(another.list_ids(ORDERS, None).await.unwrap().ids.contains(&id));
 }
 

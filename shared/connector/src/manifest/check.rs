@@ -3,8 +3,8 @@
 use millwright_entities::Entity;
 
 use super::{
-    Auth, EntityDef, FieldKind, Incremental, Login, LookupValue, Manifest, Paging, Protocol, Request,
-    WriteField,
+    Auth, EntityDef, FieldKind, Incremental, Login, LookupValue, Manifest, Paging, Protocol,
+    Request, WriteField,
 };
 use crate::{table::Table, template::Template};
 

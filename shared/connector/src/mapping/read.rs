@@ -230,7 +230,10 @@ fields:
     fn a_rule_on_a_condition_goes_before_what_the_status_says() {
         let state = |row: Value| map(&row).unwrap().remove("state");
         assert_eq!(state(json!({"state": "draft", "arrived": "all"})), Some(json!("draft")));
-        assert_eq!(state(json!({"state": "processing", "arrived": "all"})), Some(json!("received")));
+        assert_eq!(
+            state(json!({"state": "processing", "arrived": "all"})),
+            Some(json!("received"))
+        );
         assert_eq!(state(json!({"state": "processing", "arrived": "none"})), Some(json!("sent")));
         assert_eq!(state(json!({"state": "brand new"})), Some(json!("other")));
         assert_eq!(state(json!({})), None);
