@@ -20,12 +20,14 @@ use millwright_sync::{Mode, RequestedSync, connect, request_sync, sync_states};
 use millwright_tests::{
     cloud::Cloud,
     faults::{QueueFaults, TableFaults},
-    pump::Pump,
+    pump::{Pump, TIME_LIMIT},
 };
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Map, Value, json};
 
 const ENTITIES: [&str; 3] = ["vendors", "materials", "purchase-orders"];
+/// A little more than a slice's margin.
+const SHORT_LIMIT: Duration = Duration::from_millis(1_150);
 const MINUTE: Duration = Duration::from_secs(60);
 
 struct World {
@@ -53,7 +55,9 @@ async fn history(seed: u64) {
         for _ in 0..chance.random_range(1..6) {
             let crash = chance.random_bool(0.5);
             let after = Duration::from_millis(chance.random_range(1..400));
-            world.pump.turn(crash.then_some(after)).await;
+            // A short limit leaves a slice little more than its margin: it hands on between pages.
+            let limit = if chance.random_bool(0.4) { SHORT_LIMIT } else { TIME_LIMIT };
+            world.pump.turn(limit, crash.then_some(after)).await;
         }
         if chance.random_bool(0.5) {
             world.clock.step(MINUTE * chance.random_range(1..20));
@@ -147,7 +151,7 @@ impl World {
     async fn quiet(&self) {
         let mut asked = false;
         for round in 0..400 {
-            while self.pump.turn(None).await > 0 {}
+            while self.pump.turn(TIME_LIMIT, None).await > 0 {}
             if self.idle().await {
                 if asked {
                     return;
@@ -162,11 +166,14 @@ impl World {
                 self.pump.tick().await;
             }
         }
-        panic!("never quiet: {:?}", sync_states(&self.calm, &self.connection).await);
+        panic!(
+            "never quiet: {:?}",
+            sync_states(&self.calm, &self.workspace, &self.connection.id).await
+        );
     }
 
     async fn idle(&self) -> bool {
-        let states = sync_states(&self.calm, &self.connection).await.unwrap();
+        let states = sync_states(&self.calm, &self.workspace, &self.connection.id).await.unwrap();
         let head = head_key(&self.workspace, &self.connection.id);
         let head = self.calm.get::<FeedHead>(&head).await.unwrap();
         states.iter().all(|state| state.is_at_rest() && state.requested.is_none())

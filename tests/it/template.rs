@@ -7,6 +7,7 @@ use std::{
 };
 
 use millwright_core::QueueName;
+use millwright_local::host::{Consumer, QUEUES};
 use millwright_queue::{DEAD_LETTER_VARIABLE, url_variable};
 use millwright_store::{IndexDef, Projection, Table, TableDef};
 use millwright_tests::{
@@ -129,6 +130,25 @@ fn a_queue_hides_a_message_for_six_times_its_consumers_limit_and_buries_it_late(
                 assert!(redrive["maxReceiveCount"].as_u64().unwrap() >= 5, "{name}");
             }
         }
+    }
+}
+
+#[test]
+fn one_machine_gives_the_functions_the_limits_they_are_deployed_with() {
+    let template = Template::read();
+    for local in QUEUES {
+        let function = template.function(match local.consumer {
+            Consumer::Sync => "sync",
+            Consumer::Deliver => "deliver",
+        });
+        assert_eq!(local.consumer.timeout().as_secs(), function.timeout, "{}", function.logical);
+        let deployed = text(&template.function("deliver").variables[local.variable()]);
+        let queue = &template.resources(QUEUE)[&deployed];
+        assert_eq!(queue["VisibilityTimeout"], json!(local.visibility), "{deployed}");
+        let source = format!("{deployed}.Arn");
+        let event = function.events.iter().find(|(_, event)| event["Queue"] == source.as_str());
+        let (_, event) = event.unwrap_or_else(|| panic!("{} reads {source}", function.logical));
+        assert_eq!(event["BatchSize"], json!(local.batch), "{deployed}");
     }
 }
 

@@ -18,7 +18,7 @@ use crate::cloud::Cloud;
 /// How long a received message is hidden: short, so that a crash is soon behind us.
 const VISIBILITY_SECONDS: i32 = 2;
 /// How long an invocation may take.
-const TIME_LIMIT: Duration = Duration::from_secs(20);
+pub const TIME_LIMIT: Duration = Duration::from_secs(20);
 
 /// The queue functions and what drives them.
 pub struct Pump {
@@ -52,10 +52,12 @@ impl Pump {
         }
     }
 
-    /// One round over all queues; how many messages were handed out. With `crash_after`, whatever runs
-    /// then is dropped where it stands.
-    pub async fn turn(&self, crash_after: Option<Duration>) -> usize {
-        let round = join_all(self.sources.iter().map(|(queue, url)| self.serve(*queue, url)));
+    /// One round over all queues, each invocation with this time limit; how many messages were handed
+    /// out. With `crash_after`, whatever runs then is dropped where it stands.
+    pub async fn turn(&self, limit: Duration, crash_after: Option<Duration>) -> usize {
+        let serve =
+            |(queue, url): &(Option<QueueName>, String)| self.serve(*queue, url.clone(), limit);
+        let round = join_all(self.sources.iter().map(serve));
         match crash_after {
             None => round.await.into_iter().sum(),
             Some(after) => {
@@ -69,15 +71,15 @@ impl Pump {
         let _ = self.tick.handle(json!({})).await;
     }
 
-    async fn serve(&self, queue: Option<QueueName>, url: &str) -> usize {
-        let messages = self.receive(url).await;
+    async fn serve(&self, queue: Option<QueueName>, url: String, limit: Duration) -> usize {
+        let messages = self.receive(&url).await;
         let count = messages.len();
         if count == 0 {
             return 0;
         }
         let mut event = SqsEvent::default();
         event.records = messages.clone();
-        let deadline = self.clock.wall() + TIME_LIMIT;
+        let deadline = self.clock.wall() + limit;
         let answer = if queue == Some(QueueName::Sync) {
             self.sync.handle(event, deadline).await
         } else {
@@ -87,7 +89,7 @@ impl Pump {
             answer.batch_item_failures.iter().map(|f| f.item_identifier.as_str()).collect();
         for message in &messages {
             if !failed.contains(&message.message_id.as_deref().unwrap_or_default()) {
-                self.delete(url, message).await;
+                self.delete(&url, message).await;
             }
         }
         count

@@ -24,11 +24,7 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub fn build(
-        source: &impl Source,
-        clock: Clock,
-        sdk: &SdkConfig,
-    ) -> Result<Self, ConfigError> {
+    pub fn build(source: &impl Source, clock: Clock, sdk: &SdkConfig) -> Result<Self, ConfigError> {
         let tables = Tables::from_source(source)?;
         let store = Store::new(aws_sdk_dynamodb::Client::new(sdk), tables, clock);
         let queue = Queue::new(aws_sdk_sqs::Client::new(sdk), QueueUrls::from_source(source)?);

@@ -3,9 +3,7 @@
 
 use std::time::Duration;
 
-use millwright_core::{
-    Result, ScheduleTime, WallTime, Work, QueueName, sha256_hex, shard_of,
-};
+use millwright_core::{QueueName, Result, ScheduleTime, WallTime, Work, sha256_hex, shard_of};
 use millwright_queue::Envelope;
 use millwright_store::{Document, Due, DueRow, Expect, Key, Store, Write};
 use serde::{Deserialize, Serialize};

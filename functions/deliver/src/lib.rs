@@ -91,8 +91,7 @@ impl Handler {
 
     async fn sweep(&self, task: &SweepTask, deadline: WallTime) -> Result<Handled> {
         let (store, queue) = (&self.context.store, &self.context.queue);
-        let sent =
-            sweep::sweep(store, queue, task.queue, task.shard, deadline - MARGIN).await?;
+        let sent = sweep::sweep(store, queue, task.queue, task.shard, deadline - MARGIN).await?;
         if sent > 0 {
             tracing::debug!(queue = %task.queue, shard = task.shard, sent, "swept");
         }

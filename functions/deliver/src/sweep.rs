@@ -39,12 +39,7 @@ pub(crate) async fn sweep(
     Ok(sent)
 }
 
-async fn hand_over(
-    store: &Store,
-    queues: &Queue,
-    queue: QueueName,
-    row: &DueRow,
-) -> Result<bool> {
+async fn hand_over(store: &Store, queues: &Queue, queue: QueueName, row: &DueRow) -> Result<bool> {
     let now = store.clock().schedule();
     let look_again = row.attempt_at.max(now) + DUE_GRACE;
     if !store.move_due(row, look_again).await? {

@@ -18,11 +18,7 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub fn build(
-        source: &impl Source,
-        clock: Clock,
-        sdk: &SdkConfig,
-    ) -> Result<Self, ConfigError> {
+    pub fn build(source: &impl Source, clock: Clock, sdk: &SdkConfig) -> Result<Self, ConfigError> {
         Ok(Self {
             connection: ConnectionContext::from_source(source, clock, sdk)?,
             limits: limits(source)?,

@@ -11,7 +11,7 @@ use millwright_core::{
 };
 use millwright_job::{JobKind, JobState, JobTask, announce_job, find_job};
 use millwright_queue::{Outcome, each_message, parse_body};
-use millwright_sync::{SliceEnd, SliceTask, run_erase, run_slice};
+use millwright_sync::{EraseEnd, SliceEnd, SliceTask, run_erase, run_slice};
 use serde::Deserialize;
 
 /// What the sync queue carries.
@@ -74,9 +74,13 @@ impl Handler {
         }
         let JobKind::DeleteConnection(id) = &job.kind;
         let enough = deadline - self.context.limits.margin;
-        if !run_erase(context, &job, id, enough).await? {
-            announce_job(&context.queue, &job).await;
-        }
-        Ok(Outcome::Done)
+        Ok(match run_erase(context, &job, id, enough).await? {
+            EraseEnd::Done => Outcome::Done,
+            EraseEnd::More => {
+                announce_job(&context.queue, &job).await;
+                Outcome::Done
+            }
+            EraseEnd::Busy(until) => Outcome::Later(until.since(context.store.clock().wall())),
+        })
     }
 }

@@ -37,6 +37,23 @@ async fn after_a_start_every_message_is_free_and_its_receives_are_still_counted(
     second.stop().await.unwrap();
 }
 
+/// What lies on disk at the moment of the acknowledgement is what a killed process leaves behind.
+#[tokio::test]
+async fn an_acknowledged_message_is_on_disk() {
+    let fresh = fresh(Clock::system()).await;
+    let url = queue(&fresh.client, "kept", &[]).await;
+    send(&fresh.client, &url, "x").await;
+    let left_behind = tempfile::tempdir().unwrap();
+    for name in ["queue.sqlite", "queue.sqlite-wal"] {
+        std::fs::copy(fresh.folder.path().join(name), left_behind.path().join(name)).unwrap();
+    }
+    let again =
+        Sqs::start(&left_behind.path().join("queue.sqlite"), Clock::system()).await.unwrap();
+    let client = client(&again.url());
+    let url = queue(&client, "kept", &[]).await;
+    assert_eq!(bodies(&receive(&client, &url, 0).await), ["x"]);
+}
+
 #[tokio::test]
 async fn a_noisy_group_does_not_keep_a_quiet_one_waiting() {
     let fresh = fresh(Clock::system()).await;

@@ -37,11 +37,8 @@ impl ConnectionContext {
         clock: Clock,
         sdk: &SdkConfig,
     ) -> Result<Self, ConfigError> {
-        let store = Store::new(
-            aws_sdk_dynamodb::Client::new(sdk),
-            Tables::from_source(source)?,
-            clock,
-        );
+        let store =
+            Store::new(aws_sdk_dynamodb::Client::new(sdk), Tables::from_source(source)?, clock);
         let queue = Queue::new(aws_sdk_sqs::Client::new(sdk), QueueUrls::from_source(source)?);
         let outbound = Outbound::from_source(source)?;
         Ok(Self {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use millwright_connector::{Credentials, System, Target};
-use millwright_core::{ConnectionId, Error, ErrorCode, ExposeSecret, Result, SecretString, WorkspaceId};
+use millwright_core::{
+    ConnectionId, Error, ErrorCode, ExposeSecret, Result, SecretString, WorkspaceId,
+};
 use millwright_store::{Document, Expect, Key, Write};
 use millwright_vault::{Sealed, Vault};
 use serde::{Deserialize, Serialize};
@@ -48,10 +50,8 @@ pub async fn open_system(context: &ConnectionContext, connection: &Connection) -
     let row = context.store.get::<SealedCredentials>(&key).await?.ok_or_else(|| {
         Error::new(ErrorCode::ConnectionDisconnected, "the connection was disconnected")
     })?;
-    let text = context
-        .vault
-        .open(&connection.workspace, connection.id.as_str(), &row.doc.sealed)
-        .await?;
+    let text =
+        context.vault.open(&connection.workspace, connection.id.as_str(), &row.doc.sealed).await?;
     let plain: BTreeMap<String, String> =
         serde_json::from_str(text.expose_secret()).map_err(|_| {
             // The parser's own words would quote the secret.

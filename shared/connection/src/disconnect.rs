@@ -32,8 +32,10 @@ pub async fn disconnect(
         row.doc.status_reason = Some("disconnected by the workspace".to_owned());
         row.doc.next_check_at = None;
         let events = status_events(context, &row.doc, before).await?;
-        let mut writes =
-            vec![Write::replace(&row)?, Write::delete(&secret_key(workspace, id), Expect::Anything)];
+        let mut writes = vec![
+            Write::replace(&row)?,
+            Write::delete(&secret_key(workspace, id), Expect::Anything),
+        ];
         for event in &events {
             writes.push(event.as_write()?);
         }

@@ -67,10 +67,7 @@ mod tests {
 
     #[test]
     fn a_recovery_is_told_only_after_a_failure() {
-        assert_eq!(
-            named_event(Status::Unavailable, Status::Active),
-            Some("connection.recovered")
-        );
+        assert_eq!(named_event(Status::Unavailable, Status::Active), Some("connection.recovered"));
         assert_eq!(named_event(Status::Synchronizing, Status::Active), None);
         assert_eq!(
             named_event(Status::Active, Status::Unavailable),

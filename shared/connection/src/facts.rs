@@ -194,10 +194,7 @@ mod tests {
         let code = |status: Status| status.allow_data().err().map(|e| (e.code.status(), e.code));
         assert_eq!(code(Status::Active), None);
         assert_eq!(code(Status::Synchronizing), None);
-        assert_eq!(
-            code(Status::Disconnected),
-            Some((410, ErrorCode::ConnectionDisconnected))
-        );
+        assert_eq!(code(Status::Disconnected), Some((410, ErrorCode::ConnectionDisconnected)));
         assert_eq!(code(Status::Pending), Some((409, ErrorCode::ConnectionPending)));
         assert_eq!(code(Status::Inactive), Some((409, ErrorCode::ConnectionInactive)));
         assert_eq!(

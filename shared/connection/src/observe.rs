@@ -6,9 +6,7 @@ use millwright_core::{ConnectionId, Result, WallTime, WorkspaceId};
 use millwright_event::announce;
 use millwright_store::{Row, StoreError, Write};
 
-use crate::{
-    Connection, ConnectionContext, Health, Load, connection_key, events::status_events,
-};
+use crate::{Connection, ConnectionContext, Health, Load, connection_key, events::status_events};
 
 /// While nothing changes, a success is written at most this often: health costs no write per call.
 const SUCCESS_NOTED_EVERY: Duration = Duration::from_secs(60);
@@ -113,9 +111,7 @@ fn apply(connection: &mut Connection, observation: &Observation, now: WallTime) 
     if connection.status() != before {
         connection.status_since = now;
         connection.status_reason = match observation {
-            Observation::Unreachable(reason) | Observation::Refused(reason) => {
-                Some(reason.clone())
-            }
+            Observation::Unreachable(reason) | Observation::Refused(reason) => Some(reason.clone()),
             Observation::Answered | Observation::Loaded(_) => None,
         };
     }

@@ -49,11 +49,7 @@ pub async fn prepare(
     workspace: &WorkspaceId,
     new: NewConnection,
 ) -> Result<Prepared> {
-    let manifest = context
-        .engine
-        .catalog()
-        .get(&new.connector_id)
-        .ok_or_else(unknown_connector)?;
+    let manifest = context.engine.catalog().get(&new.connector_id).ok_or_else(unknown_connector)?;
     let loading: Vec<String> = manifest.entities.names().map(str::to_owned).collect();
     let now = context.store.clock().wall();
     let id = ConnectionId::new_at(now.millis());
@@ -125,9 +121,9 @@ fn while_connecting(error: SystemError) -> Error {
             ErrorCode::CredentialsRefused
         }
         SystemErrorClass::RateLimited => ErrorCode::UpstreamRateLimited,
-        SystemErrorClass::Unreachable | SystemErrorClass::Malformed | SystemErrorClass::NotFound => {
-            ErrorCode::SystemUnreachable
-        }
+        SystemErrorClass::Unreachable
+        | SystemErrorClass::Malformed
+        | SystemErrorClass::NotFound => ErrorCode::SystemUnreachable,
         SystemErrorClass::Validation
         | SystemErrorClass::Conflict
         | SystemErrorClass::Unsupported => ErrorCode::UpstreamError,

@@ -127,10 +127,8 @@ impl Document for Message {
         if self.endpoints.is_some() {
             return None;
         }
-        let task = FanoutTask::Message {
-            workspace: self.workspace.clone(),
-            message: self.id.clone(),
-        };
+        let task =
+            FanoutTask::Message { workspace: self.workspace.clone(), message: self.id.clone() };
         let work = fanout_work(&self.workspace, &task).ok()?;
         Some(Due::at(QueueName::Fanout, self.created_at, self.created_at, work))
     }

@@ -44,8 +44,7 @@ pub(crate) fn fanout_work(workspace: &WorkspaceId, task: &FanoutTask) -> Result<
 /// # Errors
 /// When the task cannot be written as JSON.
 pub fn feed_work(workspace: &WorkspaceId, connection: &ConnectionId) -> Result<Work> {
-    let task =
-        FanoutTask::Feed { workspace: workspace.clone(), connection: connection.clone() };
+    let task = FanoutTask::Feed { workspace: workspace.clone(), connection: connection.clone() };
     fanout_work(workspace, &task)
 }
 

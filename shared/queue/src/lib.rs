@@ -9,12 +9,12 @@ mod batch;
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
+pub use batch::{Outcome, each_message, source_queue};
 use millwright_core::{
     Error, QueueName, Result, Work,
     config::{ConfigError, Source, required},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-pub use batch::{Outcome, each_message, source_queue};
 
 /// How often work may send itself on before it must go through the due index.
 pub const MAX_HOPS: u8 = 8;

@@ -165,11 +165,7 @@ pub async fn commit_written(
 }
 
 /// Puts the rows that differ and answers with their entries.
-async fn put_changed(
-    store: &Store,
-    pulled: &Pulled<'_>,
-    tally: &mut Tally,
-) -> Result<Vec<Entry>> {
+async fn put_changed(store: &Store, pulled: &Pulled<'_>, tally: &mut Tally) -> Result<Vec<Entry>> {
     let fetched = by_key(&pulled.records)?;
     let keys: Vec<Key> =
         fetched.keys().map(|key| pulled.scope.record(pulled.entity, key)).collect();

@@ -68,10 +68,7 @@ mod tests {
     fn a_row_of_an_unfinished_commit_counts_as_changed() {
         let unfinished = [CommitId::of_pull(3, 1)];
         let updated = row("a");
-        assert_eq!(
-            judge(Some(&updated), "a", FETCHED, &unfinished),
-            Verdict::Changed(Op::Updated)
-        );
+        assert_eq!(judge(Some(&updated), "a", FETCHED, &unfinished), Verdict::Changed(Op::Updated));
         let inserted = RecordDoc { changed_at: updated.first_seen_at, ..updated };
         assert_eq!(
             judge(Some(&inserted), "a", FETCHED, &unfinished),

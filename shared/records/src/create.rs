@@ -43,8 +43,7 @@ pub async fn create(
     if system.simulated() {
         return Ok(Creation { record: pretended(written) });
     }
-    let committed =
-        commit_written(&context.store, &context.queue, &scope, entity, &written).await;
+    let committed = commit_written(&context.store, &context.queue, &scope, entity, &written).await;
     Ok(Creation { record: answer(written, committed, warning) })
 }
 

@@ -98,8 +98,7 @@ impl Reader<'_> {
     async fn pages(&self, after: Seq, head: Seq) -> Result<Vec<FeedPage>> {
         let pk = feed_pk(&self.scope.workspace, &self.scope.connection);
         let range = Range::Between(after.plus(1).sort_key(), head.sort_key());
-        let page =
-            self.store.query(Table::Records, &pk, &range, None, PAGES_AT_ONCE, true).await?;
+        let page = self.store.query(Table::Records, &pk, &range, None, PAGES_AT_ONCE, true).await?;
         Ok(page.rows.into_iter().map(|row: Row<FeedPage>| row.doc).collect())
     }
 
@@ -161,7 +160,8 @@ fn change(seq: Seq, page: &FeedPage, entry: &Entry, row: &Row<RecordDoc>) -> Res
 fn refuse_expired(after: Option<Seq>, now: WallTime) -> Result<()> {
     // The beginning is always allowed: it means "whatever is kept".
     if after.is_some_and(|after| after > Seq::default() && after.time() < now - FEED_RETENTION) {
-        let message = "the cursor is older than the 90 days the feed is kept; list the records again";
+        let message =
+            "the cursor is older than the 90 days the feed is kept; list the records again";
         return Err(Error::new(ErrorCode::CursorExpired, message));
     }
     Ok(())

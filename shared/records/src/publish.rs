@@ -20,12 +20,7 @@ const PAGES_AT_ONCE: usize = 20;
 ///
 /// # Errors
 /// When a message could not be recorded; what is left is told the next time.
-pub async fn publish_pages(
-    store: &Store,
-    queue: &Queue,
-    blob: &Blob,
-    scope: &Scope,
-) -> Result<()> {
+pub async fn publish_pages(store: &Store, queue: &Queue, blob: &Blob, scope: &Scope) -> Result<()> {
     loop {
         let Some(head) = store.get::<FeedHead>(&scope.head()).await? else { return Ok(()) };
         let head = head.doc;
@@ -34,8 +29,7 @@ pub async fn publish_pages(
         }
         let pk = feed_pk(&scope.workspace, &scope.connection);
         let range = Range::Between(head.published.plus(1).sort_key(), head.last.sort_key());
-        let pages =
-            store.query(Table::Records, &pk, &range, None, PAGES_AT_ONCE, true).await?;
+        let pages = store.query(Table::Records, &pk, &range, None, PAGES_AT_ONCE, true).await?;
         let pages: Vec<FeedPage> = pages.rows.into_iter().map(|r: Row<FeedPage>| r.doc).collect();
         let scope = Scope { customer: head.customer.clone(), ..scope.clone() };
         for page in &pages {

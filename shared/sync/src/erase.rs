@@ -10,6 +10,8 @@ use millwright_records::{feed_pk, records_pk};
 use millwright_store::{Document, Expect, Key, Range, Row, Table, Write};
 use serde::{Deserialize, Serialize};
 
+use crate::sync_states;
+
 /// Rows deleted at a time.
 const ROWS_AT_ONCE: usize = 500;
 
@@ -37,8 +39,19 @@ pub async fn erase_connection(
     Ok(job)
 }
 
-/// Erases as much as there is time for; true when nothing is left. Deleting a row twice is harmless,
-/// so a job that was cut off simply goes on.
+/// How far an erasing has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EraseEnd {
+    /// Nothing is left.
+    Done,
+    /// There is more, for another invocation.
+    More,
+    /// A slice may still be putting rows, until then at the latest.
+    Busy(WallTime),
+}
+
+/// Erases as much as there is time for. It waits for slices that are under way, which would put rows
+/// behind it. Deleting a row twice is harmless, so a job that was cut off simply goes on.
 ///
 /// # Errors
 /// When the table fails.
@@ -47,8 +60,11 @@ pub async fn run_erase(
     job: &Job,
     id: &ConnectionId,
     deadline: WallTime,
-) -> Result<bool> {
+) -> Result<EraseEnd> {
     let workspace = &job.workspace;
+    if let Some(until) = last_lease(context, workspace, id).await? {
+        return Ok(EraseEnd::Busy(until));
+    }
     let mut partitions: Vec<(Table, String)> = Entity::ALL
         .iter()
         .map(|entity| (Table::Records, records_pk(workspace, id, entity.slug)))
@@ -59,7 +75,7 @@ pub async fn run_erase(
         while let Some(deleted) = delete_some(context, table, &pk).await? {
             advance_job(&context.store, job, deleted, JobState::Running).await?;
             if context.store.clock().wall() >= deadline {
-                return Ok(false);
+                return Ok(EraseEnd::More);
             }
         }
     }
@@ -71,16 +87,26 @@ pub async fn run_erase(
         Err(error) => return Err(error),
     }
     advance_job(&context.store, job, 1, JobState::Succeeded).await?;
-    Ok(true)
+    Ok(EraseEnd::Done)
+}
+
+/// When the last claim on one of the connection's entities ends, if one has not ended.
+async fn last_lease(
+    context: &ConnectionContext,
+    workspace: &WorkspaceId,
+    id: &ConnectionId,
+) -> Result<Option<WallTime>> {
+    let now = context.store.clock().wall();
+    let states = sync_states(&context.store, workspace, id).await?;
+    let held = states.iter().filter_map(|state| state.lease.until);
+    Ok(held.filter(|until| *until > now).max())
 }
 
 /// Deletes rows from the front of a partition: how many, or nothing when it is empty.
 async fn delete_some(context: &ConnectionContext, table: Table, pk: &str) -> Result<Option<u64>> {
-    let page =
-        context.store.query_docs::<Any>(table, pk, &Range::All, None, ROWS_AT_ONCE).await?;
+    let page = context.store.query_docs::<Any>(table, pk, &Range::All, None, ROWS_AT_ONCE).await?;
     let keys = page.rows.into_iter().map(|row: Row<Any>| row.key);
-    let writes: Vec<Write> =
-        keys.map(|key: Key| Write::delete(&key, Expect::Anything)).collect();
+    let writes: Vec<Write> = keys.map(|key: Key| Write::delete(&key, Expect::Anything)).collect();
     if writes.is_empty() && page.next.is_none() {
         return Ok(None);
     }

@@ -21,7 +21,7 @@ mod sweep;
 
 pub use backoff::outage_backoff;
 pub use connect::connect;
-pub use erase::{erase_connection, run_erase};
+pub use erase::{EraseEnd, erase_connection, run_erase};
 pub use request::{RequestedSync, request_sync};
 pub use slice::{SliceEnd, SliceLimits, run_slice};
 pub use state::{Counts, Mode, NextRun, SliceTask, SyncState, SyncStatus, Trigger, sync_key};

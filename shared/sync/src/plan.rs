@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use millwright_core::{RunId, ScheduleTime, WallTime};
 use millwright_connector::Position;
+use millwright_core::{RunId, ScheduleTime, WallTime};
 
 use crate::state::{Counts, Mode, Pass, Phase, SyncState, SyncStatus, Trigger};
 

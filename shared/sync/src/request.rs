@@ -24,7 +24,7 @@ pub async fn request_sync(
     connection: &Connection,
     request: &RequestedSync,
 ) -> Result<Vec<SyncState>> {
-    let states = sync_states(&context.store, connection).await?;
+    let states = sync_states(&context.store, &connection.workspace, &connection.id).await?;
     let chosen = choose(&states, request.entities.as_deref())?;
     let mut started = Vec::new();
     for state in chosen {
@@ -41,10 +41,7 @@ pub async fn request_sync(
     Ok(started)
 }
 
-fn choose<'a>(
-    states: &'a [SyncState],
-    entities: Option<&[String]>,
-) -> Result<Vec<&'a SyncState>> {
+fn choose<'a>(states: &'a [SyncState], entities: Option<&[String]>) -> Result<Vec<&'a SyncState>> {
     let Some(entities) = entities else { return Ok(states.iter().collect()) };
     let mut chosen = Vec::new();
     let mut faults = Vec::new();

@@ -12,7 +12,8 @@ use millwright_store::{Row, StoreError, Write};
 use crate::{
     SliceTask, SyncState, end,
     plan::{Begin, begin},
-    pull, seen::Seen,
+    pull,
+    seen::Seen,
     state::{NextRun, Phase},
     sweep, sync_key,
 };
@@ -184,9 +185,25 @@ impl Slice<'_> {
             if self.context.store.clock().wall() + self.limits.margin >= deadline {
                 return self.hand_on(hop).await;
             }
+            if !self.is_wanted().await? {
+                self.row.doc.lease.release();
+                return self.save().await;
+            }
             if self.step().await? == Step::Finished {
                 return end::completed(self).await;
             }
+        }
+    }
+
+    /// Whether the connection is still wanted: one that is disconnected or paused is left alone from
+    /// its next page on.
+    async fn is_wanted(&self) -> Result<bool, StepError> {
+        let connection = &self.connection;
+        let now = find_connection(&self.context.store, &connection.workspace, &connection.id).await;
+        match now {
+            Ok(row) => Ok(row.doc.facts.admin == Admin::Enabled),
+            Err(error) if error.code == ErrorCode::NotFound => Ok(false),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -220,7 +237,8 @@ impl Slice<'_> {
     /// Keeps the ids listed so far: they are the pass's memory across slices.
     pub async fn keep_seen(&mut self) -> Result<(), StepError> {
         let Some(pass) = &mut self.row.doc.pass else { return Ok(()) };
-        let (Phase::Listing { parts, .. } | Phase::Comparing { parts, .. }) = &mut pass.phase else {
+        let (Phase::Listing { parts, .. } | Phase::Comparing { parts, .. }) = &mut pass.phase
+        else {
             return Ok(());
         };
         if let Some(seen) = &mut self.seen {

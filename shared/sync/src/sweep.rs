@@ -22,8 +22,7 @@ pub(crate) async fn list_step(
 ) -> Result<Step, StepError> {
     load_seen(slice).await?;
     let entity = slice.row.doc.entity.clone();
-    let page =
-        slice.system.list_ids(&entity, after.as_deref()).await.map_err(StepError::System)?;
+    let page = slice.system.list_ids(&entity, after.as_deref()).await.map_err(StepError::System)?;
     let complete = page.next.is_none();
     if let Some(seen) = &mut slice.seen {
         seen.add(page.ids);
@@ -59,13 +58,7 @@ pub(crate) async fn compare_step(
     let pk = records_pk(&slice.scope.workspace, &slice.scope.connection, &entity);
     let store = &slice.context.store;
     let page = store
-        .query_docs::<RecordDoc>(
-            Table::Records,
-            &pk,
-            &Range::All,
-            after.as_deref(),
-            ROWS_AT_ONCE,
-        )
+        .query_docs::<RecordDoc>(Table::Records, &pk, &Range::All, after.as_deref(), ROWS_AT_ONCE)
         .await?;
     let gone = take_gone(slice, page.rows);
     let last = page.next.is_none();

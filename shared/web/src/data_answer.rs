@@ -60,7 +60,7 @@ pub(crate) async fn all_synced_at(
     store: &Store,
     connection: &Connection,
 ) -> Result<Option<WallTime>> {
-    Ok(oldest_success(&sync_states(store, connection).await?))
+    Ok(oldest_success(&sync_states(store, &connection.workspace, &connection.id).await?))
 }
 
 /// The oldest of the entities' last successes; nothing while one of them has none.

@@ -21,8 +21,9 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; style-src 'self' 'uns
 
 /// The document relative to the page, so that a path before both does no harm; no badge of an outside
 /// validator.
-static CONFIG: LazyLock<Arc<Config<'static>>> =
-    LazyLock::new(|| Arc::new(Config::from("openapi.json").validator_url("none")));
+static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
+    Arc::new(Config::from("openapi.json").validator_url("none").use_base_layout())
+});
 
 /// The page and its files.
 pub(crate) fn routes() -> Router<App> {

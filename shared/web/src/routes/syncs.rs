@@ -181,7 +181,7 @@ pub(crate) async fn get_sync_status(
     InformationScope(connection): InformationScope,
     State(app): State<App>,
 ) -> Answer<DataAnswer<SyncStatusList>> {
-    let states = sync_states(&app.store, &connection).await?;
+    let states = sync_states(&app.store, &connection.workspace, &connection.id).await?;
     let synced_at = oldest_success(&states);
     Ok(DataAnswer::new(&connection, synced_at, states.into()))
 }
