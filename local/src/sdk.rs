@@ -1,11 +1,9 @@
 //! The AWS SDK's configuration for this machine: what AWS's own environment gives a function.
 
-use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider};
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
-
-/// As many as the functions make on AWS (`millwright_store::sdk_loader`).
-const ATTEMPTS: u32 = 6;
+use millwright_store::{sdk_retries, sdk_timeouts};
 
 /// An SDK configuration whose DynamoDB and SQS are at these URLs. Nothing else is configured, and
 /// nothing is read from the user's own AWS set-up, so no call can leave this machine.
@@ -14,7 +12,8 @@ pub fn config(dynamodb_url: &str, sqs_url: &str) -> SdkConfig {
     let credentials = Credentials::new("local", "local", None, None, "millwright-local");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
-        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        .retry_config(sdk_retries())
+        .timeout_config(sdk_timeouts())
         .region(Region::from_static("local"))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .service_config(Endpoints { dynamodb: dynamodb_url.to_owned(), sqs: sqs_url.to_owned() })

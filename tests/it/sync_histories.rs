@@ -151,7 +151,12 @@ impl World {
     async fn quiet(&self) {
         let mut asked = false;
         for round in 0..400 {
-            while self.pump.turn(TIME_LIMIT, None).await > 0 {}
+            // Work may keep coming for a while, but not for ever.
+            for _ in 0..50 {
+                if self.pump.turn(TIME_LIMIT, None).await == 0 {
+                    break;
+                }
+            }
             if self.idle().await {
                 if asked {
                     return;

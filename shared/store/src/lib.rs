@@ -24,6 +24,6 @@ pub use lease::Lease;
 pub use read::{Page, Range};
 pub use row::{Document, FailedMark, Key, Row, Version};
 pub use schema::{IndexDef, Projection, Table, TableDef, Tables};
-pub use sdk::sdk_loader;
+pub use sdk::{sdk_loader, sdk_retries, sdk_timeouts};
 pub use store::Store;
 pub use write::{Expect, Write};

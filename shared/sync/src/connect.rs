@@ -1,9 +1,11 @@
 //! Connecting: the connection, its secret and the first runs of its entities, in one transaction.
 
-use millwright_connection::{Connection, ConnectionContext, NewConnection, prepare};
+use millwright_connection::{
+    Connection, ConnectionContext, NewConnection, find_connection, prepare,
+};
 use millwright_core::{QueueName, Result, WorkspaceId};
 use millwright_event::announce;
-use millwright_store::{Expect, Write};
+use millwright_store::{Expect, StoreError, Write};
 
 use crate::SyncState;
 
@@ -27,7 +29,14 @@ pub async fn connect(
     for state in &states {
         prepared.writes.push(Write::put(&state.key(), state, Expect::Absent)?);
     }
-    context.store.transact(prepared.writes).await?;
+    match context.store.transact(prepared.writes).await {
+        Ok(()) => {}
+        // The id is new, so the row that is in the way can only be our own: the first answer was lost.
+        Err(StoreError::Conflict(_)) => {
+            find_connection(&context.store, workspace, &connection.id).await?;
+        }
+        Err(error) => return Err(error.into()),
+    }
     announce(&context.queue, &prepared.events).await;
     for state in &states {
         send(context, state).await;
