@@ -5,7 +5,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     path::Path,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use millwright_connection::{Connection, ConnectionContext, NewConnection, open_system};
@@ -28,6 +28,8 @@ use serde_json::{Map, Value, json};
 const ENTITIES: [&str; 3] = ["vendors", "materials", "purchase-orders"];
 /// A little more than a slice's margin.
 const SHORT_LIMIT: Duration = Duration::from_millis(1_150);
+/// How long it may take until nothing is left to do.
+const QUIET_WITHIN: Duration = Duration::from_secs(90);
 const MINUTE: Duration = Duration::from_secs(60);
 
 struct World {
@@ -150,7 +152,11 @@ impl World {
     /// Runs until nothing is left to do: one more sync of everything, then ticks until all is idle.
     async fn quiet(&self) {
         let mut asked = false;
-        for round in 0..400 {
+        let give_up = Instant::now() + QUIET_WITHIN;
+        for round in 0.. {
+            if Instant::now() > give_up {
+                break;
+            }
             // Work may keep coming for a while, but not for ever.
             for _ in 0..50 {
                 if self.pump.turn(TIME_LIMIT, None).await == 0 {
