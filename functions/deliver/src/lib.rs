@@ -59,7 +59,7 @@ impl Handler {
         let envelope: Envelope = serde_json::from_str(body).map_err(Error::internal)?;
         let task = envelope.work.task;
         let handled = match envelope.queue {
-            QueueName::Fanout => self.fan_out(read(task)?, envelope.hop).await?,
+            QueueName::Fanout => self.fan_out(read(task)?, envelope.hop, deadline).await?,
             QueueName::Delivery | QueueName::Retry => {
                 let task: AttemptTask = read(task)?;
                 self.context.webhooks.attempt(&task, envelope.hop).await?
@@ -73,7 +73,7 @@ impl Handler {
         })
     }
 
-    async fn fan_out(&self, task: FanoutTask, hop: u8) -> Result<Handled> {
+    async fn fan_out(&self, task: FanoutTask, hop: u8, deadline: WallTime) -> Result<Handled> {
         match task {
             FanoutTask::Inline(message) => self.context.webhooks.fan_out(*message, hop).await,
             FanoutTask::Message { workspace, message } => {
@@ -83,7 +83,9 @@ impl Handler {
                 // The customer comes from the feed's head, as it was when the pages were written.
                 let scope = Scope { workspace, connection, customer: None };
                 let context = &self.context;
-                publish_pages(&context.store, &context.queue, &context.blob, &scope).await?;
+                let (store, queue) = (&context.store, &context.queue);
+                let enough = deadline - MARGIN * 2;
+                publish_pages(store, queue, &context.blob, &scope, enough).await?;
                 Ok(Handled::Done)
             }
         }

@@ -54,7 +54,7 @@ impl Handler {
         let received = parse_body::<Task>(body).map_err(Error::internal)?;
         match received.task {
             Task::Slice(task) => self.slice(&task, received.hop, deadline).await,
-            Task::Job(task) => self.job(&task, deadline).await,
+            Task::Job(task) => self.job(&task, received.hop, deadline).await,
         }
     }
 
@@ -66,7 +66,7 @@ impl Handler {
         })
     }
 
-    async fn job(&self, task: &JobTask, deadline: WallTime) -> Result<Outcome> {
+    async fn job(&self, task: &JobTask, hop: u8, deadline: WallTime) -> Result<Outcome> {
         let context = &self.context.connection;
         let job = find_job(&context.store, &task.workspace, &task.job).await?.doc;
         if job.state != JobState::Running {
@@ -77,7 +77,7 @@ impl Handler {
         Ok(match run_erase(context, &job, id, enough).await? {
             EraseEnd::Done => Outcome::Done,
             EraseEnd::More => {
-                announce_job(&context.queue, &job).await;
+                announce_job(&context.queue, &job, hop + 1).await;
                 Outcome::Done
             }
             EraseEnd::Busy(until) => Outcome::Later(until.since(context.store.clock().wall())),

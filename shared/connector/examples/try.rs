@@ -109,7 +109,10 @@ async fn create(system: &System, entity: &str, record: &str) -> Result<(), Syste
     let references: References = system
         .references(entity, &record)?
         .into_iter()
-        .filter_map(|one| Some((one.key.clone(), one.key.split_once('/')?.1.to_owned())))
+        .filter_map(|one| {
+            let remote_id = one.key.split_once('/')?.1.to_owned();
+            Some((one.entity, one.key, remote_id))
+        })
         .collect();
     let id = system.create(entity, &record, &references).await?;
     println!("made {id}");

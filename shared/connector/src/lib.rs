@@ -27,6 +27,6 @@ pub use manifest::{Manifest, ManifestError};
 pub use mapping::{Conditions, EachField, Field, Reference, References, RowFault, ValueField};
 pub use path::{NestedKeys, Path};
 pub use sandbox::{Sandbox, SandboxRow, Scenario};
-pub use system::{IdPage, Instance, Position, Pull, Pulled, SourceRecord, System};
+pub use system::{Found, IdPage, Instance, Position, Pull, Pulled, SourceRecord, System};
 pub use table::Table;
 pub use template::{Scope, Template};

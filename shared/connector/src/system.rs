@@ -80,6 +80,21 @@ pub struct Pulled {
     pub source_time: Option<i64>,
 }
 
+/// Records that were read, and rows that could not be.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The records.
+    pub records: Vec<SourceRecord>,
+    /// Rows that could not be mapped.
+    pub faults: Vec<RowFault>,
+}
+
+impl From<Vec<SourceRecord>> for Found {
+    fn from(records: Vec<SourceRecord>) -> Self {
+        Self { records, faults: Vec::new() }
+    }
+}
+
 /// A record as the system has it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SourceRecord {

@@ -52,8 +52,8 @@ fn draft() -> (serde_json::Map<String, Value>, References) {
         "vendorReference": "MW-1",
         "lineItems": [{"materialKey": material, "quantity": "2.5", "price": "0.1"}],
     });
-    let references = [(vendor, "ven-0003".to_owned()), (material, "mat-0007".to_owned())];
-    (support::object(record), references.into())
+    let references = [("vendors", vendor, "ven-0003"), ("materials", material, "mat-0007")];
+    (support::object(record), references.into_iter().collect())
 }
 
 #[tokio::test]
@@ -109,6 +109,32 @@ async fn a_stateful_sandbox_keeps_what_is_made() {
     assert_eq!(ids(&another, ORDERS, None, 6).await.len(), 41);
     assert_eq!(ids(&another, ORDERS, Some(before), 6).await, std::slice::from_ref(&id));
     assert!(another.list_ids(ORDERS, None).await.unwrap().ids.contains(&id));
+}
+
+#[tokio::test]
+async fn several_lines_may_order_the_same_material() {
+    let (engine, _) = engine().await;
+    let system = open(&engine, true);
+    let (mut record, references) = draft();
+    let line = record["lineItems"][0].clone();
+    record["lineItems"] = json!([line, line, line]);
+    let id = system.create(ORDERS, &record, &references).await.unwrap();
+    let made = system.get(ORDERS, &[id.clone(), id]).await.unwrap();
+    assert_eq!(made[0].record["lineItems"].as_array().unwrap().len(), 3);
+    assert_eq!(made[0].record["totalNetValue"], "0.75");
+}
+
+#[tokio::test]
+async fn one_key_for_a_vendor_and_a_material_is_refused_where_it_does_not_belong() {
+    let (engine, _) = engine().await;
+    let system = open(&engine, true);
+    let (mut record, references) = draft();
+    record["lineItems"][0]["materialKey"] = record["vendorKey"].clone();
+    let refused = system.create(ORDERS, &record, &references).await.unwrap_err();
+    let error: Error = refused.into();
+    assert_eq!(error.code, ErrorCode::ReferenceNotFound);
+    let paths: Vec<_> = error.fields.iter().map(|fault| fault.path.as_str()).collect();
+    assert_eq!(paths, ["lineItems[0].materialKey"]);
 }
 
 #[tokio::test]
@@ -196,7 +222,7 @@ async fn a_reference_to_nothing_is_refused_by_the_sandbox_too() {
     let system = open(&engine, true);
     let (record, mut references) = draft();
     let vendor = record["vendorKey"].as_str().unwrap().to_owned();
-    references.insert(vendor, "ven-9999".to_owned());
+    references.insert("vendors", vendor, "ven-9999");
     let refused = system.create(ORDERS, &record, &references).await.unwrap_err();
     let error: Error = refused.into();
     assert_eq!(error.code, ErrorCode::BusinessRuleViolated);

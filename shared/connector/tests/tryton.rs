@@ -207,9 +207,13 @@ fn draft() -> Value {
 }
 
 fn references() -> References {
-    [("rec_vendor", "4"), ("rec_bearing", "1"), ("rec_seal", "2"), ("rec_box", "9")]
-        .map(|(key, id)| (key.to_owned(), id.to_owned()))
-        .into()
+    let known = [
+        ("vendors", "rec_vendor", "4"),
+        ("materials", "rec_bearing", "1"),
+        ("materials", "rec_seal", "2"),
+        ("uom", "rec_box", "9"),
+    ];
+    known.into_iter().collect()
 }
 
 async fn create(answer: Exchange) -> (Script, Result<String, SystemError>) {
@@ -286,6 +290,62 @@ async fn every_faulty_field_is_named_and_nothing_is_sent() {
     let codes: Vec<_> = error.fields.iter().map(|fault| fault.code).collect();
     assert_eq!(codes, [ErrorCode::FieldRequired, ErrorCode::LinesRequired]);
     assert!(script.params().is_empty());
+}
+
+fn faults_of(record: Value, system: &System) -> Vec<(String, ErrorCode)> {
+    let record = support::object(record);
+    let refused = system.check_create("purchase-orders", &record, Some(&references()));
+    refused.unwrap_err().fields.into_iter().map(|fault| (fault.path, fault.code)).collect()
+}
+
+#[tokio::test]
+async fn a_key_counts_only_where_its_entity_belongs() {
+    let (_script, system) = play([]).await;
+    let mut record = draft();
+    record["lineItems"][0]["materialKey"] = json!("rec_vendor");
+    record["lineItems"][1]["uomKey"] = json!("rec_seal");
+    let missing = |path: &str| (path.to_owned(), ErrorCode::ReferenceNotFound);
+    assert_eq!(
+        faults_of(record, &system),
+        [missing("lineItems[0].materialKey"), missing("lineItems[1].uomKey")]
+    );
+}
+
+#[tokio::test]
+async fn a_field_of_a_line_that_cannot_be_given_is_read_only() {
+    let (_script, system) = play([]).await;
+    let mut record = draft();
+    for (name, value) in [("lineNo", "1"), ("lineTotalValue", "9"), ("key", "x"), ("nope", "x")] {
+        record["lineItems"][0][name] = json!(value);
+    }
+    let read_only = |name: &str| (format!("lineItems[0].{name}"), ErrorCode::FieldReadOnly);
+    assert_eq!(
+        faults_of(record, &system),
+        [
+            read_only("lineNo"),
+            read_only("lineTotalValue"),
+            read_only("key"),
+            ("lineItems[0].nope".to_owned(), ErrorCode::ValidationFailed),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_quantity_is_more_than_nothing_and_a_price_not_negative() {
+    let (_script, system) = play([]).await;
+    let with = |quantity: &str, price: &str| {
+        let mut record = draft();
+        record["lineItems"][0]["quantity"] = json!(quantity);
+        record["lineItems"][0]["price"] = json!(price);
+        record
+    };
+    let wrong = |name: &str| (format!("lineItems[0].{name}"), ErrorCode::ValidationFailed);
+    for quantity in ["0", "0.00", "-0", "-1.5"] {
+        assert_eq!(faults_of(with(quantity, "0"), &system), [wrong("quantity")], "{quantity}");
+    }
+    assert_eq!(faults_of(with("0.001", "-0.01"), &system), [wrong("price")]);
+    let fine = support::object(with("0.001", "0"));
+    assert!(system.check_create("purchase-orders", &fine, Some(&references())).is_ok());
 }
 
 #[tokio::test]

@@ -3,15 +3,17 @@
 //! A job's row is due while the job runs, so a job whose messages are lost or whose function is killed
 //! is taken up again. What a job does must therefore be harmless to do twice.
 
+use std::time::Duration;
+
 use millwright_core::{
     ConnectionId, Error, JobId, QueueName, Result, ScheduleTime, WallTime, Work, WorkspaceId,
 };
-use millwright_queue::Queue;
+use millwright_queue::{MAX_HOPS, Queue};
 use millwright_store::{Document, Due, Expect, Key, Row, Store, Write};
 use serde::{Deserialize, Serialize};
 
 /// How long an ended job can be read.
-const JOB_RETENTION: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600);
+const JOB_RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// What a job does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,10 +137,14 @@ pub async fn find_job(store: &Store, workspace: &WorkspaceId, id: &JobId) -> Res
     row.ok_or_else(|| Error::not_found("job"))
 }
 
-/// Tells the queue of a job whose row has been written. A failure is only logged: the row is due.
-pub async fn announce_job(queue: &Queue, job: &Job) {
+/// Tells the queue of a job whose row has been written. A failure is only logged: the row is due, and
+/// so is one whose `hop` has come to its end.
+pub async fn announce_job(queue: &Queue, job: &Job, hop: u8) {
+    if hop > MAX_HOPS {
+        return;
+    }
     let sent = match job.work() {
-        Ok(work) => queue.send(QueueName::Sync, &work).await,
+        Ok(work) => queue.send_after(QueueName::Sync, &work, Duration::ZERO, hop).await,
         Err(error) => Err(error),
     };
     if let Err(error) = sent {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use futures::{StreamExt, TryStreamExt, stream};
+use millwright_connection::connection_key;
 use millwright_connector::SourceRecord;
 use millwright_core::{Error, QueueName, Result, WallTime};
 use millwright_event::feed_work;
@@ -152,7 +153,10 @@ pub async fn commit_written(
                 op: if live { Op::Updated } else { Op::Inserted },
             }],
         };
-        match append(store, scope, &page, &[put]).await {
+        // A connection that is being erased takes no more rows.
+        let connection = connection_key(&scope.workspace, &scope.connection);
+        let there = Write::check(&connection, Expect::Present);
+        match append(store, scope, &page, &[put, there]).await {
             Ok(()) => {
                 announce_feed(queue, scope).await;
                 return Ok(doc);

@@ -1,12 +1,18 @@
 //! Creating a record through the API: checked, sent, read back, committed.
 
+use std::time::Duration;
+
 use millwright_connection::{Connection, ConnectionContext, Observation, observe, open_system};
 use millwright_connector::{References, SourceRecord, System, SystemError, SystemErrorClass};
-use millwright_core::{Error, Result};
+use millwright_core::{Error, ErrorCode, Result};
 use millwright_entities::record_key;
 use serde_json::{Map, Value, json};
 
 use crate::{RecordDoc, Scope, commit_written, list::with_meta};
+
+/// How long a system may take for a write: the rest of the request's time (29 s) is for reading the
+/// record back.
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 
 /// A record that was created.
 #[derive(Clone, Debug)]
@@ -34,9 +40,11 @@ pub async fn create(
         customer: connection.customer_json(),
     };
     let references = resolve(context, &scope, &system, entity, body).await?;
-    let remote_id = match system.create(entity, body, &references).await {
-        Ok(remote_id) => remote_id,
-        Err(error) => return Err(refused(context, connection, &system, error).await),
+    let creating = system.create(entity, body, &references);
+    let remote_id = match tokio::time::timeout(ANSWER_WITHIN, creating).await {
+        Ok(Ok(remote_id)) => remote_id,
+        Ok(Err(error)) => return Err(refused(context, connection, &system, error).await),
+        Err(_) => return Err(unanswered()),
     };
     tracing::info!(connection = %connection.id, entity, remote_id, "record created");
     let (written, warning) = read_back(&system, &scope, entity, body, &remote_id).await;
@@ -70,6 +78,12 @@ fn answer(
     record
 }
 
+fn unanswered() -> Error {
+    let message = "the system did not answer in time: it may have created the record; look before \
+                   trying again";
+    Error::new(ErrorCode::WriteOutcomeUnknown, message)
+}
+
 /// The remote ids behind the keys that the body names, once every rule that is known holds.
 async fn resolve(
     context: &ConnectionContext,
@@ -83,7 +97,7 @@ async fn resolve(
         let key = scope.record(&reference.entity, &reference.key);
         let row = context.store.get_doc::<RecordDoc>(&key).await?;
         if let Some(row) = row.filter(|row| row.doc.deleted_at.is_none()) {
-            found.insert(reference.key, row.doc.remote_id);
+            found.insert(reference.entity, reference.key, row.doc.remote_id);
         }
     }
     system.check_create(entity, body, Some(&found))?;

@@ -13,6 +13,10 @@ use crate::{
 
 /// Pages read at a time.
 const PAGES_AT_ONCE: usize = 8;
+/// Rows read at a time: one may hold 380 KB.
+const ROWS_AT_ONCE: usize = 25;
+/// Bytes of records in one answer: an HTTP API's answer holds 6 MB (Lambda quotas).
+const BYTES_MAX: usize = 3 * 1024 * 1024;
 /// Entries examined before a read answers with what it has.
 const EXAMINED_MAX: usize = 5_000;
 
@@ -59,24 +63,17 @@ pub async fn read_changes(
     limit: usize,
 ) -> Result<ChangePage> {
     let now = store.clock().wall();
-    refuse_expired(after, now)?;
     // Pages are read up to the head that was there first: a query is no snapshot, and could otherwise
     // show a page whose forerunner it had already passed.
     let head = store.get::<FeedHead>(&scope.head()).await?;
     let head = head.map_or(Seq::default(), |row| row.doc.last);
-    let mut reader = Reader { store, scope, entity, limit, changes: Vec::new(), examined: 0 };
+    let mut reader = Reader::new(store, scope, entity, limit);
     let mut at = after.unwrap_or_default();
+    if at < head {
+        refuse_expired(after, now)?;
+    }
     while at < head && !reader.is_full() {
-        let pages = reader.pages(at, head).await?;
-        if pages.is_empty() {
-            at = head;
-        }
-        for page in pages {
-            at = reader.take(&page, at).await?;
-            if reader.is_full() {
-                break;
-            }
-        }
+        at = reader.read_on(at, head).await?;
     }
     Ok(ChangePage { changes: reader.changes, next: at, has_more: at < head })
 }
@@ -88,18 +85,54 @@ struct Reader<'a> {
     limit: usize,
     changes: Vec<Change>,
     examined: usize,
+    bytes: usize,
 }
 
-impl Reader<'_> {
-    fn is_full(&self) -> bool {
-        self.changes.len() >= self.limit || self.examined >= EXAMINED_MAX
+/// Pages of a feed, and how far they reach.
+pub(crate) struct Pages {
+    /// The pages that are still kept.
+    pub pages: Vec<FeedPage>,
+    /// The place up to which there are no others.
+    pub reach: Seq,
+}
+
+/// Reads some pages after `after` and up to `head`. Pages past their end are passed over: the table
+/// removes them late, and may have many of them before the first that is kept.
+pub(crate) async fn read_pages(
+    store: &Store,
+    scope: &Scope,
+    after: Seq,
+    head: Seq,
+    limit: usize,
+) -> Result<Pages> {
+    let pk = feed_pk(&scope.workspace, &scope.connection);
+    let range = Range::Between(after.plus(1).sort_key(), head.sort_key());
+    let read = store.query(Table::Records, &pk, &range, None, limit, true).await?;
+    let reach = read.next.as_deref().and_then(Seq::of_sort_key).unwrap_or(head);
+    let pages = read.rows.into_iter().map(|row: Row<FeedPage>| row.doc).collect();
+    Ok(Pages { pages, reach })
+}
+
+impl<'a> Reader<'a> {
+    fn new(store: &'a Store, scope: &'a Scope, entity: Option<&'a str>, limit: usize) -> Self {
+        Self { store, scope, entity, limit, changes: Vec::new(), examined: 0, bytes: 0 }
     }
 
-    async fn pages(&self, after: Seq, head: Seq) -> Result<Vec<FeedPage>> {
-        let pk = feed_pk(&self.scope.workspace, &self.scope.connection);
-        let range = Range::Between(after.plus(1).sort_key(), head.sort_key());
-        let page = self.store.query(Table::Records, &pk, &range, None, PAGES_AT_ONCE, true).await?;
-        Ok(page.rows.into_iter().map(|row: Row<FeedPage>| row.doc).collect())
+    fn is_full(&self) -> bool {
+        self.changes.len() >= self.limit || self.examined >= EXAMINED_MAX || self.bytes >= BYTES_MAX
+    }
+
+    /// Reads on from `after`; answers how far it came.
+    async fn read_on(&mut self, after: Seq, head: Seq) -> Result<Seq> {
+        let read = read_pages(self.store, self.scope, after, head, PAGES_AT_ONCE).await?;
+        let mut at = after;
+        for page in &read.pages {
+            at = self.take(page, at).await?;
+            if at < page.last() || self.is_full() {
+                return Ok(at);
+            }
+        }
+        Ok(read.reach.max(at))
     }
 
     /// Takes what is current of a page's entries after `after`; answers how far it came.
@@ -112,19 +145,20 @@ impl Reader<'_> {
         }
         let wanted = self.limit - self.changes.len();
         let mut came_to = after;
-        for chunk in entries.chunks(wanted.clamp(1, 100)) {
+        for chunk in entries.chunks(wanted.clamp(1, ROWS_AT_ONCE)) {
             if self.is_full() {
                 break;
             }
             let rows = self.rows(page, chunk).await?;
             for (seq, entry) in chunk {
-                if self.changes.len() >= self.limit {
+                if self.is_full() {
                     return Ok(came_to);
                 }
                 self.examined += 1;
                 came_to = *seq;
                 let current = rows.get(&entry.key).filter(|row| row.doc.commit == page.commit);
                 if let Some(row) = current {
+                    self.bytes += row.body.as_ref().map_or(0, String::len);
                     self.changes.push(change(*seq, page, entry, row)?);
                 }
             }

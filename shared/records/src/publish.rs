@@ -3,39 +3,43 @@
 use std::collections::BTreeMap;
 
 use millwright_blob::Blob;
-use millwright_core::{Cursor, Error, MessageId, Result};
+use millwright_core::{Cursor, Error, MessageId, Result, WallTime};
 use millwright_entities::Entity;
 use millwright_event::{Message, NewMessage, Scope as MessageScope, event_data, publish};
 use millwright_queue::Queue;
-use millwright_store::{Range, Row, Store, Table};
+use millwright_store::Store;
 use serde_json::json;
 
-use crate::{FeedHead, FeedPage, Op, Scope, feed_pk};
+use crate::{FeedHead, FeedPage, Op, Scope, feed::read_pages};
 
 /// Pages told in one go before the head is moved.
 const PAGES_AT_ONCE: usize = 20;
 
-/// Tells all pages that have not been told. Ids of messages follow from their pages, so telling a page
+/// Tells all pages that have not been told, until `deadline`. Ids of messages follow from their pages, so telling a page
 /// twice makes one message; the head is moved only afterwards.
 ///
 /// # Errors
 /// When a message could not be recorded; what is left is told the next time.
-pub async fn publish_pages(store: &Store, queue: &Queue, blob: &Blob, scope: &Scope) -> Result<()> {
+pub async fn publish_pages(
+    store: &Store,
+    queue: &Queue,
+    blob: &Blob,
+    scope: &Scope,
+    deadline: WallTime,
+) -> Result<()> {
     loop {
         let Some(head) = store.get::<FeedHead>(&scope.head()).await? else { return Ok(()) };
         let head = head.doc;
-        if head.published >= head.last {
+        // Where time is up, the head is still due: the sweep goes on with it.
+        if head.published >= head.last || store.clock().wall() >= deadline {
             return Ok(());
         }
-        let pk = feed_pk(&scope.workspace, &scope.connection);
-        let range = Range::Between(head.published.plus(1).sort_key(), head.last.sort_key());
-        let pages = store.query(Table::Records, &pk, &range, None, PAGES_AT_ONCE, true).await?;
-        let pages: Vec<FeedPage> = pages.rows.into_iter().map(|r: Row<FeedPage>| r.doc).collect();
+        let read = read_pages(store, scope, head.published, head.last, PAGES_AT_ONCE).await?;
         let scope = Scope { customer: head.customer.clone(), ..scope.clone() };
-        for page in &pages {
+        for page in &read.pages {
             publish_page(store, queue, blob, &scope, page).await?;
         }
-        let told = pages.last().map_or(head.last, FeedPage::last);
+        let told = read.reach;
         store
             .modify(&scope.head(), |head: &mut FeedHead| {
                 head.published = head.published.max(told);

@@ -41,6 +41,12 @@ impl Seq {
         WallTime::from_millis(i64::try_from(self.0 >> COUNT_BITS).unwrap_or(i64::MAX))
     }
 
+    /// The sequence of a sort key.
+    #[must_use]
+    pub(crate) fn of_sort_key(text: &str) -> Option<Self> {
+        text.parse().ok().map(Self)
+    }
+
     /// The text that sorts as the number does.
     #[must_use]
     pub fn sort_key(self) -> String {

@@ -13,6 +13,8 @@ use crate::{
 pub enum Expect {
     /// There is no such row (or it is past its end).
     Absent,
+    /// There is such a row, whatever it holds.
+    Present,
     /// It has not been written since it was read.
     Version(Version),
     /// Nothing: the write is right whatever stands there.
@@ -87,6 +89,11 @@ impl Write {
                     format!("attribute_not_exists({}) OR {} <= :now", attr::PK, attr::EXPIRES_AT);
                 Some((expression, Item::from([(":now".to_owned(), number(now.seconds()))])))
             }
+            Expect::Present => {
+                let expression =
+                    format!("attribute_exists({}) AND {} > :zero", attr::PK, attr::VERSION);
+                Some((expression, Item::from([(":zero".to_owned(), number(0))])))
+            }
             Expect::Version(version) => {
                 let values = Item::from([(":version".to_owned(), number(version.0))]);
                 Some((format!("{} = :version", attr::VERSION), values))
@@ -108,7 +115,7 @@ fn next_version(expect: Expect) -> Version {
     match expect {
         Expect::Absent => Version(1),
         Expect::Version(Version(n)) => Version(n + 1),
-        Expect::Anything => Version(random_version()),
+        Expect::Anything | Expect::Present => Version(random_version()),
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use millwright_connection::{Observation, observe};
+use millwright_connection::{Health, Observation, observe};
 use millwright_connector::{SystemError, SystemErrorClass};
 use millwright_core::{ErrorCode, MessageId, QueueName, Result};
 use millwright_event::{Message, NewMessage, Scope as MessageScope, announce, event_data};
+use millwright_queue::MAX_HOPS;
 use millwright_store::{StoreError, Wait, Write};
 use serde_json::{Value, json};
 
@@ -32,6 +33,7 @@ pub(crate) async fn completed(slice: &mut Slice<'_>) -> Result<(), StepError> {
     state.runs_since_sweep = if pass.swept { 0 } else { state.runs_since_sweep + 1 };
     state.unfinished.clear();
     state.failures = 0;
+    state.failure_told = false;
     state.last_error = None;
     state.last_success_at = Some(now);
     state.status = match pass.counts.skipped {
@@ -45,41 +47,58 @@ pub(crate) async fn completed(slice: &mut Slice<'_>) -> Result<(), StepError> {
         "counts": pass.counts,
     });
     let interval = slice.limits.interval;
-    rest(slice, interval, Some(("sync.completed", event))).await
+    rest(slice, interval, Some(("sync.completed", event))).await?;
+    if let Some(seen) = slice.seen.take() {
+        seen.discard(&slice.context.blob).await;
+    }
+    Ok(())
 }
 
 /// Takes note of a failure: the pass stays, and goes on after a wait.
-pub(crate) async fn failed(mut slice: Slice<'_>, error: SystemError) -> Result<()> {
-    let Some((observation, error)) = verdict(&slice, error).await else {
-        // The second try went well: go on at once.
-        return settle(rest(&mut slice, Duration::ZERO, None).await);
-    };
+pub(crate) async fn failed(slice: &mut Slice<'_>, error: SystemError) -> Result<(), StepError> {
+    let (observation, error) = verdict(slice, error).await;
+    let passing = observation == Verdict::ProbeIsWell && slice.row.doc.failures == 0;
+    let limited = error.class == SystemErrorClass::RateLimited;
+    let state = &mut slice.row.doc;
+    if !limited {
+        state.failures += 1;
+    }
+    if passing {
+        // One call failed and the next went well: go on at once. A second time it counts.
+        return rest(slice, Duration::ZERO, None).await;
+    }
     tracing::warn!(
         connection = %slice.connection.id,
-        entity = slice.row.doc.entity,
+        entity = state.entity,
         class = ?error.class,
         message = error.message,
         "sync failed"
     );
-    let ends_load = observation.is_none() && error.class != SystemErrorClass::RateLimited;
-    if let Some(observation) = observation {
-        settle(note(&slice, observation).await)?;
-    }
-    if ends_load && slice.row.doc.is_first_load() {
-        // A first load ends even when an entity failed.
-        settle(note(&slice, Observation::Loaded(slice.row.doc.entity.clone())).await)?;
-    }
-    let state = &mut slice.row.doc;
-    let limited = error.class == SystemErrorClass::RateLimited;
-    if !limited {
-        state.failures += 1;
-    }
     state.status = SyncStatus::Failed;
     state.last_error = Some(error.message.clone());
     let wait = wait_after(&error, state.failures, slice.limits.interval);
     // An episode is told once, not at every try of it.
-    let event = (state.failures == 1 && !limited).then(|| failure_event(&slice, &error));
-    settle(rest(&mut slice, wait, event).await)
+    let told = state.failure_told;
+    state.failure_told |= !limited;
+    let event = (!told && !limited).then(|| failure_event(slice, &error));
+    match observation {
+        Verdict::Observed(observation) => note(slice, observation).await?,
+        // A first load ends even when an entity failed.
+        _ if !limited && slice.row.doc.is_first_load() => {
+            note(slice, Observation::Loaded(slice.row.doc.entity.clone())).await?;
+        }
+        _ => {}
+    }
+    rest(slice, wait, event).await
+}
+
+/// Takes note that the system answers, where it was thought not to.
+pub(crate) async fn answered(slice: &mut Slice<'_>) -> Result<(), StepError> {
+    if slice.connection.facts.health != Health::Ok {
+        note(slice, Observation::Answered).await?;
+        slice.connection.facts.health = Health::Ok;
+    }
+    Ok(())
 }
 
 /// How long a pass waits after a failure.
@@ -93,23 +112,35 @@ fn wait_after(error: &SystemError, failures: u32, interval: Duration) -> Duratio
     }
 }
 
+/// What a second question says of a failure.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    /// The probe agrees: the connection's health is what it says.
+    Observed(Observation),
+    /// The system answers the probe.
+    ProbeIsWell,
+    /// The failure is not one of reaching the system or of its credentials.
+    NotOfHealth,
+}
+
 /// Asks a second time before a verdict: an outage and a refusal count only when the probe agrees.
-/// Nothing when it does not.
-async fn verdict(
-    slice: &Slice<'_>,
-    error: SystemError,
-) -> Option<(Option<Observation>, SystemError)> {
+async fn verdict(slice: &Slice<'_>, error: SystemError) -> (Verdict, SystemError) {
     if !matches!(error.class, SystemErrorClass::Unreachable | SystemErrorClass::Reauthorize) {
-        return Some((None, error));
+        return (Verdict::NotOfHealth, error);
     }
     tokio::time::sleep(SECOND_TRY_AFTER).await;
-    let second = slice.system.probe().await.err()?;
-    let observation = match second.class {
-        SystemErrorClass::Unreachable => Some(Observation::Unreachable(second.message.clone())),
-        SystemErrorClass::Reauthorize => Some(Observation::Refused(second.message.clone())),
-        _ => None,
+    let second = match slice.ask(slice.system.probe()).await {
+        Ok(_) => return (Verdict::ProbeIsWell, error),
+        Err(StepError::System(second)) => second,
+        // No time to ask: what was seen stands.
+        Err(_) => error,
     };
-    Some((observation, second))
+    let observation = match second.class {
+        SystemErrorClass::Unreachable => Observation::Unreachable(second.message.clone()),
+        SystemErrorClass::Reauthorize => Observation::Refused(second.message.clone()),
+        _ => return (Verdict::NotOfHealth, second),
+    };
+    (Verdict::Observed(observation), second)
 }
 
 fn failure_event(slice: &Slice<'_>, error: &SystemError) -> (&'static str, Value) {
@@ -132,7 +163,9 @@ async fn rest(
     let context = slice.context;
     let now = context.store.clock().schedule();
     slice.row.doc.lease.release();
-    slice.row.doc.run = Some(NextRun::at(now, now + wait));
+    let by_sweep = slice.hop >= MAX_HOPS;
+    slice.row.doc.run =
+        Some(if by_sweep { NextRun::by_sweep(now + wait) } else { NextRun::at(now, now + wait) });
     let mut writes = vec![Write::replace(&slice.row)?];
     let mut events = Vec::new();
     if let Some((event_type, data)) = event {
@@ -146,10 +179,13 @@ async fn rest(
         Err(error) => return Err(error.into()),
     }
     announce(&context.queue, &events).await;
-    if let Wait::Carried(delay) = Wait::until(now, now + wait) {
+    if let Wait::Carried(delay) = Wait::until(now, now + wait)
+        && !by_sweep
+    {
         // Should this send be lost, the sweep finds the run in the due index.
         let work = slice.row.doc.work()?;
-        if let Err(error) = context.queue.send_after(QueueName::Sync, &work, delay, 0).await {
+        let hop = slice.hop + 1;
+        if let Err(error) = context.queue.send_after(QueueName::Sync, &work, delay, hop).await {
             tracing::warn!(%error, "next run left to the sweep");
         }
     }
@@ -177,13 +213,4 @@ async fn note(slice: &Slice<'_>, observation: Observation) -> Result<(), StepErr
     let connection = &slice.connection;
     observe(slice.context, &connection.workspace, &connection.id, &observation).await?;
     Ok(())
-}
-
-/// Being fenced at the end is no failure: the other puller has the pass.
-fn settle(result: Result<(), StepError>) -> Result<()> {
-    match result {
-        Ok(()) | Err(StepError::Fenced) => Ok(()),
-        Err(StepError::System(error)) => Err(error.into()),
-        Err(StepError::Failed(error)) => Err(error),
-    }
 }

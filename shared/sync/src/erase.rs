@@ -1,9 +1,7 @@
 //! Erasing a connection: a job that deletes its rows until none are left, and survives interruption.
 
-use millwright_connection::{
-    ConnectionContext, connection_key, connection_pk, disconnect, find_connection,
-};
-use millwright_core::{ConnectionId, ErrorCode, Result, WallTime, WorkspaceId};
+use millwright_connection::{ConnectionContext, connection_key, connection_pk, disconnect};
+use millwright_core::{ConnectionId, Result, WallTime, WorkspaceId};
 use millwright_entities::Entity;
 use millwright_job::{Job, JobKind, JobState, advance_job, announce_job};
 use millwright_records::{feed_pk, records_pk};
@@ -35,7 +33,7 @@ pub async fn erase_connection(
     let kind = JobKind::DeleteConnection(id.clone());
     let job = Job::new(workspace, kind, clock.wall(), clock.schedule());
     context.store.write(job.as_write()?).await?;
-    announce_job(&context.queue, &job).await;
+    announce_job(&context.queue, &job, 0).await;
     Ok(job)
 }
 
@@ -65,29 +63,56 @@ pub async fn run_erase(
     if let Some(until) = last_lease(context, workspace, id).await? {
         return Ok(EraseEnd::Busy(until));
     }
-    let mut partitions: Vec<(Table, String)> = Entity::ALL
-        .iter()
-        .map(|entity| (Table::Records, records_pk(workspace, id, entity.slug)))
-        .collect();
-    partitions.push((Table::Records, feed_pk(workspace, id)));
-    partitions.push((Table::State, connection_pk(workspace, id)));
-    for (table, pk) in partitions {
-        while let Some(deleted) = delete_some(context, table, &pk).await? {
-            advance_job(&context.store, job, deleted, JobState::Running).await?;
-            if context.store.clock().wall() >= deadline {
-                return Ok(EraseEnd::More);
-            }
+    // Without its row the connection takes no more writes, so nothing comes after what is deleted.
+    let row = Write::delete(&connection_key(workspace, id), Expect::Anything);
+    context.store.write(row).await?;
+    for (table, pk) in partitions_of(workspace, id) {
+        if !empty(context, job, table, &pk, deadline).await? {
+            return Ok(EraseEnd::More);
         }
     }
     context.blob.delete_all(&format!("{workspace}/sync/{id}")).await?;
-    let last = Write::delete(&connection_key(workspace, id), Expect::Anything);
-    match find_connection(&context.store, workspace, id).await {
-        Ok(_) => drop(context.store.write(last).await?),
-        Err(error) if error.code == ErrorCode::NotFound => {}
-        Err(error) => return Err(error),
-    }
     advance_job(&context.store, job, 1, JobState::Succeeded).await?;
     Ok(EraseEnd::Done)
+}
+
+/// Everything that belongs to a connection, but for its own row.
+fn partitions_of(workspace: &WorkspaceId, id: &ConnectionId) -> Vec<(Table, String)> {
+    let records = |entity: &Entity| (Table::Records, records_pk(workspace, id, entity.slug));
+    let mut partitions: Vec<(Table, String)> = Entity::ALL.iter().map(records).collect();
+    partitions.push((Table::Records, feed_pk(workspace, id)));
+    partitions.push((Table::State, connection_pk(workspace, id)));
+    partitions
+}
+
+/// Deletes the rows of a partition; false when the time is up before it is empty.
+async fn empty(
+    context: &ConnectionContext,
+    job: &Job,
+    table: Table,
+    pk: &str,
+    deadline: WallTime,
+) -> Result<bool> {
+    let mut after: Option<String> = None;
+    loop {
+        let page = context
+            .store
+            .query_docs::<Any>(table, pk, &Range::All, after.as_deref(), ROWS_AT_ONCE)
+            .await?;
+        let keys = page.rows.into_iter().map(|row: Row<Any>| row.key);
+        let writes: Vec<Write> =
+            keys.map(|key: Key| Write::delete(&key, Expect::Anything)).collect();
+        if !writes.is_empty() {
+            let count = writes.len() as u64;
+            context.store.write_batch(writes).await?;
+            advance_job(&context.store, job, count, JobState::Running).await?;
+        }
+        match page.next {
+            None => return Ok(true),
+            Some(_) if context.store.clock().wall() >= deadline => return Ok(false),
+            next => after = next,
+        }
+    }
 }
 
 /// When the last claim on one of the connection's entities ends, if one has not ended.
@@ -100,17 +125,4 @@ async fn last_lease(
     let states = sync_states(&context.store, workspace, id).await?;
     let held = states.iter().filter_map(|state| state.lease.until);
     Ok(held.filter(|until| *until > now).max())
-}
-
-/// Deletes rows from the front of a partition: how many, or nothing when it is empty.
-async fn delete_some(context: &ConnectionContext, table: Table, pk: &str) -> Result<Option<u64>> {
-    let page = context.store.query_docs::<Any>(table, pk, &Range::All, None, ROWS_AT_ONCE).await?;
-    let keys = page.rows.into_iter().map(|row: Row<Any>| row.key);
-    let writes: Vec<Write> = keys.map(|key: Key| Write::delete(&key, Expect::Anything)).collect();
-    if writes.is_empty() && page.next.is_none() {
-        return Ok(None);
-    }
-    let count = writes.len() as u64;
-    context.store.write_batch(writes).await?;
-    Ok(Some(count))
 }

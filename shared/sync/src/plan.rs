@@ -155,6 +155,15 @@ mod tests {
     }
 
     #[test]
+    fn the_lost_commit_of_a_slice_that_gave_up_is_remembered_by_the_next() {
+        let mut state = fresh();
+        begin(&mut state, WALL, NOW, LEASE);
+        state.release_after_error();
+        assert_eq!(begin(&mut state, WALL, NOW, LEASE), Begin::Go);
+        assert_eq!(state.unfinished, vec![CommitId::of_pull(1, 1)]);
+    }
+
+    #[test]
     fn a_full_sync_that_was_asked_for_widens_an_incremental_pass() {
         let mut state = SyncState { run: Some(NextRun::at(NOW, NOW)), ..loaded() };
         begin(&mut state, WALL, NOW, LEASE);

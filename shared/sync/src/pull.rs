@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use millwright_connector::{Position, Pull, SourceRecord};
+use millwright_connector::{Found, Position, Pull};
 use millwright_core::WallTime;
 use millwright_records::{FeedPage, Pulled, Tally, commit_pulled};
 use millwright_store::{Row, Write};
 
 use crate::{
-    SyncState,
+    SyncState, end,
     plan::wants_sweep,
     slice::{Slice, Step, StepError},
     state::{Counts, Phase},
@@ -24,18 +24,16 @@ pub(crate) async fn step(slice: &mut Slice<'_>, position: Position) -> Result<St
     let from = slice.row.doc.pass.as_ref().and_then(|pass| pass.from);
     let pull = Pull { from, position, page_size };
     let entity = slice.row.doc.entity.clone();
-    let page = slice.system.pull(&entity, &pull).await.map_err(StepError::System)?;
-    let faults = page.faults.len() as u64;
-    for fault in &page.faults {
-        tracing::warn!(entity, ?fault, "row left out");
-    }
+    let page = slice.ask(slice.system.pull(&entity, &pull)).await?;
+    end::answered(slice).await?;
 
     let mut records = page.records;
+    let faults = page.faults;
     while records.len() > FeedPage::ENTRIES_MAX {
         // A page of the source may hold more than a page of the feed: its position comes with the
         // last part.
         let rest = records.split_off(FeedPage::ENTRIES_MAX);
-        commit(slice, &entity, fetch_started, records, |_| {}).await?;
+        commit(slice, &entity, fetch_started, records.into(), |_| {}).await?;
         records = rest;
     }
     let sweep = slice.entity()?.sweep().map(|sweep| sweep.every_runs);
@@ -43,11 +41,9 @@ pub(crate) async fn step(slice: &mut Slice<'_>, position: Position) -> Result<St
         page.source_time.unwrap_or_else(|| (fetch_started - UNKNOWN_CLOCK_MARGIN).millis());
     let mut step = Step::More;
     let next = page.next;
-    commit(slice, &entity, fetch_started, records, |state| {
+    commit(slice, &entity, fetch_started, Found { records, faults }, |state| {
         let runs_since = state.runs_since_sweep;
-        state.counts.skipped += faults;
         let Some(pass) = &mut state.pass else { return };
-        pass.counts.skipped += faults;
         pass.source_started.get_or_insert(source_time);
         match (next, sweep) {
             (Some(next), _) => pass.phase = Phase::Pulling(next),
@@ -66,10 +62,14 @@ pub(crate) async fn commit(
     slice: &mut Slice<'_>,
     entity: &str,
     fetch_started: WallTime,
-    records: Vec<SourceRecord>,
+    found: Found,
     advance: impl FnOnce(&mut SyncState),
 ) -> Result<(), StepError> {
-    let seen = records.len() as u64;
+    for fault in &found.faults {
+        tracing::warn!(entity, ?fault, "row left out");
+    }
+    let seen = found.records.len() as u64;
+    let left_out = found.faults.len() as u64;
     let scope = slice.scope.clone();
     let pulled = Pulled {
         scope: &scope,
@@ -78,10 +78,17 @@ pub(crate) async fn commit(
         commit: slice.row.doc.next_commit(),
         unfinished: &slice.row.doc.unfinished.clone(),
         initial: slice.row.doc.is_first_load(),
-        records,
+        records: found.records,
         gone: Vec::new(),
     };
-    commit_page(slice, pulled, seen, advance).await
+    commit_page(slice, pulled, seen, |state| {
+        state.counts.skipped += left_out;
+        if let Some(pass) = &mut state.pass {
+            pass.counts.skipped += left_out;
+        }
+        advance(state);
+    })
+    .await
 }
 
 /// Commits a page and takes over the state that was written with it.
@@ -94,6 +101,7 @@ pub(crate) async fn commit_page(
     let context = slice.context;
     slice.renew_lease();
     let mut next: Row<SyncState> = slice.row.clone();
+    next.doc.failures = 0;
     advance(&mut next.doc);
     let tally = commit_pulled(&context.store, &context.queue, pulled, |tally| {
         count(&mut next.doc, tally, seen);

@@ -13,6 +13,8 @@ pub(crate) struct Seen {
     ids: HashSet<String>,
     unkept: Vec<String>,
     parts: u32,
+    /// The last id listed. It is saved only together with the ids up to it.
+    pub after: Option<String>,
     /// Whether every row since the first was compared with this very set.
     pub whole: bool,
 }
@@ -20,20 +22,18 @@ pub(crate) struct Seen {
 impl Seen {
     /// An empty list, kept under `folder`.
     pub fn new(folder: String) -> Self {
-        Self { folder, ids: HashSet::new(), unkept: Vec::new(), parts: 0, whole: true }
+        Self { folder, ids: HashSet::new(), unkept: Vec::new(), parts: 0, after: None, whole: true }
     }
 
-    /// The list as an earlier slice kept it.
-    pub async fn load(blob: &Blob, folder: String, parts: u32) -> Result<Self> {
+    /// The list as an earlier slice kept it; nothing when a part of it is gone.
+    pub async fn load(blob: &Blob, folder: String, parts: u32) -> Result<Option<Self>> {
         let mut seen = Self { parts, whole: false, ..Self::new(folder) };
         for part in 0..parts {
-            let path = seen.path(part);
-            let bytes = blob.get(&path).await?;
-            let bytes = bytes.ok_or_else(|| Error::internal(format!("{path} is gone")))?;
+            let Some(bytes) = blob.get(&seen.path(part)).await? else { return Ok(None) };
             let ids: Vec<String> = serde_json::from_slice(&bytes).map_err(Error::internal)?;
             seen.ids.extend(ids);
         }
-        Ok(seen)
+        Ok(Some(seen))
     }
 
     pub fn add(&mut self, ids: Vec<String>) {
@@ -66,12 +66,13 @@ impl Seen {
         Ok(self.parts)
     }
 
-    /// Removes what was kept.
-    pub async fn discard(&self, blob: &Blob) -> Result<()> {
+    /// Removes what was kept. What stays by a failure is only waste.
+    pub async fn discard(&self, blob: &Blob) {
         for part in 0..self.parts {
-            blob.delete(&self.path(part)).await?;
+            if let Err(error) = blob.delete(&self.path(part)).await {
+                tracing::warn!(%error, "kept ids not removed");
+            }
         }
-        Ok(())
     }
 
     fn path(&self, part: u32) -> String {

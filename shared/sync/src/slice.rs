@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use millwright_connection::{Admin, Connection, ConnectionContext, find_connection, open_system};
-use millwright_connector::{System, SystemError, manifest::EntityDef};
-use millwright_core::{Error, ErrorCode, QueueName, Result, WallTime};
+use millwright_connector::{System, SystemError, SystemErrorClass, manifest::EntityDef};
+use millwright_core::{Error, ErrorCode, QueueName, Result, Upstream, WallTime};
 use millwright_queue::MAX_HOPS;
 use millwright_records::{CommitError, Scope};
 use millwright_store::{Row, StoreError, Write};
@@ -17,6 +17,11 @@ use crate::{
     state::{NextRun, Phase},
     sweep, sync_key,
 };
+
+/// How long before an invocation's end a call to a system is cut off: what follows needs time too.
+const CALL_RESERVE: Duration = Duration::from_secs(10);
+/// The wait before a fenced slice's message comes again.
+const FENCED_WAIT: Duration = Duration::from_secs(5);
 
 /// How a slice is bounded.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +46,8 @@ pub enum SliceEnd {
 /// Why a step did not happen.
 #[derive(Debug)]
 pub(crate) enum StepError {
+    /// The invocation's time is up while the system is being asked: nothing was in flight.
+    TimeUp,
     /// Another puller has taken over: this one writes nothing more.
     Fenced,
     /// The system failed.
@@ -89,6 +96,10 @@ pub(crate) struct Slice<'a> {
     pub row: Row<SyncState>,
     /// Ids listed by the pass, as far as this slice holds them.
     pub seen: Option<Seen>,
+    /// When the invocation ends.
+    pub deadline: WallTime,
+    /// How often the work has been sent on without going through the due index.
+    pub hop: u8,
 }
 
 /// Works on a pass until it ends or the time is up, then hands on.
@@ -115,20 +126,28 @@ pub async fn run_slice(
         connection: connection.id.clone(),
         customer: connection.customer_json(),
     };
-    let mut slice = Slice { context, limits, connection, system, scope, row, seen: None };
-    match slice.work(hop, deadline).await {
-        Ok(()) | Err(StepError::Fenced) => Ok(SliceEnd::Done),
-        Err(StepError::System(error)) => {
-            end::failed(slice, error).await?;
-            Ok(SliceEnd::Done)
-        }
+    let seen = None;
+    let mut slice = Slice { context, limits, connection, system, scope, row, seen, deadline, hop };
+    let worked = match slice.work().await {
+        Err(StepError::System(error)) => end::failed(&mut slice, error).await,
+        worked => worked,
+    };
+    match worked {
+        Ok(()) => Ok(SliceEnd::Done),
+        Err(StepError::Fenced) => Ok(fenced(context)),
+        Err(StepError::System(error)) => Err(error.into()),
+        Err(StepError::TimeUp) => Err(Error::internal("the time is up")),
         Err(StepError::Failed(error)) => {
-            // The message comes again soon; a lease that is still held would only make it wait.
-            slice.row.doc.lease.release();
-            let _ = slice.save().await;
+            slice.give_up().await;
             Err(error)
         }
     }
+}
+
+/// Another puller has the pass, or so it seems: a write whose answer was lost looks the same. The
+/// message stays, and whoever gets it finds out.
+fn fenced(context: &ConnectionContext) -> SliceEnd {
+    SliceEnd::Busy(context.store.clock().wall() + FENCED_WAIT)
 }
 
 /// The connection, if it is there and wanted; what is due for one that is not is laid to rest.
@@ -180,18 +199,46 @@ impl Slice<'_> {
         entity.ok_or_else(|| Error::internal("the connector no longer has this entity"))
     }
 
-    async fn work(&mut self, hop: u8, deadline: WallTime) -> Result<(), StepError> {
+    async fn work(&mut self) -> Result<(), StepError> {
+        let mut steps = 0;
         loop {
-            if self.context.store.clock().wall() + self.limits.margin >= deadline {
-                return self.hand_on(hop).await;
+            if self.context.store.clock().wall() + self.limits.margin >= self.deadline {
+                return self.hand_on().await;
             }
             if !self.is_wanted().await? {
                 self.row.doc.lease.release();
                 return self.save().await;
             }
-            if self.step().await? == Step::Finished {
-                return end::completed(self).await;
+            match self.step().await {
+                Ok(Step::More) => steps += 1,
+                Ok(Step::Finished) => return end::completed(self).await,
+                // A system that takes more than a whole invocation for one page does not answer.
+                Err(StepError::TimeUp) if steps == 0 => return Err(StepError::System(too_slow())),
+                Err(StepError::TimeUp) => return self.hand_on().await,
+                Err(error) => return Err(error),
             }
+        }
+    }
+
+    /// Asks the system, for as long as there is time.
+    pub async fn ask<T>(
+        &self,
+        call: impl Future<Output = Result<T, SystemError>>,
+    ) -> Result<T, StepError> {
+        let end = self.deadline - CALL_RESERVE.min(self.limits.margin / 2);
+        let time = end.since(self.context.store.clock().wall());
+        match tokio::time::timeout(time, call).await {
+            Ok(answer) => answer.map_err(StepError::System),
+            Err(_) => Err(StepError::TimeUp),
+        }
+    }
+
+    /// After an error of our own the message comes again soon; a lease that is still held would only
+    /// make it wait.
+    async fn give_up(&mut self) {
+        self.row.doc.release_after_error();
+        if let Err(error) = self.save().await {
+            tracing::warn!(?error, "lease left to its end");
         }
     }
 
@@ -211,7 +258,7 @@ impl Slice<'_> {
         let phase = self.row.doc.pass.as_ref().map(|pass| pass.phase.clone());
         match phase {
             Some(Phase::Pulling(position)) => pull::step(self, position).await,
-            Some(Phase::Listing { after, .. }) => sweep::list_step(self, after).await,
+            Some(Phase::Listing { .. }) => sweep::list_step(self).await,
             Some(Phase::Comparing { after, .. }) => sweep::compare_step(self, after).await,
             None => Ok(Step::Finished),
         }
@@ -219,30 +266,35 @@ impl Slice<'_> {
 
     /// Gives the lease back and sends the pass on. The present message goes only after that, so a
     /// crash in between makes it come again.
-    async fn hand_on(&mut self, hop: u8) -> Result<(), StepError> {
+    async fn hand_on(&mut self) -> Result<(), StepError> {
         self.keep_seen().await?;
         self.row.doc.lease.release();
-        let by_sweep = hop >= MAX_HOPS;
+        let by_sweep = self.hop >= MAX_HOPS;
         if by_sweep {
             self.row.doc.run = Some(NextRun::by_sweep(self.context.store.clock().schedule()));
         }
         self.save().await?;
         if !by_sweep {
             let work = self.row.doc.work()?;
-            self.context.queue.send_after(QueueName::Sync, &work, Duration::ZERO, hop + 1).await?;
+            let queue = &self.context.queue;
+            queue.send_after(QueueName::Sync, &work, Duration::ZERO, self.hop + 1).await?;
         }
         Ok(())
     }
 
-    /// Keeps the ids listed so far: they are the pass's memory across slices.
+    /// Keeps the ids listed so far and the position that goes with them: the pass's memory across
+    /// slices.
     pub async fn keep_seen(&mut self) -> Result<(), StepError> {
         let Some(pass) = &mut self.row.doc.pass else { return Ok(()) };
-        let (Phase::Listing { parts, .. } | Phase::Comparing { parts, .. }) = &mut pass.phase
-        else {
-            return Ok(());
-        };
-        if let Some(seen) = &mut self.seen {
-            *parts = seen.keep(&self.context.blob).await?;
+        let Some(seen) = &mut self.seen else { return Ok(()) };
+        let kept = seen.keep(&self.context.blob).await?;
+        match &mut pass.phase {
+            Phase::Listing { after, parts, .. } => {
+                *parts = kept;
+                after.clone_from(&seen.after);
+            }
+            Phase::Comparing { parts, .. } => *parts = kept,
+            Phase::Pulling(_) => {}
         }
         Ok(())
     }
@@ -263,5 +315,16 @@ impl Slice<'_> {
     pub fn renew_lease(&mut self) {
         let until = self.context.store.clock().wall() + self.limits.lease;
         self.row.doc.lease.until = Some(until);
+    }
+}
+
+fn too_slow() -> SystemError {
+    SystemError {
+        class: SystemErrorClass::Unreachable,
+        message: "the system did not answer within the time of one sync invocation".to_owned(),
+        upstream: Upstream::default(),
+        retry_after: None,
+        sent: false,
+        fields: Vec::new(),
     }
 }

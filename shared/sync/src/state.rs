@@ -126,10 +126,10 @@ impl NextRun {
         Self { at, look_at }
     }
 
-    /// A run that only the sweep begins: with a fresh lineage of queue messages.
+    /// A run at `at` that only the sweep begins: with a fresh lineage of queue messages.
     #[must_use]
-    pub fn by_sweep(now: ScheduleTime) -> Self {
-        Self { at: now, look_at: now }
+    pub fn by_sweep(at: ScheduleTime) -> Self {
+        Self { at, look_at: at - DUE_LOOKAHEAD }
     }
 }
 
@@ -162,6 +162,8 @@ pub struct SyncState {
     pub counts: Counts,
     /// Failures in a row.
     pub failures: u32,
+    /// Whether `sync.failed` has told of them.
+    pub failure_told: bool,
     /// What the last failure was.
     pub last_error: Option<String>,
     /// When the last pass began.
@@ -195,6 +197,7 @@ impl SyncState {
             status: SyncStatus::Never,
             counts: Counts::default(),
             failures: 0,
+            failure_told: false,
             last_error: None,
             last_started_at: None,
             last_success_at: None,
@@ -231,6 +234,14 @@ impl SyncState {
             entity: self.entity.clone(),
         };
         Work::new(self.connection.as_str(), &Tagged::Slice(task))
+    }
+
+    /// Gives the lease back after an error of our own. Rows of the commit that did not come to be may
+    /// have been put: they count as changed when they are met again.
+    pub(crate) fn release_after_error(&mut self) {
+        let lost = self.next_commit();
+        self.unfinished.push(lost);
+        self.lease.release();
     }
 
     /// The id of the commit that this fence makes next.

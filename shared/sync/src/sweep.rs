@@ -15,21 +15,18 @@ use crate::{
 /// Rows compared at a time: also the most that one commit marks.
 const ROWS_AT_ONCE: usize = 500;
 
-/// Lists one page of ids. The position is kept in memory and saved when the slice hands on.
-pub(crate) async fn list_step(
-    slice: &mut Slice<'_>,
-    after: Option<String>,
-) -> Result<Step, StepError> {
+/// Lists one page of ids. They and the position are kept in memory, and saved together when the slice
+/// hands on.
+pub(crate) async fn list_step(slice: &mut Slice<'_>) -> Result<Step, StepError> {
     load_seen(slice).await?;
     let entity = slice.row.doc.entity.clone();
-    let page = slice.system.list_ids(&entity, after.as_deref()).await.map_err(StepError::System)?;
+    let after = slice.seen.as_ref().and_then(|seen| seen.after.clone());
+    let page = slice.ask(slice.system.list_ids(&entity, after.as_deref())).await?;
     let complete = page.next.is_none();
     if let Some(seen) = &mut slice.seen {
         seen.add(page.ids);
+        seen.after = page.next;
     }
-    let Some(pass) = &mut slice.row.doc.pass else { return Ok(Step::Finished) };
-    let Phase::Listing { after, .. } = &mut pass.phase else { return Ok(Step::More) };
-    *after = page.next;
     if complete {
         compare_from_here(slice).await?;
     }
@@ -54,6 +51,9 @@ pub(crate) async fn compare_step(
     after: Option<String>,
 ) -> Result<Step, StepError> {
     load_seen(slice).await?;
+    if matches!(slice.row.doc.pass.as_ref().map(|pass| &pass.phase), Some(Phase::Listing { .. })) {
+        return Ok(Step::More);
+    }
     let entity = slice.row.doc.entity.clone();
     let pk = records_pk(&slice.scope.workspace, &slice.scope.connection, &entity);
     let store = &slice.context.store;
@@ -88,9 +88,6 @@ pub(crate) async fn compare_step(
     if let Some(pass) = &mut slice.row.doc.pass {
         pass.swept = true;
     }
-    if let Some(seen) = slice.seen.take() {
-        seen.discard(&slice.context.blob).await?;
-    }
     Ok(Step::Finished)
 }
 
@@ -119,8 +116,8 @@ async fn fetch_missing(slice: &mut Slice<'_>, entity: &str) -> Result<(), StepEr
     let Some(seen) = slice.seen.as_ref().filter(|seen| seen.whole) else { return Ok(()) };
     for ids in seen.unmatched().chunks(100) {
         let fetch_started = slice.context.store.clock().wall();
-        let records = slice.system.get(entity, ids).await.map_err(StepError::System)?;
-        commit(slice, entity, fetch_started, records, |_| {}).await?;
+        let found = slice.ask(slice.system.find(entity, ids)).await?;
+        commit(slice, entity, fetch_started, found, |_| {}).await?;
     }
     Ok(())
 }
@@ -132,23 +129,32 @@ fn began(slice: &Slice<'_>) -> WallTime {
     }
 }
 
-/// Makes the list of ids ready: what earlier slices kept, or an empty one.
+/// Makes the list of ids ready: what earlier slices kept, or an empty one. Where a part of it is gone,
+/// the listing begins anew: comparing with less than all ids would mark records that are there.
 async fn load_seen(slice: &mut Slice<'_>) -> Result<(), StepError> {
     if slice.seen.is_some() {
         return Ok(());
     }
-    let Some(pass) = &slice.row.doc.pass else { return Ok(()) };
+    let Some(pass) = &mut slice.row.doc.pass else { return Ok(()) };
     let folder = format!(
         "{}/sync/{}/{}/{}",
         slice.scope.workspace, slice.scope.connection, slice.row.doc.entity, pass.run
     );
-    let (Phase::Listing { parts, .. } | Phase::Comparing { parts, .. }) = pass.phase else {
-        return Ok(());
+    let (parts, after) = match &pass.phase {
+        Phase::Listing { after, parts, .. } => (*parts, after.clone()),
+        Phase::Comparing { parts, .. } => (*parts, None),
+        Phase::Pulling(_) => return Ok(()),
     };
-    slice.seen = Some(if parts == 0 {
-        Seen::new(folder)
-    } else {
-        Seen::load(&slice.context.blob, folder, parts).await?
-    });
+    let kept = Seen::load(&slice.context.blob, folder.clone(), parts).await?;
+    if let Some(mut seen) = kept {
+        seen.after = after;
+        seen.whole = parts == 0;
+        slice.seen = Some(seen);
+        return Ok(());
+    }
+    tracing::warn!(entity = slice.row.doc.entity, "kept ids are gone: listing anew");
+    let began = slice.context.store.clock().wall();
+    pass.phase = Phase::Listing { after: None, parts: 0, began };
+    slice.seen = Some(Seen::new(folder));
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! The HTTP API: routes, who may call them, the error contract, idempotency, the OpenAPI document.
 //!
 //! A request passes the frame (its id, the catch for panics, the error's last form, headers, the log
-//! line), then idempotency, then a handler whose signature says what it needs: a role, a connection's
+//! line), then the check that every query parameter is one the operation takes, then idempotency, then
+//! a handler whose signature says what it needs: a role, a connection's
 //! data, a checked body. Handlers are thin; what they do stands in the capabilities' crates.
 
 mod app;
@@ -13,6 +14,7 @@ mod frame;
 mod idempotency;
 mod openapi;
 mod page;
+mod parameters;
 mod routes;
 
 #[cfg(test)]
@@ -27,8 +29,10 @@ pub use app::{App, Settings};
 /// The whole API.
 pub fn router(app: App) -> Router {
     let (api, document) = routes::all().split_for_parts();
+    let known = parameters::Known::of(&document);
     let served = Arc::new(openapi::Served::new(document, app.settings.clone()));
     api.route_layer(from_fn_with_state(app.clone(), idempotency::idempotency))
+        .route_layer(from_fn_with_state((app.clone(), known), parameters::parameters))
         .merge(docs::routes())
         .fallback(frame::not_found)
         .method_not_allowed_fallback(frame::method_not_allowed)

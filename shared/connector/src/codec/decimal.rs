@@ -1,5 +1,7 @@
 //! Exact decimals: from a number's own digits to text, never through a float.
 
+use std::cmp::Ordering;
+
 /// More digits than this before or after the point are refused: an exponent of a million must not
 /// become a megabyte of zeros.
 const DIGITS_MAX: usize = 38;
@@ -51,6 +53,28 @@ fn place_point(digits: &str, point: i64) -> Option<String> {
     })
 }
 
+/// Which of two decimals is the larger; nothing when one of them is no decimal.
+#[must_use]
+pub fn compare(left: &str, right: &str) -> Option<Ordering> {
+    let (left, right) = (canonical(left)?, canonical(right)?);
+    Some(match (left.strip_prefix('-'), right.strip_prefix('-')) {
+        (None, None) => compare_unsigned(&left, &right),
+        (Some(left), Some(right)) => compare_unsigned(right, left),
+        (Some(_), None) => Ordering::Less,
+        (None, Some(_)) => Ordering::Greater,
+    })
+}
+
+fn compare_unsigned(left: &str, right: &str) -> Ordering {
+    parts(left).cmp(&parts(right))
+}
+
+/// How many digits stand before the point, they, and those behind it: in the order of size.
+fn parts(text: &str) -> (usize, &str, &str) {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    (whole.len(), whole, fraction)
+}
+
 /// Whether `text` is a decimal as the API takes it: digits with at most one point, no exponent.
 #[must_use]
 pub fn is_plain(text: &str) -> bool {
@@ -83,6 +107,18 @@ mod tests {
         ] {
             assert_eq!(canonical(text).as_deref(), Some(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn decimals_are_compared_by_value() {
+        let rising = ["-12", "-5.05", "-5", "-0.1", "0", "0.05", "0.4", "0.45", "9", "10", "10.01"];
+        for (place, left) in rising.iter().enumerate() {
+            for (other, right) in rising.iter().enumerate() {
+                assert_eq!(compare(left, right), Some(place.cmp(&other)), "{left} {right}");
+            }
+        }
+        assert_eq!(compare("-0.00", "0"), Some(Ordering::Equal));
+        assert_eq!(compare("x", "0"), None);
     }
 
     #[test]

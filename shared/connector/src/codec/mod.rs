@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::{Number, Value};
 
 pub use decimal::canonical as canonical_decimal;
+pub(crate) use decimal::compare as compare_decimals;
 
 /// A value that does not fit its codec, in words that may be shown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -60,6 +61,11 @@ pub enum Codec {
 }
 
 impl Codec {
+    /// Whether its unified values are decimals.
+    pub(crate) fn is_decimal(self) -> bool {
+        matches!(self, Self::Decimal | Self::DecimalText | Self::TrytonDecimal)
+    }
+
     /// Reads the system's form. A null is never given.
     ///
     /// # Errors

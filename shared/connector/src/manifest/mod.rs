@@ -29,7 +29,9 @@ pub use form::{FieldKind, Form, FormField};
 pub use limits::Limits;
 pub use request::{Call, HttpProtocol, HttpRequest, Protocol, Request};
 pub use rules::{Condition, ErrorRule, Operation};
-pub use write::{Create, LinesField, Lookup, LookupValue, WriteDef, WriteField, WriteValue};
+pub use write::{
+    Create, LinesField, Lookup, LookupValue, LowerBound, WriteDef, WriteField, WriteValue,
+};
 
 use crate::{table::Table, template::Template};
 

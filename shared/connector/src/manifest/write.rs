@@ -1,10 +1,17 @@
 //! What can be written, as data: the same table serves the check before anything is sent.
 
+use std::cmp::Ordering;
+
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::Request;
-use crate::{codec::Codec, path::Path, table::Table, template::Template};
+use crate::{
+    codec::{Codec, compare_decimals},
+    path::Path,
+    table::Table,
+    template::Template,
+};
 
 /// The write operations of an entity.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -88,6 +95,39 @@ pub struct WriteValue {
     pub default: Option<Value>,
     /// What is looked up when it is not given.
     pub lookup: Option<LookupValue>,
+    /// How small a decimal may be.
+    pub bound: LowerBound,
+}
+
+/// How small a decimal may be, as decimal text.
+#[derive(Clone, Debug, Default)]
+pub struct LowerBound {
+    /// It must be this or more.
+    pub min: Option<String>,
+    /// It must be more than this.
+    pub above: Option<String>,
+}
+
+impl LowerBound {
+    /// Checks a decimal; what is no decimal is the codec's to refuse.
+    pub(crate) fn check(&self, given: &Value) -> Result<(), String> {
+        let order = |limit: &str| compare_decimals(given.as_str()?, limit);
+        if let Some(min) = &self.min
+            && order(min).is_some_and(Ordering::is_lt)
+        {
+            return Err(format!("must be {min} or more"));
+        }
+        if let Some(above) = &self.above
+            && order(above).is_some_and(Ordering::is_le)
+        {
+            return Err(format!("must be more than {above}"));
+        }
+        Ok(())
+    }
+
+    fn all(&self) -> impl Iterator<Item = &String> {
+        self.min.iter().chain(&self.above)
+    }
 }
 
 /// Lines that are sent with their record.
@@ -119,6 +159,8 @@ struct RawWriteField {
     references: Option<String>,
     default: Option<Value>,
     lookup: Option<LookupValue>,
+    min: Option<String>,
+    above: Option<String>,
     fields: Option<Table<WriteField>>,
     constants: Option<Table<Value>>,
     extra: Option<Table<LookupValue>>,
@@ -133,7 +175,9 @@ impl TryFrom<RawWriteField> for WriteField {
             || raw.words.is_some()
             || raw.references.is_some()
             || raw.default.is_some()
-            || raw.lookup.is_some();
+            || raw.lookup.is_some()
+            || raw.min.is_some()
+            || raw.above.is_some();
         let lines = raw.constants.is_some() || raw.extra.is_some() || raw.wrap.is_some();
         match raw.fields {
             Some(fields) if !one => Ok(Self::Lines(LinesField {
@@ -146,6 +190,7 @@ impl TryFrom<RawWriteField> for WriteField {
             })),
             None if !lines => Ok(Self::Value(WriteValue {
                 to: raw.to,
+                bound: bound(raw.min, raw.above, raw.codec)?,
                 codec: raw.codec.unwrap_or_default(),
                 words: raw.words,
                 references: raw.references,
@@ -156,6 +201,19 @@ impl TryFrom<RawWriteField> for WriteField {
             _ => Err("a field is one value, or lines with `fields` of their own"),
         }
     }
+}
+
+fn bound(
+    min: Option<String>,
+    above: Option<String>,
+    codec: Option<Codec>,
+) -> Result<LowerBound, &'static str> {
+    let bound = LowerBound { min, above };
+    let decimal = codec.is_some_and(Codec::is_decimal);
+    if bound.all().any(|limit| !decimal || compare_decimals(limit, limit).is_none()) {
+        return Err("`min` and `above` are decimal text, and for a decimal");
+    }
+    Ok(bound)
 }
 
 fn id() -> Path {

@@ -13,8 +13,45 @@ use crate::{
     template::Scope,
 };
 
-/// The remote ids behind the keys that a record names.
-pub type References = BTreeMap<String, String>;
+/// The remote ids behind the keys that a record names, by entity: the key of a vendor means nothing
+/// where a material is wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct References(BTreeMap<String, BTreeMap<String, String>>);
+
+impl References {
+    /// None yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Notes the remote id of an entity's record.
+    pub fn insert(
+        &mut self,
+        entity: impl Into<String>,
+        key: impl Into<String>,
+        remote_id: impl Into<String>,
+    ) {
+        self.0.entry(entity.into()).or_default().insert(key.into(), remote_id.into());
+    }
+
+    /// The remote id of an entity's record.
+    #[must_use]
+    pub fn get(&self, entity: &str, key: &str) -> Option<&str> {
+        self.0.get(entity)?.get(key).map(String::as_str)
+    }
+}
+
+/// From entity, key and remote id.
+impl<E: Into<String>, K: Into<String>, R: Into<String>> FromIterator<(E, K, R)> for References {
+    fn from_iter<I: IntoIterator<Item = (E, K, R)>>(all: I) -> Self {
+        let mut references = Self::new();
+        for (entity, key, remote_id) in all {
+            references.insert(entity, key, remote_id);
+        }
+        references
+    }
+}
 
 /// Rows that were read before a write: by lookup, then by remote id.
 pub type Lookups = BTreeMap<String, BTreeMap<String, Value>>;
@@ -87,7 +124,8 @@ impl Writer<'_> {
             .references(record)
             .into_iter()
             .filter(|reference| without_positions(&reference.path) == path)
-            .filter_map(|reference| self.references?.get(&reference.key).cloned())
+            .filter_map(|reference| self.references?.get(&reference.entity, &reference.key))
+            .map(str::to_owned)
             .collect();
         ids.sort_unstable();
         ids.dedup();
@@ -175,14 +213,18 @@ impl Writer<'_> {
             (Some(_), None) => Ok(meant),
             _ => field.codec.encode(&meant),
         };
-        encoded.map(Some).map_err(|why| invalid(path, why.to_string()))
+        let encoded = encoded.map_err(|why| invalid(path, why.to_string()))?;
+        field.bound.check(given).map_err(|why| invalid(path, why))?;
+        Ok(Some(encoded))
     }
 
     fn resolve(&self, given: &Value, entity: &str, path: &str) -> Result<String, FieldError> {
         let key = given.as_str().ok_or_else(|| invalid(path, "must be a key, as text"))?;
         match self.references {
             None => Ok(key.to_owned()),
-            Some(known) => known.get(key).cloned().ok_or_else(|| no_such(path, entity)),
+            Some(known) => {
+                known.get(entity, key).map(str::to_owned).ok_or_else(|| no_such(path, entity))
+            }
         }
     }
 
@@ -196,15 +238,14 @@ impl Writer<'_> {
         let (Some(lookups), Some(references)) = (self.lookups, self.references) else {
             return Ok(None);
         };
+        let entity = match fields.get(&lookup.by) {
+            Some(WriteField::Value(field)) => field.references.as_deref().unwrap_or_default(),
+            _ => return Ok(None),
+        };
         let key = record.get(&lookup.by).and_then(Value::as_str);
-        let Some(id) = key.and_then(|key| references.get(key)) else { return Ok(None) };
-        let row = lookups.get(&lookup.lookup).and_then(|rows| rows.get(id)).ok_or_else(|| {
-            let entity = match fields.get(&lookup.by) {
-                Some(WriteField::Value(field)) => field.references.as_deref(),
-                _ => None,
-            };
-            no_such(&format!("{place}{}", lookup.by), entity.unwrap_or("records"))
-        })?;
+        let Some(id) = key.and_then(|key| references.get(entity, key)) else { return Ok(None) };
+        let row = lookups.get(&lookup.lookup).and_then(|rows| rows.get(id));
+        let row = row.ok_or_else(|| no_such(&format!("{place}{}", lookup.by), entity))?;
         let value = lookup.path.get(row, NestedKeys::Plain);
         Ok(value.filter(|value| !value.is_null()).cloned())
     }
@@ -246,6 +287,13 @@ impl Writer<'_> {
         }
     }
 
+    /// Whether a field is one of the unified model's lines, for a line at `lineItems[0]`.
+    fn line_has(&self, place: &str, name: &str) -> bool {
+        let list = without_positions(place);
+        Entity::find(self.entity)
+            .is_some_and(|entity| line_properties(entity.schema(), &list).get(name).is_some())
+    }
+
     fn line(
         &self,
         place: &str,
@@ -258,7 +306,7 @@ impl Writer<'_> {
             return None;
         };
         for name in line.keys().filter(|name| field.fields.get(name).is_none()) {
-            faults.push(not_writable(&format!("{place}.{name}"), false));
+            faults.push(not_writable(&format!("{place}.{name}"), self.line_has(place, name)));
         }
         let mut row = self.row(&field.fields, &field.extra, &format!("{place}."), line, faults);
         for (name, value) in field.constants.iter() {
@@ -266,6 +314,13 @@ impl Writer<'_> {
         }
         Some(Value::Object(row))
     }
+}
+
+/// The properties of what stands in a list of an entity's schema.
+fn line_properties<'a>(schema: &'a Value, list: &str) -> &'a Value {
+    let items = &schema["properties"][list]["items"];
+    let definition = items["$ref"].as_str().and_then(|at| schema.pointer(at.strip_prefix('#')?));
+    &definition.unwrap_or(items)["properties"]
 }
 
 fn collect(fields: &Table<WriteField>, place: &str, record: &Record, found: &mut Vec<Reference>) {

@@ -1,6 +1,6 @@
 //! Rows that are laid over the data set: written ones, and tombstones of deleted ones.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use millwright_core::{ConnectionId, WallTime, WorkspaceId};
 use millwright_store::{Document, Expect, Key, Range, Store, StoreError, Table, Write};
@@ -50,7 +50,9 @@ impl Overlay {
     }
 
     pub(super) async fn rows(&self, entity: &str, ids: &[String]) -> Result<Laid, StoreError> {
-        let keys: Vec<Key> = ids.iter().map(|id| self.key(&sort_key(entity, id))).collect();
+        // DynamoDB refuses a batch that names a key twice.
+        let ids: BTreeSet<&String> = ids.iter().collect();
+        let keys: Vec<Key> = ids.into_iter().map(|id| self.key(&sort_key(entity, id))).collect();
         let found = self.store.get_docs::<OverlayDoc>(&keys).await?;
         Ok(found.into_iter().map(|row| (id_of(entity, &row.key.sk), row.doc.row)).collect())
     }

@@ -3,7 +3,7 @@
 use millwright_core::WallTime;
 use serde_json::{Value, json};
 
-use super::{IdPage, Position, Pull, Pulled, RowPage, Source, SourceRecord, System};
+use super::{Found, IdPage, Position, Pull, Pulled, RowPage, Source, SourceRecord, System};
 use crate::{
     error::SystemError,
     manifest::{Ending, EntityDef, Incremental, Operation, Paging, Read, Request, Stream, Sweep},
@@ -77,6 +77,19 @@ impl System {
         Ok(self.mapped(entity, def, page, next))
     }
 
+    /// Reads records by their remote ids. Those that are not there are left out, those that cannot be
+    /// mapped are told.
+    ///
+    /// # Errors
+    /// When the system cannot be read.
+    pub async fn find(&self, entity: &str, remote_ids: &[String]) -> Result<Found, SystemError> {
+        let def = self.def(entity, "read")?;
+        let rows = self.rows(entity, def, remote_ids).await?;
+        let page = RowPage { rows, next: None, asked_at: None };
+        let Pulled { records, faults, .. } = self.mapped(entity, def, page, None);
+        Ok(Found { records, faults })
+    }
+
     /// Reads records by their remote ids. Those that are not there are left out; a row that cannot be
     /// mapped is an error.
     ///
@@ -87,12 +100,9 @@ impl System {
         entity: &str,
         remote_ids: &[String],
     ) -> Result<Vec<SourceRecord>, SystemError> {
-        let def = self.def(entity, "read")?;
-        let rows = self.rows(entity, def, remote_ids).await?;
-        let page = RowPage { rows, next: None, asked_at: None };
-        let pulled = self.mapped(entity, def, page, None);
-        match pulled.faults.first() {
-            None => Ok(pulled.records),
+        let found = self.find(entity, remote_ids).await?;
+        match found.faults.first() {
+            None => Ok(found.records),
             Some(fault) => {
                 let place = format!("{} of {entity} {}", fault.field, fault.remote_id);
                 Err(SystemError::malformed(format!("{place} {}", fault.message)))

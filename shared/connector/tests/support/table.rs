@@ -1,11 +1,17 @@
 //! A stand-in for the table: the four calls that the sandbox makes, over DynamoDB's own wire format.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
 };
 
-use axum::{Router, body::Bytes, extract::State, http::HeaderMap, routing::post};
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    routing::post,
+};
 use serde_json::{Value, json};
 
 type Rows = Arc<Mutex<BTreeMap<(String, String), Value>>>;
@@ -19,7 +25,7 @@ pub async fn start() -> String {
     format!("http://{address}")
 }
 
-async fn answer(State(rows): State<Rows>, headers: HeaderMap, body: Bytes) -> String {
+async fn answer(State(rows): State<Rows>, headers: HeaderMap, body: Bytes) -> (StatusCode, String) {
     let request: Value = serde_json::from_slice(&body).unwrap();
     let target = headers["x-amz-target"].to_str().unwrap().rsplit('.').next().unwrap();
     let mut rows = rows.lock().unwrap();
@@ -35,15 +41,22 @@ async fn answer(State(rows): State<Rows>, headers: HeaderMap, body: Bytes) -> St
         "BatchGetItem" => {
             let (table, wanted) =
                 request["RequestItems"].as_object().unwrap().iter().next().unwrap();
-            let keys = wanted["Keys"].as_array().unwrap();
-            let found: Vec<&Value> =
-                keys.iter().filter_map(|wanted| rows.get(&key(wanted))).collect();
+            let keys: Vec<_> = wanted["Keys"].as_array().unwrap().iter().map(key).collect();
+            if keys.iter().collect::<BTreeSet<_>>().len() < keys.len() {
+                return refused("Provided list of item keys contains duplicates");
+            }
+            let found: Vec<&Value> = keys.iter().filter_map(|key| rows.get(key)).collect();
             json!({"Responses": {table: found}, "UnprocessedKeys": {}})
         }
         "Query" => query(&rows, &request),
         other => panic!("{other} is not played"),
     };
-    answer.to_string()
+    (StatusCode::OK, answer.to_string())
+}
+
+fn refused(message: &str) -> (StatusCode, String) {
+    let kind = "com.amazon.coral.validate#ValidationException";
+    (StatusCode::BAD_REQUEST, json!({"__type": kind, "message": message}).to_string())
 }
 
 fn query(rows: &BTreeMap<(String, String), Value>, request: &Value) -> Value {

@@ -1,6 +1,9 @@
 //! Who calls: the API key, and the role a handler asks for in its signature.
 
-use std::ops::Deref;
+use std::{
+    ops::Deref,
+    sync::{Arc, OnceLock},
+};
 
 use axum::extract::FromRequestParts;
 use http::{header, request::Parts};
@@ -22,6 +25,7 @@ macro_rules! role_extractor {
             async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
                 let caller = caller_of(parts, app).await?;
                 caller.role.require($role)?;
+                NeededRole::note(parts, $role);
                 Ok(Self(caller))
             }
         }
@@ -45,6 +49,24 @@ role_extractor!(
 role_extractor!(
     /// Somebody who may do everything.
     Admin, Role::Admin);
+
+/// The role that a request's handler asked for, told to whoever put this into the request.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct NeededRole(Arc<OnceLock<Role>>);
+
+impl NeededRole {
+    /// The role; nothing when no handler has asked for one.
+    pub(crate) fn get(&self) -> Option<Role> {
+        self.0.get().copied()
+    }
+
+    fn note(parts: &Parts, role: Role) {
+        if let Some(needed) = parts.extensions.get::<Self>() {
+            // A handler asks once; what it asked for first would stand.
+            let _ = needed.0.set(role);
+        }
+    }
+}
 
 /// Who calls; found out once per request.
 pub(crate) async fn caller_of(parts: &mut Parts, app: &App) -> Result<Caller, ApiError> {
@@ -80,6 +102,15 @@ mod tests {
             request = request.header(header::AUTHORIZATION, *value);
         }
         request.body(()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn the_role_a_handler_asked_for_is_told() {
+        let (mut parts, needed) = (parts(&[]), NeededRole::default());
+        parts.extensions.insert(needed.clone());
+        assert_eq!(needed.get(), None);
+        NeededRole::note(&parts, Role::Write);
+        assert_eq!(needed.get(), Some(Role::Write));
     }
 
     #[test]

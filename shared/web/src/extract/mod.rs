@@ -10,7 +10,7 @@ mod scope;
 mod time;
 
 pub(crate) use body::{JsonBody, OptionalJsonBody, read_body};
-pub(crate) use caller::{Admin, Reader, Writer, caller_of};
+pub(crate) use caller::{Admin, NeededRole, Reader, Writer, caller_of};
 pub(crate) use path::{IdPath, TextPath};
 pub(crate) use query::Params;
 pub(crate) use scope::{CONNECTION_ID, DataScope, InformationScope, records_of};

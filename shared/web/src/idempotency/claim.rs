@@ -1,7 +1,7 @@
 //! Claiming a key's row, keeping the answer in it, giving the answer again.
 
 use bytes::Bytes;
-use millwright_access::Caller;
+use millwright_access::{Caller, Role};
 use millwright_core::{Error, ErrorCode, ExposeSecret, Result, SecretString};
 use millwright_store::{Expect, Row, Write};
 use millwright_vault::Sealed;
@@ -21,6 +21,8 @@ pub(super) struct Slot<'a> {
     /// SHA-256 of the key.
     pub(super) hash: &'a str,
     pub(super) fingerprint: &'a str,
+    /// Whether the request sends to a connected system.
+    pub(super) sends: bool,
 }
 
 /// What came of a claim.
@@ -40,7 +42,7 @@ impl Slot<'_> {
         let key = record_key(&self.caller.workspace, self.hash);
         for _ in 0..TRIES {
             let now = self.app.clock().wall();
-            let claim = Record::claim(self.fingerprint, self.caller.role, now);
+            let claim = Record::claim(self.fingerprint, self.caller.role, self.sends, now);
             let Some(mut row) = self.app.store.get::<Record>(&key).await? else {
                 let write = Write::put(&key, &claim, Expect::Absent)?;
                 match self.app.store.write(write).await {
@@ -67,13 +69,14 @@ impl Slot<'_> {
         Err(Error::new(ErrorCode::IdempotencyInProgress, "this idempotency key is in use"))
     }
 
-    /// Keeps the answer, unless the claim was lost meanwhile.
+    /// Keeps the answer for those who have the role it needed, unless the claim was lost meanwhile.
     ///
     /// # Errors
     /// When the vault, the blob store or the table fails.
     pub(super) async fn keep(
         &self,
         mut row: Row<Record>,
+        needed: Option<Role>,
         mut head: Head,
         body: &[u8],
     ) -> Result<()> {
@@ -84,6 +87,7 @@ impl Slot<'_> {
         } else {
             row.body = Some(sealed);
         }
+        row.doc.role = needed.unwrap_or(row.doc.role);
         row.doc.state = State::Answered(head);
         self.written(Write::replace(&row)?).await
     }

@@ -9,7 +9,9 @@ use axum::{
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, StatusCode, request::Parts};
 use http_body_util::BodyExt;
+use millwright_access::Role;
 use millwright_core::{Error, RequestId};
+use millwright_entities::Entity;
 use millwright_store::Row;
 
 use super::{
@@ -20,7 +22,7 @@ use super::{
 use crate::{
     App, error,
     error::ApiError,
-    extract::{caller_of, read_body},
+    extract::{NeededRole, caller_of, read_body},
     frame::{REQUEST_ID, caught},
 };
 
@@ -38,19 +40,29 @@ pub(crate) async fn idempotency(
     let caller = caller_of(&mut parts, &app).await?;
     let body = read_body(body, app.settings.body_limit).await?;
     let fingerprint = fingerprint(&parts, &body);
-    let slot = Slot { app: &app, caller: &caller, hash: &hash, fingerprint: &fingerprint };
+    let sends = is_data_write(parts.uri.path());
+    let slot = Slot { app: &app, caller: &caller, hash: &hash, fingerprint: &fingerprint, sends };
     match slot.claim().await? {
         Claim::Replay(head, body) => Ok(replayed(&head, body)),
         Claim::Run(row) => {
             let id = request_id(&parts);
+            let needed = NeededRole::default();
+            parts.extensions.insert(needed.clone());
             let answer = caught(next.run(Request::from_parts(parts, Body::from(body)))).await;
-            settle(&slot, row, answer, &id).await
+            settle(&slot, row, needed.get(), answer, &id).await
         }
     }
 }
 
 fn is_covered(method: &Method) -> bool {
     matches!(*method, Method::POST | Method::PATCH | Method::DELETE)
+}
+
+/// Whether a request to this path is sent on to the connected system, being about an entity's
+/// records.
+fn is_data_write(path: &str) -> bool {
+    let resource = path.strip_prefix("/v1/").and_then(|rest| rest.split('/').next());
+    resource.is_some_and(|resource| Entity::find(resource).is_some())
 }
 
 fn request_id(parts: &Parts) -> RequestId {
@@ -63,6 +75,7 @@ fn request_id(parts: &Parts) -> RequestId {
 async fn settle(
     slot: &Slot<'_>,
     row: Row<Record>,
+    needed: Option<Role>,
     answer: Response,
     id: &RequestId,
 ) -> Result<Response, ApiError> {
@@ -80,7 +93,7 @@ async fn settle(
         parts.headers.insert(REQUEST_ID, value);
     }
     let body = body.collect().await.map_err(Error::internal)?.to_bytes();
-    if let Err(error) = slot.keep(row, head(&parts), &body).await {
+    if let Err(error) = slot.keep(row, needed, head(&parts), &body).await {
         tracing::error!(%error, "answer not kept for its idempotency key");
     }
     Ok(Response::from_parts(parts, Body::from(body)))
@@ -128,6 +141,16 @@ mod tests {
         assert_eq!(again.headers()["content-type"], "application/json");
         assert_eq!(again.headers()[REQUEST_ID], "req_1");
         assert_eq!(again.headers()[IDEMPOTENT_REPLAYED], "true");
+    }
+
+    #[test]
+    fn a_write_to_an_entity_is_sent_on_and_nothing_else_is() {
+        for path in ["/v1/purchase-orders", "/v1/purchase-orders/rec_1"] {
+            assert!(is_data_write(path), "{path}");
+        }
+        for path in ["/v1/sync", "/v1/connections", "/v1/purchase-orders-x", "/purchase-orders"] {
+            assert!(!is_data_write(path), "{path}");
+        }
     }
 
     #[test]

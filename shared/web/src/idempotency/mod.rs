@@ -5,7 +5,9 @@
 //! secret (a new API key). Kept are successes, and failures that came after something was sent to a
 //! connected system and that another try would not change. Not kept are 429, whatever else is
 //! `retryable`, and every failure before anything was sent: there the same key may be used again, even
-//! with a corrected body. A claim whose process died is free after 60 s.
+//! with a corrected body. A claim whose process died is free after 60 s, except where the request is sent
+//! on to a system: it may have arrived, so its key is answered `WRITE_OUTCOME_UNKNOWN` from then on.
+//! Whoever has the role that the operation needs is told the answer, whichever key asked first.
 
 mod claim;
 mod key;

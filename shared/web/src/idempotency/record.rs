@@ -18,8 +18,11 @@ const CLAIM: Duration = Duration::from_secs(60);
 pub(super) struct Record {
     /// The request that the key was used for.
     pub(super) fingerprint: String,
-    /// The role it was made with: who may less must not be told the answer.
+    /// The role its answer needs: who may less must not be told it.
     pub(super) role: Role,
+    /// Whether it sends to a connected system, where doing it twice cannot be undone.
+    #[serde(default)]
+    pub(super) sends: bool,
     /// How far it is.
     pub(super) state: State,
     /// When the key may be used anew.
@@ -56,18 +59,19 @@ impl Document for Record {
 /// What a request with a known key may do.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Decision {
-    /// Run: the claim before it has died.
+    /// Run: the claim before it has died, and running twice does no harm.
     Run,
     /// Be told this answer again.
     Replay(Head),
 }
 
 impl Record {
-    /// A claim for a request that starts now.
-    pub(super) fn claim(fingerprint: &str, role: Role, now: WallTime) -> Self {
+    /// A claim for a request that starts now, made with a key of this role.
+    pub(super) fn claim(fingerprint: &str, role: Role, sends: bool, now: WallTime) -> Self {
         Self {
             fingerprint: fingerprint.to_owned(),
             role,
+            sends,
             state: State::Running(now + CLAIM),
             until: now + KEPT,
         }
@@ -76,23 +80,37 @@ impl Record {
     /// What a request may do that comes with the same key.
     ///
     /// # Errors
-    /// `IDEMPOTENCY_CONFLICT` for another request, `PERMISSION_DENIED` for a lesser role,
-    /// `IDEMPOTENCY_IN_PROGRESS` while the first one runs.
+    /// `IDEMPOTENCY_CONFLICT` for another request, `PERMISSION_DENIED` for a role that may not be told
+    /// the answer, `IDEMPOTENCY_IN_PROGRESS` while the first one runs, `WRITE_OUTCOME_UNKNOWN` when
+    /// it died and may have reached the system.
     pub(super) fn decide(&self, fingerprint: &str, role: Role, now: WallTime) -> Result<Decision> {
         if self.fingerprint != fingerprint {
             let message = "this idempotency key was used for another request";
             return Err(Error::new(ErrorCode::IdempotencyConflict, message));
         }
-        role.require(self.role)?;
         match &self.state {
             State::Running(until) if *until > now => {
                 let message = "the first request with this idempotency key is still running";
                 Err(Error::new(ErrorCode::IdempotencyInProgress, message))
             }
+            State::Running(_) if self.sends => {
+                // Who may not write has not been told more than that the key is in use.
+                role.require(Role::Write)?;
+                Err(outcome_unknown())
+            }
             State::Running(_) => Ok(Decision::Run),
-            State::Answered(head) => Ok(Decision::Replay(head.clone())),
+            State::Answered(head) => {
+                role.require(self.role)?;
+                Ok(Decision::Replay(head.clone()))
+            }
         }
     }
+}
+
+fn outcome_unknown() -> Error {
+    let message = "the first request with this idempotency key broke off, and nobody knows whether \
+                   the system did what it asked for: look there before you try again with a new key";
+    Error::new(ErrorCode::WriteOutcomeUnknown, message)
 }
 
 /// Whether an answer is kept: a success, or a failure after something was sent to the system. What
@@ -117,17 +135,27 @@ mod tests {
 
     fn answered() -> (Record, Head) {
         let head = Head { status: 201, headers: vec![], in_blob: false };
-        let claim = Record::claim("f", Role::Write, NOW);
+        let claim = Record::claim("f", Role::Write, false, NOW);
         (Record { state: State::Answered(head.clone()), ..claim }, head)
     }
 
     #[test]
     fn a_running_request_is_waited_for_and_a_dead_one_is_not() {
-        let claim = Record::claim("f", Role::Write, NOW);
+        let claim = Record::claim("f", Role::Admin, false, NOW);
         let code = |at| claim.decide("f", Role::Write, at).map_err(|error| error.code);
         let running = Err(ErrorCode::IdempotencyInProgress);
         assert_eq!(code(NOW + Duration::from_secs(59)), running);
         assert_eq!(code(NOW + CLAIM), Ok(Decision::Run));
+    }
+
+    #[test]
+    fn a_write_that_died_is_not_done_twice() {
+        let claim = Record::claim("f", Role::Write, true, NOW);
+        let code = |role, at| claim.decide("f", role, at).unwrap_err().code;
+        assert_eq!(code(Role::Write, NOW), ErrorCode::IdempotencyInProgress);
+        assert_eq!(code(Role::Write, NOW + CLAIM), ErrorCode::WriteOutcomeUnknown);
+        assert_eq!(code(Role::Admin, NOW + CLAIM * 100), ErrorCode::WriteOutcomeUnknown);
+        assert_eq!(code(Role::Read, NOW + CLAIM), ErrorCode::PermissionDenied);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::{
     data_answer::{DataAnswer, oldest_success},
     error::Answer,
     extract::{DataScope, InformationScope, OptionalJsonBody, Writer},
+    page::Page,
 };
 
 /// What a sync reads.
@@ -48,7 +49,7 @@ pub(crate) struct SyncRequest {
 pub(crate) enum EntitySyncStatus {
     /// None has run.
     Never,
-    /// One runs.
+    /// One runs, or has been asked for and begins at once.
     InProgress,
     /// It ended well.
     Completed,
@@ -99,13 +100,6 @@ pub(crate) struct EntitySync {
     counts: SyncCounts,
 }
 
-/// The syncs of a connection's entities.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct SyncStatusList {
-    /// One for each entity, by name.
-    data: Vec<EntitySync>,
-}
-
 impl From<sync::Counts> for SyncCounts {
     fn from(own: sync::Counts) -> Self {
         let sync::Counts { seen, inserted, updated, deleted, unchanged, skipped } = own;
@@ -116,13 +110,7 @@ impl From<sync::Counts> for SyncCounts {
 impl From<SyncState> for EntitySync {
     fn from(own: SyncState) -> Self {
         Self {
-            status: match own.status {
-                sync::SyncStatus::Never => EntitySyncStatus::Never,
-                sync::SyncStatus::InProgress => EntitySyncStatus::InProgress,
-                sync::SyncStatus::Completed => EntitySyncStatus::Completed,
-                sync::SyncStatus::CompletedWithErrors => EntitySyncStatus::CompletedWithErrors,
-                sync::SyncStatus::Failed => EntitySyncStatus::Failed,
-            },
+            status: status_of(&own),
             last_started_at: own.last_started_at.map(WallTime::iso),
             last_success_at: own.last_success_at.map(WallTime::iso),
             next_run_at: own.run.as_ref().map(|run| run.at.iso()),
@@ -133,10 +121,24 @@ impl From<SyncState> for EntitySync {
     }
 }
 
-impl From<Vec<SyncState>> for SyncStatusList {
-    fn from(states: Vec<SyncState>) -> Self {
-        Self { data: states.into_iter().map(EntitySync::from).collect() }
+/// A sync that somebody asked for runs, even before it has begun: who asks and then looks must not
+/// take the end of the one before for its end.
+fn status_of(state: &SyncState) -> EntitySyncStatus {
+    if state.requested.is_some() {
+        return EntitySyncStatus::InProgress;
     }
+    match state.status {
+        sync::SyncStatus::Never => EntitySyncStatus::Never,
+        sync::SyncStatus::InProgress => EntitySyncStatus::InProgress,
+        sync::SyncStatus::Completed => EntitySyncStatus::Completed,
+        sync::SyncStatus::CompletedWithErrors => EntitySyncStatus::CompletedWithErrors,
+        sync::SyncStatus::Failed => EntitySyncStatus::Failed,
+    }
+}
+
+/// One for each entity, by name: all of them in one page.
+fn page_of(states: Vec<SyncState>) -> Page<EntitySync> {
+    Page::new(states.into_iter().map(EntitySync::from).collect(), None)
 }
 
 /// Start a sync
@@ -148,7 +150,7 @@ impl From<Vec<SyncState>> for SyncStatusList {
     operation_id = "start_sync",
     tag = crate::openapi::DATA,
     request_body = Option<SyncRequest>,
-    responses((status = 202, description = "The entities whose syncs start.", body = SyncStatusList))
+    responses((status = 202, description = "The entities whose syncs start.", body = Page<EntitySync>))
 )]
 pub(crate) async fn start_sync(
     _: Writer,
@@ -163,7 +165,7 @@ pub(crate) async fn start_sync(
     let requested = RequestedSync { entities: request.entities, mode };
     let states = request_sync(&app.connections(), &connection, &requested).await?;
     let synced_at = oldest_success(&states);
-    let answer = DataAnswer::new(&connection, synced_at, SyncStatusList::from(states));
+    let answer = DataAnswer::new(&connection, synced_at, page_of(states));
     Ok((StatusCode::ACCEPTED, answer).into_response())
 }
 
@@ -175,13 +177,13 @@ pub(crate) async fn start_sync(
     path = "/v1/sync-status",
     operation_id = "get_sync_status",
     tag = crate::openapi::DATA,
-    responses((status = 200, description = "One state for each entity.", body = SyncStatusList))
+    responses((status = 200, description = "One state for each entity.", body = Page<EntitySync>))
 )]
 pub(crate) async fn get_sync_status(
     InformationScope(connection): InformationScope,
     State(app): State<App>,
-) -> Answer<DataAnswer<SyncStatusList>> {
+) -> Answer<DataAnswer<Page<EntitySync>>> {
     let states = sync_states(&app.store, &connection.workspace, &connection.id).await?;
     let synced_at = oldest_success(&states);
-    Ok(DataAnswer::new(&connection, synced_at, states.into()))
+    Ok(DataAnswer::new(&connection, synced_at, page_of(states)))
 }

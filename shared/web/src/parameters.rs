@@ -1,0 +1,130 @@
+//! The query parameters of every operation, held against the very document that publishes them: what
+//! it does not name is refused, so that a parameter which asks for less than the request would do
+//! (`dry_run=true`) is never passed over.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use axum::{
+    extract::{MatchedPath, Request, State},
+    middleware::Next,
+    response::Response,
+};
+use http::Method;
+use millwright_core::{Error, ErrorCode, FieldError};
+use utoipa::openapi::{
+    OpenApi as Document, PathItem, RefOr,
+    path::{Operation, Parameter, ParameterIn},
+};
+
+use crate::{App, error::ApiError, extract::caller_of};
+
+/// The query parameters that each operation takes.
+#[derive(Clone, Debug)]
+pub(crate) struct Known(Arc<HashMap<(Method, String), BTreeSet<String>>>);
+
+impl Known {
+    /// As the document says.
+    pub(crate) fn of(document: &Document) -> Self {
+        let of_path = |(path, item): (&String, &PathItem)| {
+            let named = |(method, operation): (Method, Operation)| {
+                ((method, path.clone()), names(&operation))
+            };
+            operations(item).into_iter().map(named).collect::<Vec<_>>()
+        };
+        Self(Arc::new(document.paths.paths.iter().flat_map(of_path).collect()))
+    }
+
+    /// The query's parameters that the operation does not take. None on a path or method that is no
+    /// operation: the router refuses those.
+    fn unknown(&self, method: &Method, path: &str, query: &str) -> BTreeSet<String> {
+        let method = if method == Method::HEAD { Method::GET } else { method.clone() };
+        let Some(known) = self.0.get(&(method, path.to_owned())) else { return BTreeSet::new() };
+        let given = url::form_urlencoded::parse(query.as_bytes());
+        given.map(|(name, _)| name.into_owned()).filter(|name| !known.contains(name)).collect()
+    }
+}
+
+fn operations(item: &PathItem) -> Vec<(Method, Operation)> {
+    let all = [
+        (Method::GET, &item.get),
+        (Method::PUT, &item.put),
+        (Method::POST, &item.post),
+        (Method::PATCH, &item.patch),
+        (Method::DELETE, &item.delete),
+    ];
+    all.into_iter().filter_map(|(method, own)| Some((method, own.clone()?))).collect()
+}
+
+fn names(operation: &Operation) -> BTreeSet<String> {
+    let name = |parameter: &RefOr<Parameter>| match parameter {
+        RefOr::T(own) if matches!(own.parameter_in, ParameterIn::Query) => Some(own.name.clone()),
+        _ => None,
+    };
+    operation.parameters.iter().flatten().filter_map(name).collect()
+}
+
+/// Refuses a request with a query parameter that its operation does not take; under `/v1` only once
+/// it is known who asks.
+pub(crate) async fn parameters(
+    State((app, known)): State<(App, Known)>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let path = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    let query = request.uri().query().unwrap_or_default();
+    let unknown = known.unknown(request.method(), path, query);
+    let Some(error) = refusal(&unknown) else { return Ok(next.run(request).await) };
+    if path.starts_with("/v1/") {
+        caller_of(&mut request.into_parts().0, &app).await?;
+    }
+    Err(error.into())
+}
+
+fn refusal(unknown: &BTreeSet<String>) -> Option<Error> {
+    let first = unknown.first()?;
+    let says = "is not a known parameter";
+    let message = format!("the query parameter {first} {says}");
+    let mut error = Error::new(ErrorCode::InvalidRequest, message);
+    let field = |name: &String| FieldError::new(name, ErrorCode::InvalidRequest, says);
+    error.fields = unknown.iter().map(field).collect();
+    Some(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::routes;
+
+    fn unknown(method: Method, path: &str, query: &str) -> Vec<String> {
+        let known = Known::of(&routes::all().split_for_parts().1);
+        known.unknown(&method, path, query).into_iter().collect()
+    }
+
+    #[test]
+    fn a_write_does_not_pass_over_a_parameter() {
+        let path = "/v1/purchase-orders";
+        assert_eq!(unknown(Method::POST, path, "dry_run=true&limit=1"), ["dry_run", "limit"]);
+        assert_eq!(unknown(Method::DELETE, "/v1/connections/{id}", "x"), ["x"]);
+        assert!(unknown(Method::POST, path, "").is_empty());
+    }
+
+    #[test]
+    fn a_list_takes_the_parameters_of_its_document() {
+        let path = "/v1/purchase-orders";
+        for method in [Method::GET, Method::HEAD] {
+            let query = "modified_after=x&cursor=&limit=1&limti=2";
+            assert_eq!(unknown(method, path, query), ["limti"]);
+        }
+    }
+
+    #[test]
+    fn every_unknown_parameter_is_named_at_once() {
+        let error = refusal(&["a".to_owned(), "b".to_owned()].into()).unwrap();
+        assert_eq!(error.code, ErrorCode::InvalidRequest);
+        let paths: Vec<&str> = error.fields.iter().map(|field| field.path.as_str()).collect();
+        assert_eq!(paths, ["a", "b"]);
+    }
+}
