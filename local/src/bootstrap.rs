@@ -1,6 +1,8 @@
 //! What a first start makes, so that there is something to try: a workspace, a key, a sandbox.
 
-use millwright_access::{Environment, Role, Workspace, authenticate, create_key, ensure_workspace};
+use millwright_access::{
+    Environment, Role, Workspace, authenticate, check_chosen_key, create_key, ensure_workspace,
+};
 use millwright_connection::{ConnectionContext, ConnectionFilter, NewConnection, list_connections};
 use millwright_core::{
     ConnectionId, Error, ErrorCode, ExposeSecret, Result, SecretString, WorkspaceId,
@@ -11,6 +13,7 @@ use serde_json::{Map, Value};
 
 /// The first workspace's name.
 const NAME: &str = "default";
+const ENVIRONMENT: Environment = Environment::Test;
 /// The name of the key that a first start makes, or that was given on the command line.
 const KEY_NAME: &str = "first key";
 const CONNECTOR: &str = "sandbox";
@@ -21,6 +24,8 @@ const CONNECTION_NAME: &str = "Stateful sandbox";
 pub struct Welcome {
     /// A key that was made now, or given.
     pub key: Option<SecretString>,
+    /// Whether this was the first start.
+    pub first: bool,
     /// The sandbox that the first start connected.
     pub connection: ConnectionId,
 }
@@ -44,7 +49,15 @@ pub fn default_workspace() -> WorkspaceId {
 /// # Errors
 /// When the table fails.
 pub async fn ensure_default_workspace(store: &Store) -> Result<Workspace> {
-    ensure_workspace(store, default_workspace(), NAME, Environment::Test).await
+    ensure_workspace(store, default_workspace(), NAME, ENVIRONMENT).await
+}
+
+/// Whether a text can be a key of the first workspace. Nothing is read for it.
+///
+/// # Errors
+/// `VALIDATION_FAILED` when it cannot.
+pub fn check_given_key(key: &SecretString) -> Result<()> {
+    check_chosen_key(ENVIRONMENT, key)
 }
 
 /// Makes what a first start makes, unless it has been made; `given` is a key that must be there.
@@ -66,15 +79,16 @@ pub async fn bootstrap(
         }
         None => None,
     };
-    let first = match before {
-        Some(first) => first,
+    let first = before.is_none();
+    let made = match before {
+        Some(made) => made,
         None => {
-            let first = FirstStart { connection: sandbox(context, &workspace.id).await? };
-            store.write(Write::put(&marker, &first, Expect::Anything)?).await?;
-            first
+            let made = FirstStart { connection: sandbox(context, &workspace.id).await? };
+            store.write(Write::put(&marker, &made, Expect::Anything)?).await?;
+            made
         }
     };
-    Ok(Welcome { key, connection: first.connection })
+    Ok(Welcome { key, first, connection: made.connection })
 }
 
 /// The given key as an admin key of the workspace.

@@ -80,6 +80,7 @@ async fn bad_input_gets_its_own_error() {
     let foreign = their_connection(&stranger).await;
     let foreign_data = admin.about(&foreign);
     let materials = data.get("/v1/materials?limit=1").await;
+    let connection = data.get("/v1/connection").await;
     let table = rows(&Callers {
         admin: &admin,
         data: &data,
@@ -88,6 +89,7 @@ async fn bad_input_gets_its_own_error() {
         reader: &reader,
         foreign_data: &foreign_data,
         foreign: &foreign,
+        connection: text(&connection, "id"),
         material: text(&materials["data"][0], "key"),
         tryton: &tryton,
     });
@@ -110,6 +112,7 @@ struct Callers<'a> {
     reader: &'a Api,
     foreign_data: &'a Api,
     foreign: &'a str,
+    connection: &'a str,
     material: &'a str,
     tryton: &'a Tryton,
 }
@@ -204,15 +207,24 @@ fn about_the_request<'a>(callers: &Callers<'a>) -> Vec<Bad<'a>> {
             .with_text("text/plain", "{}".to_owned()),
         post("a body too large", admin, path, &large, 413, "PAYLOAD_TOO_LARGE"),
         order(&unknown_vendor, 422, "REFERENCE_NOT_FOUND").in_field("vendorKey"),
+        post(
+            "an unknown parameter of a write",
+            data,
+            "/v1/purchase-orders?dry_run=true",
+            &json!({}),
+            400,
+            "INVALID_REQUEST",
+        ),
         get("an unknown parameter", data, "/v1/vendors?colour=blue", 400, "INVALID_REQUEST"),
         get("a time that is none", data, "/v1/vendors?modified_after=soon", 400, "INVALID_REQUEST"),
     ]
 }
 
 fn about_lists<'a>(callers: &Callers<'a>) -> Vec<Bad<'a>> {
-    let Callers { admin, data, .. } = callers;
+    let Callers { admin, data, connection, foreign, .. } = callers;
     // A place in the feed from before everything that is kept.
-    let expired = old_cursor();
+    let expired = old_cursor(connection);
+    let anothers = old_cursor(foreign);
     vec![
         get("a bad cursor", data, "/v1/vendors?cursor=nonsense", 400, "CURSOR_INVALID"),
         get("a bad cursor of the feed", data, "/v1/changes?cursor=%25%25", 400, "CURSOR_INVALID"),
@@ -223,14 +235,21 @@ fn about_lists<'a>(callers: &Callers<'a>) -> Vec<Bad<'a>> {
             410,
             "CURSOR_EXPIRED",
         ),
+        get(
+            "another connection's cursor",
+            data,
+            &format!("/v1/changes?cursor={anothers}"),
+            400,
+            "CURSOR_INVALID",
+        ),
         get("a limit too high", admin, "/v1/connections?limit=501", 400, "INVALID_REQUEST"),
         get("a limit of none", admin, "/v1/connections?limit=0", 400, "INVALID_REQUEST"),
     ]
 }
 
-/// A cursor of the feed as it was given out long ago.
-fn old_cursor() -> String {
-    millwright_core::Cursor::encode("changes", &1).expect("a number is JSON")
+/// A cursor of a connection's feed as it was given out long ago.
+fn old_cursor(connection: &str) -> String {
+    millwright_core::Cursor::encode(&format!("changes/{connection}"), &1).expect("a number is JSON")
 }
 
 fn judge(row: &Bad, answer: &Answer) -> Result<(), String> {

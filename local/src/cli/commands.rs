@@ -9,7 +9,7 @@ use super::{Line, told};
 use crate::{Stack, bootstrap::ensure_default_workspace, data::DataFolder};
 
 async fn open(data: PathBuf) -> Result<Stack, Line> {
-    Ok(Stack::start(DataFolder::open(&data)?, 1.0).await?)
+    Ok(Stack::start(DataFolder::open_existing(&data)?, 1.0).await?)
 }
 
 /// Makes a key and prints it.

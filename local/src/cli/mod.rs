@@ -5,12 +5,13 @@ mod commands;
 mod serve;
 mod welcome;
 
-use std::{fmt, net::IpAddr, path::PathBuf, process::ExitCode};
+use std::{collections::HashMap, fmt, net::IpAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use ipnet::IpNet;
 use millwright_access::{Environment, Role};
 use millwright_core::{Error, ErrorCode, SecretString, WorkspaceId};
+use millwright_web::Settings;
 
 /// One API for industrial systems, whole on this machine.
 #[derive(Debug, Parser)]
@@ -48,7 +49,7 @@ struct ServeOptions {
     #[arg(long, value_name = "CIDR", value_parser = range)]
     allow_target: Vec<IpNet>,
     /// Where callers reach this service [default: http://127.0.0.1:PORT]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = public_url)]
     public_url: Option<String>,
     /// Let an admin key step the schedule clock: POST /local/clock {"advance_seconds": N} or {"to":
     /// "next_due"}
@@ -137,6 +138,14 @@ fn speed(text: &str) -> Result<f64, &'static str> {
     let speed: f64 = text.parse().map_err(|_| "it is not a number")?;
     let range = 1.0..=1_000_000.0;
     if range.contains(&speed) { Ok(speed) } else { Err("it must be from 1 to 1000000") }
+}
+
+/// The same rule as the API's own variable, told without its name.
+fn public_url(text: &str) -> Result<String, &'static str> {
+    let variables = HashMap::from([("MILLWRIGHT_PUBLIC_URL", text)]);
+    let settings = Settings::from_source(&variables);
+    let why = "it must be http:// or https:// and a host, without a query";
+    settings.map(|settings| settings.public_url).map_err(|_| why)
 }
 
 /// A range of addresses; one address is a range too.
@@ -237,6 +246,14 @@ mod tests {
         assert_eq!(range("10.1.2.3").unwrap().to_string(), "10.1.2.3/32");
         assert_eq!(range("::1").unwrap().to_string(), "::1/128");
         assert!(["", "10.0.0/8", "10.0.0.0/33", "localhost"].iter().all(|t| range(t).is_err()));
+    }
+
+    #[test]
+    fn a_public_url_is_complete() {
+        assert_eq!(public_url("https://mw.example/x/").unwrap(), "https://mw.example/x");
+        assert!(
+            ["", "mw.example", "ftp://x", "https://x/?a=1"].iter().all(|t| public_url(t).is_err())
+        );
     }
 
     #[test]

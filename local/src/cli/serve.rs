@@ -11,7 +11,7 @@ use tokio::{
 use super::{Line, ServeOptions, told, welcome};
 use crate::{
     Stack,
-    bootstrap::{Welcome, bootstrap},
+    bootstrap::{Welcome, bootstrap, check_given_key},
     data::DataFolder,
     host::{Functions, Host, Variables},
 };
@@ -20,7 +20,8 @@ use crate::{
 const LOOPBACK: [&str; 2] = ["127.0.0.0/8", "::1/128"];
 
 pub(super) async fn serve(options: ServeOptions) -> Result<(), Line> {
-    // The port first: when it is taken, nothing has been touched.
+    // First what may be refused: nothing has been touched then.
+    check_key(&options)?;
     let listener = listen(options.port).await?;
     let url = format!("http://{}", listener.local_addr()?);
     let data = DataFolder::open(&options.data.data)?;
@@ -39,6 +40,14 @@ pub(super) async fn serve(options: ServeOptions) -> Result<(), Line> {
     Ok(stack.stop().await?)
 }
 
+fn check_key(options: &ServeOptions) -> Result<(), Line> {
+    let Some(key) = &options.api_key else { return Ok(()) };
+    check_given_key(key).map_err(|error| {
+        let why = error.fields.into_iter().next().map_or(error.message, |field| field.message);
+        Line(format!("--api-key: {why}"))
+    })
+}
+
 async fn listen(port: u16) -> Result<TcpListener, Line> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => Line(format!(
@@ -49,7 +58,7 @@ async fn listen(port: u16) -> Result<TcpListener, Line> {
 }
 
 fn variables(options: &ServeOptions, stack: &Stack, url: &str) -> Variables {
-    let own = options.public_url.as_deref().unwrap_or(url).trim_end_matches('/').to_owned();
+    let own = options.public_url.as_deref().unwrap_or(url).to_owned();
     let asked_for = options.allow_target.iter().map(ToString::to_string);
     let allowed = LOOPBACK.map(str::to_owned).into_iter().chain(asked_for).collect();
     stack.environment(own, allowed).variables()

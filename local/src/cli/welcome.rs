@@ -18,9 +18,7 @@ pub(super) fn print(
     writeln!(out, "millwright is at {url} (documentation: {url}/docs)")?;
     match &made.key {
         Some(key) if options.api_key.is_none() => {
-            let key = key.expose_secret();
-            writeln!(out, "API key, shown this once: {key}\n\nTry:")?;
-            try_it(&mut out, url, key, made.connection.as_str())?;
+            writeln!(out, "API key, shown this once: {}", key.expose_secret())?;
         }
         Some(_) => writeln!(out, "API key: the one that was given")?,
         None => writeln!(
@@ -30,6 +28,9 @@ pub(super) fn print(
             options.data.data.display()
         )?,
     }
+    if let Some(key) = made.key.as_ref().filter(|_| made.first) {
+        try_it(&mut out, url, key.expose_secret(), made.connection.as_str())?;
+    }
     if options.verbose {
         writeln!(out, "AWS_ENDPOINT_URL_DYNAMODB={}", stack.dynamodb_url())?;
         writeln!(out, "AWS_ENDPOINT_URL_SQS={}", stack.sqs_url())?;
@@ -38,6 +39,7 @@ pub(super) fn print(
 }
 
 fn try_it(out: &mut impl Write, url: &str, key: &str, connection: &str) -> io::Result<()> {
+    writeln!(out, "\nTry:")?;
     for path in ["/v1/purchase-orders?limit=3", "/v1/changes?limit=3", "/v1/sync-status"] {
         writeln!(
             out,

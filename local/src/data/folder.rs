@@ -48,6 +48,17 @@ impl DataFolder {
         Ok(folder)
     }
 
+    /// Opens a folder that has data. Any other is left as it is, or as it is not.
+    ///
+    /// # Errors
+    /// One line that says what to do.
+    pub fn open_existing(path: &Path) -> Result<Self, DataError> {
+        if !path.join("format").exists() {
+            return Err(DataError::Missing { folder: path.to_owned() });
+        }
+        Self::open(path)
+    }
+
     /// The folder.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -231,6 +242,18 @@ mod tests {
         let error = DataFolder::open(parent.path()).unwrap_err();
         assert!(matches!(error, DataError::Foreign { .. }));
         assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_folder_without_data_can_be_refused_and_is_left_as_it_is() {
+        let parent = tempfile::tempdir().unwrap();
+        for path in [parent.path().to_owned(), parent.path().join("none")] {
+            let line = DataFolder::open_existing(&path).unwrap_err().to_string();
+            assert!(line.starts_with(&format!("no millwright data in {}", path.display())));
+        }
+        assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
+        DataFolder::open(parent.path()).unwrap();
+        DataFolder::open_existing(parent.path()).unwrap();
     }
 
     #[test]

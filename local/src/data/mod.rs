@@ -40,6 +40,13 @@ pub enum DataError {
         /// The newest format that this program knows.
         known: u32,
     },
+    /// There is nothing in it, or it does not exist.
+    #[error("no millwright data in {}; start millwright there first, or choose another folder with --data",
+        folder.display())]
+    Missing {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// It holds something else.
     #[error("{} holds other files and is no data folder of millwright; choose another with --data",
         folder.display())]

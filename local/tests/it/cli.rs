@@ -42,13 +42,14 @@ struct Server {
 impl Server {
     /// Starts it on a free port, and waits for what it prints.
     fn start(data: &Path, options: &[&str]) -> Self {
+        // A first start prints commands to try.
+        let more = if data.join("format").exists() { 1 } else { 6 };
         let mut command = millwright(data, options);
         command.args(["--port", "0"]).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = lines.next().expect("it starts").unwrap();
         let url = first.split_whitespace().nth(3).unwrap().to_owned();
-        let more = if options.contains(&"--api-key") || first.is_empty() { 1 } else { 6 };
         let told: Vec<_> = lines.take(more).map_while(Result::ok).collect();
         Self { child, url, told: told.join("\n") }
     }
@@ -77,8 +78,17 @@ impl Drop for Server {
 #[test]
 fn a_first_start_prints_commands_that_work_as_printed() {
     let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("data");
-    let server = Server::start(&data, &[]);
+    let server = Server::start(&folder.path().join("made"), &[]);
+    assert!(server.told.contains("API key, shown this once: mw_sk_test_"), "{}", server.told);
+    assert_commands_work(&server);
+
+    let server = Server::start(&folder.path().join("given"), &["--api-key", KEY]);
+    assert!(server.url.starts_with("http://127.0.0.1:"), "{}", server.url);
+    assert!(server.told.starts_with("API key: the one that was given\n"), "{}", server.told);
+    assert_commands_work(&server);
+}
+
+fn assert_commands_work(server: &Server) {
     let commands: Vec<_> = server.told.lines().filter(|line| line.contains("curl")).collect();
     assert_eq!(commands.len(), 3, "{}", server.told);
     for command in commands {
@@ -139,6 +149,7 @@ fn a_second_process_is_told_in_one_line_and_changes_nothing() {
 fn keys_and_workspaces_are_made_without_a_server() {
     let folder = tempfile::tempdir().unwrap();
     let stdout = |output: Output| String::from_utf8(output.stdout).unwrap().trim().to_owned();
+    drop(Server::start(folder.path(), &["--api-key", KEY]));
     let made = run(folder.path(), &["workspace", "create", "Acme", "--environment", "live"]);
     let workspace = stdout(made);
     assert!(workspace.starts_with("ws_"), "{workspace}");
@@ -164,12 +175,49 @@ fn keys_and_workspaces_are_made_without_a_server() {
 fn a_wrong_command_line_is_told_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    for (option, value) in [("--allow-target", "10.0.0/8"), ("--speed", "0"), ("--port", "x")] {
+    for (option, value) in [
+        ("--allow-target", "10.0.0/8"),
+        ("--speed", "0"),
+        ("--port", "x"),
+        ("--public-url", "millwright.example"),
+    ] {
         let refused = run(&data, &[option, value]);
         assert_eq!(refused.status.code(), Some(2), "{option}");
         assert!(sole_line(&refused).contains(option));
     }
     assert!(!data.exists());
+}
+
+#[test]
+fn a_given_key_that_cannot_be_one_is_refused_before_anything_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    for key in ["short-and-secret", "mw_sk_live_0123456789abcdefghijklmnop", ""] {
+        let refused = run(&data, &["--port", "0", "--api-key", key]);
+        assert_eq!(refused.status.code(), Some(1), "{key}");
+        let line = sole_line(&refused);
+        assert!(line.contains("--api-key: a chosen key must be mw_sk_test_"), "{line}");
+        assert!(key.is_empty() || !line.contains(key), "{line}");
+    }
+    assert!(!data.exists());
+}
+
+#[test]
+fn commands_on_a_folder_without_data_make_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("missing");
+    let commands: [&[&str]; 2] =
+        [&["key", "create"], &["workspace", "create", "Acme", "--environment", "live"]];
+    for data in [folder.path(), &missing] {
+        for command in commands {
+            let refused = run(data, command);
+            assert_eq!(refused.status.code(), Some(1), "{command:?}");
+            let line = sole_line(&refused);
+            assert!(line.contains(&format!("no millwright data in {}", data.display())), "{line}");
+            assert!(refused.stdout.is_empty());
+        }
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 #[test]
@@ -184,7 +232,7 @@ fn a_data_folder_that_cannot_be_used_is_told_in_one_line() {
     assert_eq!(std::fs::read_dir(&newer).unwrap().count(), 1);
 
     let damaged = folder.path().join("damaged");
-    assert!(run(&damaged, &["key", "create"]).status.success());
+    drop(Server::start(&damaged, &["--api-key", KEY]));
     std::fs::write(damaged.join("vault.key"), "x").unwrap();
     let refused = run(&damaged, &["--port", "0"]);
     assert_eq!(refused.status.code(), Some(1));
@@ -194,6 +242,7 @@ fn a_data_folder_that_cannot_be_used_is_told_in_one_line() {
 #[test]
 fn an_admin_can_step_the_schedule_clock_when_that_is_turned_on() {
     let folder = tempfile::tempdir().unwrap();
+    drop(Server::start(folder.path(), &["--api-key", KEY]));
     let reader = run(folder.path(), &["key", "create", "--role", "read"]);
     let reader = String::from_utf8(reader.stdout).unwrap();
     let step = |server: &Server, key: &str, body: &str| {

@@ -21,8 +21,12 @@ pub(crate) fn random(environment: Environment) -> SecretString {
     SecretString::from(prefix(environment) + &random_token(RANDOM_LENGTH))
 }
 
-/// Checks a key's text that somebody chose, as scripts do.
-pub(crate) fn check_chosen(environment: Environment, text: &SecretString) -> Result<()> {
+/// Checks a key's text that somebody chose, as scripts do: the environment's prefix, and 24 to 200
+/// letters, digits, `-` or `_` after it.
+///
+/// # Errors
+/// `VALIDATION_FAILED`; the text is not in the message.
+pub fn check_chosen(environment: Environment, text: &SecretString) -> Result<()> {
     let prefix = prefix(environment);
     let rest = text.expose_secret().strip_prefix(&prefix);
     if rest.is_some_and(is_secret_part) {

@@ -16,6 +16,7 @@ mod workspace;
 pub use api_key::ApiKey;
 pub use authenticate::{Caller, authenticate};
 pub use create_key::create_key;
+pub use key_text::check_chosen as check_chosen_key;
 pub use list_keys::{KeyPage, get_key, list_keys};
 pub use revoke_key::revoke_key;
 pub use role::Role;

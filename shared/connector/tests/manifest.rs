@@ -95,6 +95,17 @@ fn what_cannot_be_meant_is_refused() {
     }
 }
 
+#[test]
+fn a_lower_bound_is_decimal_text_of_a_decimal() {
+    let sandbox = include_str!("../systems/sandbox.yaml");
+    let known = "codec: decimal_text, min: \"0\"";
+    assert!(sandbox.contains(known) && read(sandbox).is_ok());
+    for wrong in ["codec: decimal_text, min: zero", "codec: text, min: \"0\"", "above: \"0\""] {
+        let why = read(&sandbox.replacen(known, wrong, 1)).expect_err(wrong);
+        assert!(why.contains("`min` and `above`"), "{wrong}: {why}");
+    }
+}
+
 async fn widget_works() -> String {
     let me = || async { Json(json!({"org": {"id": 7, "name": "Widget Works"}})) };
     let vendors = |Query(query): Query<Value>, headers: HeaderMap| async move {

@@ -73,7 +73,7 @@ async fn message_of(
 ) -> Result<Message> {
     let entity = Entity::find(&page.entity)
         .ok_or_else(|| Error::internal(format!("no entity {}", page.entity)))?;
-    let cursor = Cursor::encode("changes", &page.last())?;
+    let cursor = Cursor::encode(&format!("changes/{}", scope.connection), &page.last())?;
     let more = json!({ "entity": page.entity, "keys": keys, "cursor": cursor });
     let sequence = page.first.to_string();
     let parts = [scope.workspace.as_str(), scope.connection.as_str(), &sequence, op.as_str()];

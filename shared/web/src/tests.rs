@@ -125,6 +125,14 @@ async fn an_idempotency_key_does_not_get_past_authentication() {
     assert_eq!(refused(asked).await.2, "INVALID_REQUEST");
 }
 
+#[tokio::test]
+async fn an_unknown_parameter_is_refused_once_it_is_known_who_asks() {
+    let (status, _, code) = refused(request("GET", "/health?verbose=1")).await;
+    assert_eq!((status.as_u16(), code.as_str()), (400, "INVALID_REQUEST"));
+    let (status, ..) = refused(request("POST", "/v1/purchase-orders?dry_run=true")).await;
+    assert_eq!(status.as_u16(), 401);
+}
+
 /// The frame around handlers of this test's own.
 fn framed() -> Router {
     async fn takes_body(JsonBody(_): JsonBody<Value>) {}

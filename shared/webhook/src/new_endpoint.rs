@@ -1,5 +1,7 @@
 //! Checking what an endpoint is made from.
 
+use std::collections::BTreeSet;
+
 use millwright_core::{
     ConnectionId, EndpointId, Error, ErrorCode, FieldError, Result, ScheduleTime, WorkspaceId,
 };
@@ -26,6 +28,8 @@ pub struct NewEndpoint {
     pub event_types: Vec<String>,
     /// `connection_ids`; all when empty.
     pub connection_ids: Vec<String>,
+    /// Those of `connection_ids` that the workspace has.
+    pub known_connections: BTreeSet<ConnectionId>,
     /// `customer_ids`; all when empty.
     pub customer_ids: Vec<String>,
     /// `metadata`.
@@ -49,7 +53,7 @@ impl NewEndpoint {
         let mut faults = Faults::default();
         let url = faults.url(&self.url);
         let event_types = faults.event_types(&self.event_types);
-        let connection_ids = faults.connection_ids(&self.connection_ids);
+        let connection_ids = faults.connection_ids(&self.connection_ids, &self.known_connections);
         faults.customer_ids(&self.customer_ids);
         faults.metadata(&self.metadata);
         let timeout_seconds = faults.timeout_seconds(self.timeout_seconds);
@@ -116,16 +120,25 @@ impl Faults {
         patterns.collect()
     }
 
-    fn connection_ids(&mut self, texts: &[String]) -> Vec<ConnectionId> {
+    fn connection_ids(
+        &mut self,
+        texts: &[String],
+        known: &BTreeSet<ConnectionId>,
+    ) -> Vec<ConnectionId> {
         self.length("connection_ids", texts.len());
-        let ids = texts.iter().enumerate().filter_map(|(i, text)| {
-            let id = text.parse().ok();
-            if id.is_none() {
-                self.add(format!("connection_ids[{i}]"), "is not the id of a connection");
+        let mut ids = Vec::new();
+        for (i, text) in texts.iter().enumerate() {
+            let path = format!("connection_ids[{i}]");
+            match text.parse() {
+                Ok(id) if known.contains(&id) => ids.push(id),
+                Ok(_) => {
+                    let message = "there is no such connection in this workspace";
+                    self.0.push(FieldError::new(path, ErrorCode::ReferenceNotFound, message));
+                }
+                Err(_) => self.add(path, "is not the id of a connection"),
             }
-            id
-        });
-        ids.collect()
+        }
+        ids
     }
 
     fn customer_ids(&mut self, texts: &[String]) {
@@ -195,6 +208,18 @@ mod tests {
             "timeout_seconds",
         ];
         assert_eq!(paths, expected);
+    }
+
+    #[test]
+    fn a_connection_that_the_workspace_does_not_have_is_named() {
+        let (known, strange) = (ConnectionId::new_at(1), ConnectionId::new_at(2));
+        let error = endpoint(|new| {
+            new.connection_ids = vec![known.to_string(), strange.to_string()];
+            new.known_connections = [known.clone()].into();
+        });
+        let error = error.unwrap_err();
+        assert_eq!(error.code, ErrorCode::ReferenceNotFound);
+        assert_eq!(error.fields[0].path, "connection_ids[1]");
     }
 
     #[test]

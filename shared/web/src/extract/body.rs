@@ -21,7 +21,21 @@ use crate::{App, error::ApiError};
 #[derive(Clone, Debug)]
 pub(crate) struct JsonBody<T>(pub(crate) T);
 
-/// A body as [`JsonBody`], or none at all, which is the default.
+/// A JSON body as it came, for an operation that knows more about it than the schema says.
+#[derive(Clone, Debug)]
+pub(crate) struct AnyJson(pub(crate) Value);
+
+impl AnyJson {
+    /// As [`JsonBody`], with more faults told along with those that the schema finds.
+    pub(crate) fn checked<T>(self, more: Vec<FieldError>) -> Result<T, Error>
+    where
+        T: DeserializeOwned + ToSchema + 'static,
+    {
+        typed(self.0, more)
+    }
+}
+
+/// A body as [`JsonBody`], or none at all or `null`, which is the default.
 #[derive(Clone, Debug)]
 pub(crate) struct OptionalJsonBody<T>(pub(crate) T);
 
@@ -35,6 +49,16 @@ impl<T: DeserializeOwned + ToSchema + 'static> FromRequest<App> for JsonBody<T> 
     }
 }
 
+impl FromRequest<App> for AnyJson {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+        let (headers, bytes) = received(request, app).await?;
+        require_json(&headers)?;
+        Ok(Self(json(&bytes)?))
+    }
+}
+
 impl<T: DeserializeOwned + Default + ToSchema + 'static> FromRequest<App> for OptionalJsonBody<T> {
     type Rejection = ApiError;
 
@@ -44,7 +68,7 @@ impl<T: DeserializeOwned + Default + ToSchema + 'static> FromRequest<App> for Op
             return Ok(Self(T::default()));
         }
         require_json(&headers)?;
-        Ok(Self(parse(&bytes)?))
+        Ok(Self(parse_optional(&bytes)?))
     }
 }
 
@@ -80,14 +104,42 @@ fn require_json(headers: &HeaderMap) -> Result<(), Error> {
 }
 
 fn parse<T: DeserializeOwned + ToSchema + 'static>(bytes: &[u8]) -> Result<T, Error> {
-    let value: Value = serde_json::from_slice(bytes).map_err(|error| malformed(&error))?;
-    if let Some(error) = Error::from_fields(schema_check::faults::<T>(&value)?) {
+    typed(json(bytes)?, Vec::new())
+}
+
+fn json(bytes: &[u8]) -> Result<Value, Error> {
+    serde_json::from_slice(bytes).map_err(|error| malformed(&error))
+}
+
+/// The value as its type, unless its schema or `more` finds a fault: what both say of one field is
+/// told in the schema's words.
+fn typed<T>(value: Value, more: Vec<FieldError>) -> Result<T, Error>
+where
+    T: DeserializeOwned + ToSchema + 'static,
+{
+    let mut faults = schema_check::faults::<T>(&value)?;
+    for fault in more {
+        if faults.iter().all(|known| known.path != fault.path) {
+            faults.push(fault);
+        }
+    }
+    if let Some(error) = Error::from_fields(faults) {
         return Err(error);
     }
     serde_path_to_error::deserialize(value).map_err(|error| {
         let path = error.path().to_string();
         misfit::<T>(path, &error.into_inner())
     })
+}
+
+fn parse_optional<T>(bytes: &[u8]) -> Result<T, Error>
+where
+    T: DeserializeOwned + Default + ToSchema + 'static,
+{
+    match json(bytes)? {
+        Value::Null => Ok(T::default()),
+        value => typed(value, Vec::new()),
+    }
 }
 
 fn malformed(error: &serde_json::Error) -> Error {
@@ -202,6 +254,37 @@ mod tests {
         let mut paths: Vec<&str> = fields.iter().map(|(path, _)| path.as_str()).collect();
         paths.sort_unstable();
         assert_eq!(paths, ["extra", "name", "other", "seconds"]);
+    }
+
+    #[test]
+    fn what_an_operation_finds_is_told_with_what_the_schema_finds() {
+        let fault = |path| FieldError::new(path, ErrorCode::FieldRequired, "is required");
+        let body = AnyJson(serde_json::json!({ "name": 1 }));
+        let error = body.checked::<Sample>(vec![fault("name"), fault("more")]).unwrap_err();
+        let paths: Vec<&str> = error.fields.iter().map(|field| field.path.as_str()).collect();
+        assert_eq!(paths, ["name", "more"]);
+        assert_eq!(error.fields[0].message, "must be text");
+    }
+
+    #[test]
+    fn a_body_that_may_be_missing_may_be_null_or_empty() {
+        /// Nothing is required.
+        #[derive(Default, Deserialize, ToSchema)]
+        #[serde(default, deny_unknown_fields)]
+        struct Free {
+            /// A number.
+            count: u32,
+        }
+        for body in ["null", "{}"] {
+            assert_eq!(parse_optional::<Free>(body.as_bytes()).unwrap().count, 0, "{body}");
+        }
+        assert!(parse_optional::<Free>(b"[]").is_err());
+    }
+
+    #[test]
+    fn an_object_that_may_be_null_is_asked_for_as_such() {
+        let error = parse::<Sample>(br#"{"name": "a", "first": "x"}"#).unwrap_err();
+        assert_eq!(error.fields[0].message, "must be an object or null");
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod schema_check;
 mod scope;
 mod time;
 
-pub(crate) use body::{JsonBody, OptionalJsonBody, read_body};
+pub(crate) use body::{AnyJson, JsonBody, OptionalJsonBody, read_body};
 pub(crate) use caller::{Admin, NeededRole, Reader, Writer, caller_of};
 pub(crate) use path::{IdPath, TextPath};
 pub(crate) use query::Params;

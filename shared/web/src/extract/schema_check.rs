@@ -69,6 +69,10 @@ fn collect(error: &ValidationError<'_>, faults: &mut Vec<FieldError>) {
             }
         }
         ValidationErrorKind::OneOfNotValid { context } | ValidationErrorKind::AnyOf { context } => {
+            if let Some(kinds) = all_types(at, context) {
+                let message = format!("must be {}", listed_types(&kinds));
+                return add(path(at, None), ErrorCode::ValidationFailed, message);
+            }
             match nearest(context) {
                 Some(branch) => branch.iter().for_each(|error| collect(error, faults)),
                 None => add(path(at, None), ErrorCode::ValidationFailed, sentence(error)),
@@ -76,6 +80,25 @@ fn collect(error: &ValidationError<'_>, faults: &mut Vec<FieldError>) {
         }
         _ => add(path(at, None), ErrorCode::ValidationFailed, sentence(error)),
     }
+}
+
+/// The types that the value may have, where having none of them is all that is wrong; null last.
+fn all_types(at: &Location, context: &[Vec<ValidationError<'static>>]) -> Option<Vec<JsonType>> {
+    let sole_type = |branch: &Vec<ValidationError<'static>>| match branch.as_slice() {
+        [sole] if sole.instance_path() == at => match sole.kind() {
+            ValidationErrorKind::Type { kind: TypeKind::Single(kind) } => Some(*kind),
+            _ => None,
+        },
+        _ => None,
+    };
+    let mut kinds: Vec<JsonType> = context.iter().map(sole_type).collect::<Option<_>>()?;
+    kinds.sort_by_key(|kind| *kind == JsonType::Null);
+    (!kinds.is_empty()).then_some(kinds)
+}
+
+fn listed_types(kinds: &[JsonType]) -> String {
+    let words: Vec<&str> = kinds.iter().map(|kind| type_word(*kind)).collect();
+    words.join(" or ")
 }
 
 /// The branch that fails deepest inside the value: the others fail at its very type.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use millwright_connection::Connection;
-use millwright_core::{Cursor, Error, ErrorCode, Result};
+use millwright_core::{ConnectionId, Cursor, Error, ErrorCode, Result};
 use millwright_entities::Entity;
 use millwright_records::{ChangePage, FeedHead, Op, Origin, Seq, read_changes};
 use serde::{Deserialize, Deserializer, Serialize, de};
@@ -20,8 +20,6 @@ use crate::{
     page::{Limit, position},
 };
 
-/// The cursors' list: those in webhook events are of the same.
-const LIST: &str = "changes";
 /// The cursor that stands for now.
 const LATEST: &str = "latest";
 /// How often a waiting call looks.
@@ -142,13 +140,18 @@ pub(crate) async fn list_changes(
         Some(entity) => synced_at(&app.store, &connection, entity).await?,
         None => all_synced_at(&app.store, &connection).await?,
     };
-    Ok(DataAnswer::new(&connection, synced_at, change_list(page)?))
+    Ok(DataAnswer::new(&connection, synced_at, change_list(&list_of(&connection.id), page)?))
+}
+
+/// The cursors' list: those in webhook events are of the same.
+fn list_of(connection: &ConnectionId) -> String {
+    format!("changes/{connection}")
 }
 
 /// The place to read after; nothing is the beginning.
 async fn start(app: &App, connection: &Connection, cursor: Option<&str>) -> Result<Option<Seq>> {
     if cursor != Some(LATEST) {
-        let place: Option<Seq> = position(LIST, cursor)?;
+        let place: Option<Seq> = position(&list_of(&connection.id), cursor)?;
         let now = app.clock().wall();
         let message = "the cursor is not one the feed has given out";
         let invalid = || Error::new(ErrorCode::CursorInvalid, message);
@@ -180,17 +183,17 @@ async fn read_or_wait(
     }
 }
 
-fn change_list(page: ChangePage) -> Result<ChangeList> {
+fn change_list(list: &str, page: ChangePage) -> Result<ChangeList> {
     Ok(ChangeList {
-        data: page.changes.into_iter().map(change).collect::<Result<_>>()?,
-        next_cursor: Cursor::encode(LIST, &page.next)?,
+        data: page.changes.into_iter().map(|own| change(list, own)).collect::<Result<_>>()?,
+        next_cursor: Cursor::encode(list, &page.next)?,
         has_more: page.has_more,
     })
 }
 
-fn change(own: millwright_records::Change) -> Result<Change> {
+fn change(list: &str, own: millwright_records::Change) -> Result<Change> {
     Ok(Change {
-        cursor: Cursor::encode(LIST, &own.seq)?,
+        cursor: Cursor::encode(list, &own.seq)?,
         entity: own.entity,
         key: own.key,
         action: match own.op {

@@ -107,6 +107,9 @@ pub(crate) struct Connection {
     status_since: String,
     /// Whether somebody must log in again.
     reauthorization_required: bool,
+    /// Where somebody can log in again, while that is what is needed.
+    #[schema(required)]
+    reconnect_url: Option<String>,
     /// When the system was last asked.
     #[schema(required, format = DateTime)]
     last_checked_at: Option<String>,
@@ -137,6 +140,7 @@ impl From<connection::Connection> for Connection {
             status_reason: own.status_reason,
             status_since: own.status_since.iso(),
             reauthorization_required: status == connection::Status::ReauthorizationRequired,
+            reconnect_url: None,
             last_checked_at: own.last_checked_at.map(WallTime::iso),
             last_success_at: own.last_success_at.map(WallTime::iso),
             next_check_at: own.next_check_at.map(ScheduleTime::iso),

@@ -7,7 +7,8 @@ use http::StatusCode;
 use millwright_connection::{
     self as connection, ConnectionFilter, NewConnection, find_connection, list_connections,
 };
-use millwright_core::{ConnectionId, Error, ErrorCode, FieldError, SecretString};
+use millwright_connector::{Catalog, Manifest};
+use millwright_core::{ConnectionId, ErrorCode, FieldError, SecretString};
 use millwright_sync::{connect, erase_connection};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -20,7 +21,7 @@ use super::{
 use crate::{
     App,
     error::Answer,
-    extract::{Admin, IdPath, JsonBody, Params, Reader},
+    extract::{Admin, AnyJson, IdPath, Params, Reader},
     page::{Limit, Page, position},
 };
 
@@ -138,9 +139,11 @@ pub(crate) async fn get(
 pub(crate) async fn create(
     caller: Admin,
     State(app): State<App>,
-    JsonBody(request): JsonBody<ConnectionRequest>,
+    body: AnyJson,
 ) -> Answer<(StatusCode, Json<Connection>)> {
-    let made = connect(&app.connections(), &caller.workspace, request.checked()?).await?;
+    let faults = faults(app.engine.catalog(), &body.0);
+    let request: ConnectionRequest = body.checked(faults)?;
+    let made = connect(&app.connections(), &caller.workspace, request.into()).await?;
     Ok((StatusCode::CREATED, Json(made.into())))
 }
 
@@ -184,24 +187,89 @@ pub(crate) async fn disconnect(
     Ok(Json(own.into()))
 }
 
-impl ConnectionRequest {
-    fn checked(self) -> Result<NewConnection, Error> {
-        let metadata = serde_json::to_string(&self.metadata).map_err(Error::internal)?;
-        let too_large = (metadata.len() > METADATA_MAX).then(|| {
-            let message = "must have at most 16 KB as JSON";
-            FieldError::new("metadata", ErrorCode::ValidationFailed, message)
-        });
-        if let Some(error) = Error::from_fields(too_large.into_iter().collect()) {
-            return Err(error);
+/// What is wrong with a request beyond what its schema says.
+fn faults(catalog: &Catalog, body: &Value) -> Vec<FieldError> {
+    let mut faults = Vec::new();
+    if body.get("metadata").is_some_and(|own| own.to_string().len() > METADATA_MAX) {
+        let message = "must have at most 16 KB as JSON";
+        faults.push(FieldError::new("metadata", ErrorCode::ValidationFailed, message));
+    }
+    let connector = body.get("connector_id").and_then(Value::as_str).filter(|id| !id.is_empty());
+    match connector.map(|id| catalog.get(id)) {
+        Some(Some(manifest)) => faults.extend(form_faults(manifest, body)),
+        Some(None) => {
+            let message = "there is no such connector; /v1/connectors lists them";
+            faults.push(FieldError::new("connector_id", ErrorCode::ValidationFailed, message));
         }
+        None => {}
+    }
+    faults
+}
+
+/// What the connector's forms say, as far as they are there to be read.
+fn form_faults(manifest: &Manifest, body: &Value) -> Vec<FieldError> {
+    let form = |name| match body.get(name) {
+        None => Some(Map::new()),
+        Some(Value::Object(filled)) => Some(filled.clone()),
+        Some(_) => None,
+    };
+    let settings = form("settings").map(|filled| manifest.settings.check("settings", &filled).1);
+    // What is no text is told by the schema; here it is as good as blank.
+    let secret = |(name, value): (String, Value)| {
+        (name, SecretString::from(value.as_str().unwrap_or_default()))
+    };
+    let credentials = form("credentials").map(|filled| {
+        let filled = filled.into_iter().map(secret).collect();
+        manifest.credentials.check_secrets("credentials", &filled).1
+    });
+    settings.into_iter().chain(credentials).flatten().collect()
+}
+
+impl From<ConnectionRequest> for NewConnection {
+    fn from(request: ConnectionRequest) -> Self {
         let secret = |(name, text)| (name, SecretString::from(text));
-        Ok(NewConnection {
-            connector_id: self.connector_id,
-            name: self.name,
-            customer: self.customer.map(Into::into),
-            metadata: self.metadata,
-            settings: self.settings,
-            credentials: self.credentials.into_iter().map(secret).collect(),
-        })
+        Self {
+            connector_id: request.connector_id,
+            name: request.name,
+            customer: request.customer.map(Into::into),
+            metadata: request.metadata,
+            settings: request.settings,
+            credentials: request.credentials.into_iter().map(secret).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn paths(body: Value) -> Vec<String> {
+        let faults = faults(&Catalog::builtin(), &body);
+        let error = AnyJson(body).checked::<ConnectionRequest>(faults).map(drop).unwrap_err();
+        error.fields.into_iter().map(|field| field.path).collect()
+    }
+
+    #[test]
+    fn faults_of_body_settings_and_credentials_are_told_together() {
+        let told = paths(json!({
+            "connector_id": "tryton",
+            "colour": "blue",
+            "customer": "x",
+            "settings": { "url": "no address" },
+            "credentials": { "pin": "1" },
+            "metadata": { "long": "x".repeat(METADATA_MAX) },
+        }));
+        for path in ["colour", "customer", "settings.url", "credentials.pin", "metadata"] {
+            assert!(told.iter().any(|own| own == path), "{path} is not among {told:?}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_connector_is_told_with_the_rest() {
+        assert_eq!(paths(json!({ "connector_id": "x", "a": 1 })), ["a", "connector_id"]);
+        assert_eq!(paths(json!({})), ["connector_id"]);
+        assert_eq!(paths(json!("x")), ["body"]);
     }
 }

@@ -45,7 +45,7 @@ pub(crate) async fn list(
     entity: &str,
     list: &RecordList,
 ) -> Answer<DataAnswer<Page<Value>>> {
-    let name = format!("records/{entity}");
+    let name = format!("records/{}/{entity}", connection.id);
     let at: Option<At> = position(&name, list.cursor.as_deref())?;
     let asked = list.modified_after.map(Moment::wall);
     let modified_after = same_list(at.as_ref(), asked)?;

@@ -16,8 +16,6 @@ use crate::{
     page::{Limit, Page, position},
 };
 
-const LIST: &str = "statuses";
-
 /// Which statuses to list.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -54,7 +52,8 @@ pub(crate) async fn list_statuses(
     State(app): State<App>,
     Params(list): Params<StatusList>,
 ) -> Answer<DataAnswer<Page<Value>>> {
-    let skip: usize = position(LIST, list.cursor.as_deref())?.unwrap_or_default();
+    let name = format!("statuses/{}", connection.id);
+    let skip: usize = position(&name, list.cursor.as_deref())?.unwrap_or_default();
     let manifest = app.engine.catalog().get(&connection.connector_id);
     let manifest = manifest.ok_or_else(|| Error::internal("a connection of no known connector"))?;
     let asked = list.entity.as_deref();
@@ -68,5 +67,5 @@ pub(crate) async fn list_statuses(
     let next = (end < all.len()).then_some(end);
     let shown = all.into_iter().skip(skip).take(list.limit.get()).map(Value::Object).collect();
     let synced_at = all_synced_at(&app.store, &connection).await?;
-    Ok(DataAnswer::new(&connection, synced_at, Page::at(LIST, shown, next)?))
+    Ok(DataAnswer::new(&connection, synced_at, Page::at(&name, shown, next)?))
 }

@@ -187,3 +187,21 @@ pub(crate) async fn get_sync_status(
     let synced_at = oldest_success(&states);
     Ok(DataAnswer::new(&connection, synced_at, page_of(states)))
 }
+
+#[cfg(test)]
+mod tests {
+    use millwright_core::{ConnectionId, ScheduleTime, WorkspaceId};
+
+    use super::*;
+
+    #[test]
+    fn a_sync_that_was_asked_for_is_not_told_as_ended() {
+        let now = ScheduleTime::from_millis(1);
+        let mut state =
+            SyncState::new(&WorkspaceId::new_at(1), &ConnectionId::new_at(1), "vendors", now);
+        state.status = sync::SyncStatus::Completed;
+        assert!(matches!(status_of(&state), EntitySyncStatus::Completed));
+        state.requested = Some(sync::Mode::Full);
+        assert!(matches!(status_of(&state), EntitySyncStatus::InProgress));
+    }
+}

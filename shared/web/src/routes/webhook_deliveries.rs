@@ -4,7 +4,7 @@ use axum::{Json, extract::State};
 use http::StatusCode;
 use millwright_core::{DeliveryId, EndpointId};
 use millwright_webhook::DeliveryFilter;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 use utoipa::IntoParams;
 
 use super::webhook_delivery_view::{AttemptList, DeliveryAttempt, DeliveryStatus, WebhookDelivery};
@@ -25,6 +25,7 @@ pub(crate) struct DeliveryList {
     #[param(inline)]
     status: Option<DeliveryStatus>,
     /// Only those to this endpoint.
+    #[serde(default, deserialize_with = "endpoint_id")]
     #[param(value_type = String, required = false)]
     endpoint_id: Option<EndpointId>,
     /// Only those of messages of this type.
@@ -41,6 +42,12 @@ pub(crate) struct DeliveryList {
     #[serde(default)]
     #[param(value_type = u8, required = false, minimum = 1, maximum = 100, default = 50)]
     limit: Limit<100>,
+}
+
+/// An id in words that say which kind is wanted.
+fn endpoint_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<EndpointId>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map(Some).map_err(|_| de::Error::custom("is not an endpoint's id"))
 }
 
 /// List deliveries

@@ -1,8 +1,11 @@
 //! `/v1/webhook-endpoints`.
 
+use std::collections::BTreeSet;
+
 use axum::{Json, extract::State};
 use http::StatusCode;
-use millwright_core::{ConnectionId, EndpointId, ExposeSecret};
+use millwright_connection::{Connection, connection_key};
+use millwright_core::{ConnectionId, EndpointId, ExposeSecret, Result, WorkspaceId};
 use millwright_webhook::{self as webhook, NewEndpoint};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -108,18 +111,32 @@ pub(crate) struct EndpointList {
     limit: Limit<100>,
 }
 
-impl From<EndpointRequest> for NewEndpoint {
-    fn from(request: EndpointRequest) -> Self {
-        Self {
-            url: request.url,
-            event_types: request.event_types,
-            connection_ids: request.connection_ids,
-            customer_ids: request.customer_ids,
-            metadata: request.metadata,
-            timeout_seconds: Some(request.timeout_seconds.into()),
-            initial_load: request.initial_load,
+impl EndpointRequest {
+    fn into_new(self, known_connections: BTreeSet<ConnectionId>) -> NewEndpoint {
+        NewEndpoint {
+            url: self.url,
+            event_types: self.event_types,
+            connection_ids: self.connection_ids,
+            known_connections,
+            customer_ids: self.customer_ids,
+            metadata: self.metadata,
+            timeout_seconds: Some(self.timeout_seconds.into()),
+            initial_load: self.initial_load,
         }
     }
+}
+
+/// Those of the ids that are connections of the workspace, in any status.
+async fn known_connections(
+    app: &App,
+    workspace: &WorkspaceId,
+    texts: &[String],
+) -> Result<BTreeSet<ConnectionId>> {
+    // A set: the table refuses to be asked for one row twice.
+    let ids: BTreeSet<ConnectionId> = texts.iter().filter_map(|text| text.parse().ok()).collect();
+    let keys: Vec<_> = ids.iter().map(|id| connection_key(workspace, id)).collect();
+    let rows = app.store.get_docs::<Connection>(&keys).await?;
+    Ok(rows.into_iter().map(|row| row.doc.id).collect())
 }
 
 impl From<webhook::Endpoint> for WebhookEndpoint {
@@ -178,7 +195,9 @@ pub(crate) async fn create(
     State(app): State<App>,
     JsonBody(request): JsonBody<EndpointRequest>,
 ) -> Answer<(StatusCode, Json<WebhookEndpoint>)> {
-    let endpoint = app.webhooks().create_endpoint(&caller.workspace, request.into()).await?;
+    let known = known_connections(&app, &caller.workspace, &request.connection_ids).await?;
+    let new = request.into_new(known);
+    let endpoint = app.webhooks().create_endpoint(&caller.workspace, new).await?;
     Ok((StatusCode::CREATED, Json(endpoint.into())))
 }
 

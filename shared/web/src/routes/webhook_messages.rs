@@ -3,6 +3,7 @@
 use axum::{Json, extract::State};
 use http::StatusCode;
 use millwright_core::{ConnectionId, EndpointId, Error, ErrorCode, FieldError, MessageId, Result};
+use millwright_entities::Entity;
 use millwright_event::{Message, NewMessage, Scope, accept, body_bytes};
 use millwright_webhook::{MessageFilter, is_event_type};
 use serde::{Deserialize, Serialize};
@@ -20,7 +21,8 @@ use crate::{
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MessageRequest {
-    /// Its event type: parts of letters, digits and underscores with full stops between.
+    /// Its event type: parts of letters, digits and underscores with full stops between. The first
+    /// part must not be one of Millwright's own, such as `connection` or `purchase_orders`.
     #[serde(rename = "type")]
     #[schema(min_length = 1, max_length = 128, example = "invoice.paid")]
     event_type: String,
@@ -193,13 +195,47 @@ async fn data_of(app: &App, message: &Message) -> Result<Value> {
     Ok(body["data"].take())
 }
 
+/// The families of events that Millwright itself tells, beside those of the entities.
+const OWN_FAMILIES: [&str; 6] = ["connection", "sync", "issue", "endpoint", "delivery", "test"];
+
 impl MessageRequest {
     fn check(&self) -> Result<()> {
-        if is_event_type(&self.event_type) {
+        let message = if !is_event_type(&self.event_type) {
+            "must be parts of letters, digits and underscores with full stops between"
+        } else if is_own(&self.event_type) {
+            "must not begin like an event of Millwright's own, such as connection. or sync."
+        } else {
             return Ok(());
-        }
-        let message = "must be parts of letters, digits and underscores with full stops between";
+        };
         let field = FieldError::new("type", ErrorCode::ValidationFailed, message);
         Error::from_fields(vec![field]).map_or(Ok(()), Err)
+    }
+}
+
+/// Whether receivers would take an event of this type for one that Millwright has noticed.
+fn is_own(event_type: &str) -> bool {
+    let Some((family, _)) = event_type.split_once('.') else { return false };
+    let of_entity = Entity::ALL.iter().any(|entity| entity.event_name == family);
+    of_entity || OWN_FAMILIES.contains(&family)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_tells_an_event_in_millwrights_name() {
+        let check = |event_type: &str| {
+            let event_type = event_type.to_owned();
+            MessageRequest { event_type, data: Value::Null }.check()
+        };
+        for own in ["connection.created", "test.ping", "purchase_orders.inserted", "sync.a.b"] {
+            let refused = check(own).unwrap_err();
+            assert_eq!(refused.code, ErrorCode::ValidationFailed, "{own}");
+            assert_eq!(refused.fields[0].path, "type");
+        }
+        for fine in ["invoice.paid", "connections.x", "my.connection.created", "test"] {
+            assert!(check(fine).is_ok(), "{fine}");
+        }
     }
 }
