@@ -5,15 +5,16 @@ use std::collections::HashMap;
 use futures::{StreamExt, TryStreamExt, stream};
 use millwright_connection::connection_key;
 use millwright_connector::SourceRecord;
-use millwright_core::{Error, QueueName, Result, WallTime};
-use millwright_event::feed_work;
+use millwright_core::{Error, Result, WallTime};
 use millwright_queue::Queue;
 use millwright_store::{Expect, Key, Row, Store, StoreError, Write};
 use serde_json::{Map, Value};
 
 use crate::{
-    CommitId, Entry, FeedHead, FeedPage, Op, Origin, RecordDoc, Scope, Seq, Verdict,
-    compare::judge, content::content_hash,
+    CommitId, Entry, Op, Origin, RecordDoc, Scope, Verdict,
+    append::{PageDraft, announce_feed, append},
+    compare::judge,
+    content::content_hash,
 };
 
 /// Rows of one commit that are put at the same time.
@@ -21,7 +22,7 @@ const PUTS_AT_ONCE: usize = 16;
 /// The largest record kept, in bytes of JSON: a DynamoDB item holds 400 KB, keys and all.
 const RECORD_MAX: usize = 380 * 1024;
 /// How often a commit is begun again because another one moved the feed's head first.
-const TRIES: u32 = 50;
+pub(crate) const TRIES: u32 = 50;
 
 /// A page of fetched records and of rows found to be gone.
 #[derive(Debug)]
@@ -284,83 +285,6 @@ async fn gone_after_all(
     let now = store.get_doc::<RecordDoc>(&row.key).await?;
     let marked = now.is_some_and(|now| now.doc.commit == pulled.commit);
     Ok(marked.then(|| Entry { key: row.key.sk.clone(), op: Op::Deleted }))
-}
-
-struct PageDraft<'a> {
-    commit: CommitId,
-    entity: &'a str,
-    origin: Origin,
-    initial: bool,
-    entries: Vec<Entry>,
-}
-
-/// Appends a page: page, head and the other writes happen together or not at all.
-async fn append(
-    store: &Store,
-    scope: &Scope,
-    draft: &PageDraft<'_>,
-    others: &[Write],
-) -> Result<(), CommitError> {
-    debug_assert!(draft.entries.len() <= FeedPage::ENTRIES_MAX, "a page holds 500 entries");
-    for _ in 0..TRIES {
-        let head = store.get::<FeedHead>(&scope.head()).await?;
-        let last = head.as_ref().map_or(Seq::default(), |row| row.doc.last);
-        let page = FeedPage {
-            first: last.next(store.clock().wall()),
-            commit: draft.commit.clone(),
-            entity: draft.entity.to_owned(),
-            origin: draft.origin,
-            initial: draft.initial,
-            scheduled: store.clock().schedule(),
-            entries: draft.entries.clone(),
-        };
-        let mut writes = vec![
-            Write::put(&scope.page(&page), &page, Expect::Absent)?,
-            head_write(scope, head.as_ref(), &page)?,
-        ];
-        writes.extend_from_slice(others);
-        match store.transact(writes).await {
-            Ok(()) => return Ok(()),
-            Err(StoreError::Conflict(place)) if place < 2 => {}
-            // The transaction may have been made, with its answer lost: then its page is there.
-            Err(StoreError::Conflict(_)) if committed(store, scope, &page).await? => return Ok(()),
-            Err(StoreError::Conflict(_)) => return Err(CommitError::Fenced),
-            Err(error) => return Err(error.into()),
-        }
-        if committed(store, scope, &page).await? {
-            return Ok(());
-        }
-    }
-    Err(CommitError::Failed(Error::internal("the feed's head moved too often")))
-}
-
-async fn committed(store: &Store, scope: &Scope, page: &FeedPage) -> Result<bool> {
-    let there = store.get::<FeedPage>(&scope.page(page)).await?;
-    Ok(there.is_some_and(|row| row.doc.commit == page.commit))
-}
-
-fn head_write(scope: &Scope, head: Option<&Row<FeedHead>>, page: &FeedPage) -> Result<Write> {
-    let doc = FeedHead {
-        workspace: scope.workspace.clone(),
-        connection: scope.connection.clone(),
-        customer: scope.customer.clone(),
-        last: page.last(),
-        published: head.map_or(Seq::default(), |row| row.doc.published),
-        scheduled: page.scheduled,
-    };
-    let expect = head.map_or(Expect::Absent, |row| Expect::Version(row.version));
-    Ok(Write::put(&scope.head(), &doc, expect)?)
-}
-
-/// Tells the fan-out that there are pages to publish. A failure is only logged: the head is due.
-async fn announce_feed(queue: &Queue, scope: &Scope) {
-    let sent = match feed_work(&scope.workspace, &scope.connection) {
-        Ok(work) => queue.send(QueueName::Fanout, &work).await,
-        Err(error) => Err(error),
-    };
-    if let Err(error) = sent {
-        tracing::warn!(connection = %scope.connection, %error, "feed left to the sweep");
-    }
 }
 
 /// The fetched records by key; of several with one key the last fetched stands.

@@ -5,6 +5,7 @@
 //! and only grow. Rows are put before their commit and name it, so a reader can tell an entry that a
 //! later page replaces, and a puller that resumes after a crash can tell a row whose commit never was.
 
+mod append;
 mod commit;
 mod compare;
 mod content;
