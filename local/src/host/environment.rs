@@ -8,6 +8,9 @@ use millwright_store::Table;
 use super::QUEUES;
 use crate::dynamo;
 
+/// How long a puller's claim lasts, in seconds.
+const SYNC_LEASE: &str = "MILLWRIGHT_SYNC_LEASE_SECONDS";
+
 /// What differs between one machine and another.
 #[derive(Clone, Debug)]
 pub struct Environment {
@@ -47,6 +50,10 @@ impl Environment {
         set("MILLWRIGHT_PUBLIC_URL", self.public_url.clone());
         set("MILLWRIGHT_ALLOW_TARGETS", self.allow_targets.join(","));
         set("MILLWRIGHT_HTTPS_REQUIRED", "false".to_owned());
+        if Process.text(SYNC_LEASE).is_none() {
+            // One process holds all leases here, so one that outlives a kill only delays the restart.
+            set(SYNC_LEASE, "20".to_owned());
+        }
         Variables(variables)
     }
 }

@@ -125,6 +125,7 @@ mod tests {
         let (mine, other) = (ConnectionId::new_at(1), ConnectionId::new_at(2));
         let endpoint = endpoint(|new| {
             new.connection_ids = vec![mine.to_string()];
+            new.known_connections = [mine.clone()].into();
             new.customer_ids = vec!["acme".to_owned()];
         });
         let endpoint = endpoint.unwrap();
