@@ -3,6 +3,7 @@
 mod bad_input;
 mod e2e_day;
 mod e2e_kill;
+mod e2e_large;
 mod e2e_tryton;
 mod faults;
 mod functions;

@@ -193,6 +193,27 @@ mod tests {
         assert_eq!(message.key().pk, format!("{}#message#2023-11-14", message.workspace));
     }
 
+    #[tokio::test]
+    async fn a_body_of_up_to_48_kb_stands_in_the_row_and_a_larger_one_in_the_blob_store() {
+        let folder = tempfile::tempdir().unwrap();
+        let (blob, clock) = (Blob::folder(folder.path()).unwrap(), Clock::system());
+        let workspace = WorkspaceId::new_at(1);
+        let render = async |length: usize| {
+            let data = Value::from("x".repeat(length));
+            let id = MessageId::new_at(1);
+            let scope = Scope::default();
+            let new =
+                NewMessage { workspace: &workspace, id, event_type: "a.b", data: &data, scope };
+            Message::render(&blob, &clock, new).await.unwrap()
+        };
+        let Body::Inline(empty) = render(0).await.body else { panic!("an empty body is inline") };
+        let edge = INLINE_BODY_MAX - empty.len();
+        assert!(matches!(render(edge).await.body, Body::Inline(text) if text.len() == 49_152));
+        let larger = render(edge + 1).await;
+        assert!(matches!(larger.body, Body::Blob(_)));
+        assert_eq!(crate::body_bytes(&blob, &larger).await.unwrap().len(), 49_153);
+    }
+
     #[test]
     fn a_message_survives_its_row() {
         let message = message(None);
