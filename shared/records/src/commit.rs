@@ -11,9 +11,9 @@ use millwright_store::{Expect, Key, Row, Store, StoreError, Write};
 use serde_json::{Map, Value};
 
 use crate::{
-    CommitId, Entry, Op, Origin, RecordDoc, Scope, Verdict,
+    CommitId, Entry, Op, Origin, RecordDoc, Scope,
     append::{PageDraft, announce_feed, append},
-    compare::judge,
+    compare::{Verdict, judge},
     content::content_hash,
 };
 

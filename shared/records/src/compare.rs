@@ -6,7 +6,7 @@ use crate::{CommitId, Op, RecordDoc};
 
 /// What to do with a fetched record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// Put it and tell of it.
     Changed(Op),
     /// It is as it was.

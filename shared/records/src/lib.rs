@@ -17,7 +17,6 @@ mod publish;
 mod seq;
 
 pub use commit::{CommitError, Pulled, Tally, commit_pulled, commit_written};
-pub use compare::Verdict;
 pub use create::{Creation, create};
 pub use feed::{Change, ChangePage, read_changes};
 pub use list::{Place, RecordPage, RecordQuery, get_record, list_records, record_json};
