@@ -1,0 +1,45 @@
+//! Entities: their fields and statuses.
+
+use millwright_entities::Entity;
+
+use super::{Check, is_slug};
+use crate::manifest::EntityDef;
+
+impl Check<'_> {
+    pub(super) fn entity(&mut self, slug: &str, def: &EntityDef) {
+        let place = format!("entities.{slug}");
+        let Some(entity) = Entity::find(slug) else {
+            return self.say(&place, "is not an entity of the unified model");
+        };
+        let properties = &entity.schema()["properties"];
+        for (name, field) in def.fields.iter() {
+            if properties.get(name).is_none() {
+                self.say(&format!("{place}.fields.{name}"), "is not a field of this entity");
+            }
+            for target in field.references() {
+                if !is_slug(target) {
+                    self.say(&format!("{place}.fields.{name}"), "references no entity");
+                }
+            }
+        }
+        self.reading(&place, def);
+        self.statuses(&place, def, properties);
+        self.writing(&place, def, properties);
+    }
+
+    fn statuses(&mut self, place: &str, def: &EntityDef, properties: &serde_json::Value) {
+        let states = properties["state"]["enum"].as_array();
+        for (code, status) in def.statuses.iter() {
+            let known = states.is_some_and(|states| {
+                states.iter().any(|state| state.as_str() == Some(&status.state))
+            });
+            if !known {
+                let place = format!("{place}.statuses.{code}");
+                self.say(&place, format!("`{}` is not a state of this entity", status.state));
+            }
+        }
+        if def.status.is_some() == def.statuses.is_empty() {
+            self.say(place, "has both `status` and `statuses`, or neither");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Whether the parts of a manifest fit together. One file per topic.
+
+mod auth;
+mod entity;
+mod identity;
+mod protocol;
+mod reading;
+mod writing;
+
+use super::{Auth, Manifest};
+use crate::template::Template;
+
+/// Everything that is wrong, each with its place in the file.
+pub(super) fn problems(manifest: &Manifest) -> Vec<String> {
+    let mut check = Check { manifest, found: Vec::new() };
+    check.identity();
+    check.protocol();
+    check.auth();
+    for (name, snippet) in manifest.snippets.iter() {
+        check.template(&format!("snippets.{name}"), snippet, &[]);
+    }
+    check.probe();
+    for (slug, def) in manifest.entities.iter() {
+        check.entity(slug, def);
+    }
+    check.found
+}
+
+struct Check<'a> {
+    manifest: &'a Manifest,
+    found: Vec<String>,
+}
+
+impl Check<'_> {
+    fn say(&mut self, place: &str, what: impl AsRef<str>) {
+        self.found.push(format!("{place}: {}", what.as_ref()));
+    }
+
+    /// `roots` may be named beside what may be named anywhere: settings, session and snippets.
+    fn template(&mut self, place: &str, template: &Template, roots: &[&str]) {
+        for placeholder in template.placeholders() {
+            let root = placeholder.root.as_str();
+            let name = placeholder.path.keys().next().unwrap_or_default();
+            let known = match root {
+                "settings" => self.manifest.settings.has(name),
+                "credentials" => {
+                    roots.contains(&"credentials") && self.manifest.credentials.has(name)
+                }
+                "session" => self.keeps(name),
+                "snippets" => {
+                    !place.starts_with("snippets.") && self.manifest.snippets.get(name).is_some()
+                }
+                other => roots.contains(&other),
+            };
+            if !known {
+                let dot = if name.is_empty() { "" } else { "." };
+                self.say(place, format!("`{{{root}{dot}{name}}}` cannot be named here"));
+            }
+        }
+    }
+
+    fn keeps(&self, name: &str) -> bool {
+        match &self.manifest.auth {
+            Auth::Login(login) => login.steps.iter().any(|step| step.keep.get(name).is_some()),
+            _ => false,
+        }
+    }
+}
+
+fn is_slug(text: &str) -> bool {
+    let fine = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !text.is_empty() && text.bytes().all(fine)
+}
