@@ -3,8 +3,7 @@
 use millwright_entities::Entity;
 use serde_json::{Map, Value, json};
 
-/// The entities with an operation that writes.
-const WRITABLE: [&str; 1] = ["purchase-orders"];
+use crate::routes::records::words;
 
 /// Where a schema of an entity refers to its shared parts, and where they are in the document.
 const OWN: &str = "#/$defs/";
@@ -16,7 +15,7 @@ pub(super) fn schemas() -> Map<String, Value> {
     for entity in Entity::ALL {
         let mut record = entity.schema().clone();
         relocate(&mut record);
-        let name = component_name(record["title"].as_str().unwrap_or(entity.slug));
+        let name = words::component(entity);
         if let Some(parts) = record.as_object_mut() {
             parts.retain(|part, _| part != "$schema" && part != "$id");
             let definitions = parts.remove("$defs");
@@ -26,22 +25,13 @@ pub(super) fn schemas() -> Map<String, Value> {
                 schemas.insert(format!("record_{part}"), schema.clone());
             }
         }
-        if WRITABLE.contains(&entity.slug) {
+        if entity.slug != "statuses" {
             schemas.insert(format!("{name}Input"), writable(&record, &schemas));
         }
         schemas.insert(format!("{name}Page"), page(&name));
         schemas.insert(name, record);
     }
     schemas
-}
-
-/// `Purchase order` as `PurchaseOrder`.
-fn component_name(title: &str) -> String {
-    let word = |word: &str| {
-        let mut letters = word.chars();
-        letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>())
-    };
-    title.split(' ').filter_map(word).collect()
 }
 
 fn relocate(schema: &mut Value) {

@@ -11,13 +11,10 @@ mod connections;
 mod connectors;
 mod health;
 mod jobs;
-mod materials;
-mod purchase_orders;
-mod records;
+pub(crate) mod records;
 mod scenario;
 mod statuses;
 mod syncs;
-mod vendors;
 mod webhook_deliveries;
 mod webhook_delivery_view;
 mod webhook_endpoints;
@@ -48,20 +45,12 @@ pub(crate) fn all() -> OpenApiRouter<App> {
 
 fn data() -> OpenApiRouter<App> {
     OpenApiRouter::default()
-        .routes(routes!(
-            purchase_orders::list_purchase_orders,
-            purchase_orders::create_purchase_order
-        ))
-        .routes(routes!(purchase_orders::get_purchase_order))
-        .routes(routes!(vendors::list_vendors))
-        .routes(routes!(vendors::get_vendor))
-        .routes(routes!(materials::list_materials))
-        .routes(routes!(materials::get_material))
         .routes(routes!(statuses::list_statuses))
         .routes(routes!(changes::list_changes))
         .routes(routes!(connection::get_current_connection))
         .routes(routes!(syncs::start_sync))
         .routes(routes!(syncs::get_sync_status))
+        .merge(records::routes())
 }
 
 fn webhooks() -> OpenApiRouter<App> {

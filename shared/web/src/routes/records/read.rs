@@ -1,20 +1,23 @@
-//! What reading records has in common, whatever the entity.
+//! `GET /v1/<entity>` and `GET /v1/<entity>/{key}`.
 
 use std::time::Duration;
 
+use axum::extract::State;
+use http::Method;
 use millwright_connection::Connection;
 use millwright_core::{Error, ErrorCode, FieldError, Result, WallTime};
 use millwright_entities::Entity;
 use millwright_records::{Place, RecordQuery, Seq, get_record, list_records};
 use serde::Deserialize;
 use serde_json::Value;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, openapi::path::ParameterIn};
 
+use super::{OfEntity, RecordOperation, words};
 use crate::{
     App,
     data_answer::{DataAnswer, synced_at},
     error::Answer,
-    extract::{Moment, records_of},
+    extract::{DataScope, Moment, Params, TextPath, records_of},
     page::{Limit, Page, position},
 };
 
@@ -38,13 +41,37 @@ pub(crate) struct RecordList {
 /// A list's cursor: its place, and what was asked for, which holds for all of its pages.
 type At = (Place, Option<WallTime>);
 
-/// A page of an entity's records.
-pub(crate) async fn list(
-    app: &App,
-    connection: &Connection,
-    entity: &str,
-    list: &RecordList,
+pub(super) fn list_operation(entity: &'static Entity) -> RecordOperation {
+    let several = words::several(entity);
+    let id = format!("list_{}", entity.event_name);
+    RecordOperation::on_list(entity, &Method::GET, &id, &format!("List {several}"), list)
+        .with_parameters(RecordList::into_params(|| Some(ParameterIn::Query)))
+        .answering(
+            200,
+            &format!("A page of {several}."),
+            &format!("{}Page", words::component(entity)),
+        )
+}
+
+pub(super) fn get_operation(entity: &'static Entity) -> RecordOperation {
+    let id = format!("get_{}", words::one_in_a_name(entity));
+    let summary = format!("Get {}", words::a_record(entity));
+    let answer = format!("The {}.", words::one(entity));
+    RecordOperation::on_record(entity, &Method::GET, &id, &summary, get).answering(
+        200,
+        &answer,
+        &words::component(entity),
+    )
+}
+
+async fn list(
+    OfEntity(entity): OfEntity,
+    DataScope(connection): DataScope,
+    State(app): State<App>,
+    Params(list): Params<RecordList>,
 ) -> Answer<DataAnswer<Page<Value>>> {
+    must_have(&app, &connection, entity)?;
+    let entity = entity.slug;
     let name = format!("records/{}/{entity}", connection.id);
     let at: Option<At> = position(&name, list.cursor.as_deref())?;
     let asked = list.modified_after.map(Moment::wall);
@@ -54,11 +81,11 @@ pub(crate) async fn list(
     }
     let after = at.map(|(place, _)| place);
     let query = RecordQuery { entity, modified_after, after, limit: list.limit.get() };
-    let page = list_records(&app.store, &records_of(connection), &query).await?;
+    let page = list_records(&app.store, &records_of(&connection), &query).await?;
     let next = page.next.map(|place| (place, modified_after));
     let page = Page::at(&name, page.records, next)?;
-    let synced_at = synced_at(&app.store, connection, entity).await?;
-    Ok(DataAnswer::new(connection, synced_at, page))
+    let synced_at = synced_at(&app.store, &connection, entity).await?;
+    Ok(DataAnswer::new(&connection, synced_at, page))
 }
 
 /// The list's `modified_after`: the cursor's own, which need not be said again.
@@ -104,21 +131,35 @@ pub(crate) fn unknown_entity() -> Error {
     error
 }
 
-/// One record.
-pub(crate) async fn get(
-    app: &App,
-    connection: &Connection,
-    entity: &str,
-    key: &str,
+/// Refuses an entity that the connection's system does not have. The path exists and allows no method
+/// there, so `Allow` is empty (RFC 9110, 10.2.1).
+pub(crate) fn must_have(app: &App, connection: &Connection, entity: &Entity) -> Result<()> {
+    let manifest = app.engine.catalog().get(&connection.connector_id);
+    let manifest = manifest.ok_or_else(|| Error::internal("a connection of no known connector"))?;
+    if manifest.entity(entity.slug).is_some() {
+        return Ok(());
+    }
+    let message = format!("the connector {} has no {}", manifest.id, words::several(entity));
+    let mut error = Error::new(ErrorCode::OperationNotSupported, message);
+    error.allow = Some(String::new());
+    Err(error)
+}
+
+async fn get(
+    OfEntity(entity): OfEntity,
+    DataScope(connection): DataScope,
+    State(app): State<App>,
+    TextPath(key): TextPath,
 ) -> Answer<DataAnswer<Value>> {
+    must_have(&app, &connection, entity)?;
     let not_found = || Error::not_found("record");
-    if !is_record_key(key) {
+    if !is_record_key(&key) {
         return Err(not_found().into());
     }
-    let record = get_record(&app.store, &records_of(connection), entity, key).await?;
+    let record = get_record(&app.store, &records_of(&connection), entity.slug, &key).await?;
     let record = record.ok_or_else(not_found)?;
-    let synced_at = synced_at(&app.store, connection, entity).await?;
-    Ok(DataAnswer::new(connection, synced_at, record))
+    let synced_at = synced_at(&app.store, &connection, entity.slug).await?;
+    Ok(DataAnswer::new(&connection, synced_at, record))
 }
 
 #[cfg(test)]

@@ -1,0 +1,21 @@
+//! Which entity a request is about.
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use millwright_core::Error;
+use millwright_entities::Entity;
+
+use crate::{App, error::ApiError};
+
+/// The entity of the request's route.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OfEntity(pub(crate) &'static Entity);
+
+impl FromRequestParts<App> for OfEntity {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
+        let route = parts.extensions.get::<Self>().copied();
+        route.ok_or_else(|| Error::internal("a route of no entity").into())
+    }
+}

@@ -1,0 +1,136 @@
+//! An operation on an entity's records: the route and what the document says of it, made together.
+
+use axum::routing::{MethodRouter, on};
+use http::Method;
+use millwright_entities::Entity;
+use utoipa::openapi::{
+    Content, HttpMethod, PathItem, Paths, Ref, RefOr, Required, Response,
+    path::{Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn},
+    request_body::{RequestBody, RequestBodyBuilder},
+    schema::{ObjectBuilder, Schema, Type},
+};
+use utoipa_axum::router::UtoipaMethodRouter;
+
+use super::{OfEntity, words};
+use crate::{App, openapi::DATA};
+
+/// An operation on an entity's records.
+pub(crate) struct RecordOperation {
+    method: HttpMethod,
+    path: String,
+    document: OperationBuilder,
+    handler: MethodRouter<App>,
+}
+
+impl RecordOperation {
+    /// `GET /v1/<entity>` and the like. `id` names the operation for ever: callers' generated code is
+    /// called so.
+    pub(crate) fn on_list<H, T>(
+        entity: &'static Entity,
+        method: &Method,
+        id: &str,
+        summary: &str,
+        handler: H,
+    ) -> Self
+    where
+        H: axum::handler::Handler<T, App>,
+        T: 'static,
+    {
+        let path = format!("/v1/{}", entity.slug);
+        Self::new(entity, method, path, handler).named(id, summary)
+    }
+
+    /// `GET /v1/<entity>/{key}` and the like.
+    pub(crate) fn on_record<H, T>(
+        entity: &'static Entity,
+        method: &Method,
+        id: &str,
+        summary: &str,
+        handler: H,
+    ) -> Self
+    where
+        H: axum::handler::Handler<T, App>,
+        T: 'static,
+    {
+        let path = format!("/v1/{}/{{key}}", entity.slug);
+        Self::new(entity, method, path, handler).named(id, summary).with_key(entity)
+    }
+
+    fn new<H, T>(entity: &'static Entity, method: &Method, path: String, handler: H) -> Self
+    where
+        H: axum::handler::Handler<T, App>,
+        T: 'static,
+    {
+        let (method, filter) = methods(method);
+        let handler = on(filter, handler).route_layer(axum::Extension(OfEntity(entity)));
+        Self { method, path, document: Operation::builder().tag(DATA), handler }
+    }
+
+    fn named(self, id: &str, summary: &str) -> Self {
+        let document = self.document.operation_id(Some(id)).summary(Some(summary));
+        Self { document, ..self }
+    }
+
+    /// What else there is to know.
+    pub(crate) fn described(self, description: &str) -> Self {
+        Self { document: self.document.description(Some(description)), ..self }
+    }
+
+    /// Parameters of its query.
+    pub(crate) fn with_parameters(self, parameters: impl IntoIterator<Item = Parameter>) -> Self {
+        let document = parameters.into_iter().fold(self.document, OperationBuilder::parameter);
+        Self { document, ..self }
+    }
+
+    /// A JSON body of the component `schema`.
+    pub(crate) fn with_body(self, schema: &str) -> Self {
+        let body = RequestBodyBuilder::new()
+            .content("application/json", content(schema))
+            .required(Some(Required::True));
+        Self { document: self.document.request_body(Some(RequestBody::from(body))), ..self }
+    }
+
+    /// An answer of the component `schema`.
+    pub(crate) fn answering(self, status: u16, description: &str, schema: &str) -> Self {
+        let response = Response::builder()
+            .description(description)
+            .content("application/json", content(schema))
+            .build();
+        Self { document: self.document.response(status.to_string(), response), ..self }
+    }
+
+    fn with_key(self, entity: &Entity) -> Self {
+        let text = Schema::from(ObjectBuilder::new().schema_type(Type::String).build());
+        let key = ParameterBuilder::new()
+            .name("key")
+            .parameter_in(ParameterIn::Path)
+            .required(Required::True)
+            .description(Some(format!("The key of the {}.", words::one(entity))))
+            .schema(Some(text));
+        Self { document: self.document.parameter(key), ..self }
+    }
+}
+
+impl From<RecordOperation> for UtoipaMethodRouter<App> {
+    fn from(own: RecordOperation) -> Self {
+        let item = PathItem::new(own.method, own.document);
+        (Vec::new(), Paths::builder().path(own.path, item).build(), own.handler)
+    }
+}
+
+fn content(schema: &str) -> Content {
+    let reference = Ref::new(format!("#/components/schemas/{schema}"));
+    Content::builder().schema(Some(RefOr::Ref(reference))).build()
+}
+
+/// The method as the document and as the router know it.
+fn methods(method: &Method) -> (HttpMethod, axum::routing::MethodFilter) {
+    use axum::routing::MethodFilter;
+    match *method {
+        Method::POST => (HttpMethod::Post, MethodFilter::POST),
+        Method::PUT => (HttpMethod::Put, MethodFilter::PUT),
+        Method::PATCH => (HttpMethod::Patch, MethodFilter::PATCH),
+        Method::DELETE => (HttpMethod::Delete, MethodFilter::DELETE),
+        _ => (HttpMethod::Get, MethodFilter::GET),
+    }
+}
