@@ -1,5 +1,6 @@
 //! The local stack through the real SDK clients.
 
+mod allowance;
 mod cli;
 mod host;
 mod sqs_contract;

@@ -3,8 +3,10 @@
 //! A row is read, decided upon and written back on the condition that its version is still the one
 //! that was read ([`Expect`]): that one rule serves as optimistic lock, as fence and as guard against
 //! doing a thing twice. Several rows change together in [`Store::transact`]. What must happen later
-//! says so by [`Document::due`]; [`Store::due`] finds it when its time comes.
+//! says so by [`Document::due`]; [`Store::due`] finds it when its time comes. Limits that all instances
+//! share are [`Allowance`]s.
 
+mod allowance;
 mod batch;
 mod change;
 mod due;
@@ -18,6 +20,7 @@ mod sdk;
 mod store;
 mod write;
 
+pub use allowance::{Allowance, Block, Claim, Ledger, Lot, Places, Quota};
 pub use due::{DUE_GRACE, DUE_LOOKAHEAD, DUE_SHARDS, Due, DueRow, QUEUE_DELAY_MAX, Wait};
 pub use error::StoreError;
 pub use lease::Lease;
