@@ -65,5 +65,6 @@ pub async fn open_system(context: &ConnectionContext, connection: &Connection) -
         connector_id: connection.connector_id.clone(),
         settings: connection.settings.clone(),
         credentials,
+        overlays: BTreeMap::new(),
     })
 }

@@ -59,6 +59,7 @@ pub async fn prepare(
         connector_id: new.connector_id.clone(),
         settings: new.settings.clone(),
         credentials: new.credentials.clone(),
+        overlays: std::collections::BTreeMap::new(),
     })?;
     let instance = system.probe().await.map_err(while_connecting)?;
     let connection = Connection {

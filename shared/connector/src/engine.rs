@@ -11,7 +11,8 @@ use serde_json::{Map, Value};
 
 use crate::{
     catalog::Catalog,
-    manifest::{Manifest, Protocol},
+    manifest::{EntityDef, Manifest, Protocol},
+    overlay::Overlay,
     remote::Remote,
     sandbox::Sandbox,
     system::{Source, System},
@@ -33,6 +34,8 @@ pub struct Target {
     pub settings: Map<String, Value>,
     /// The filled-in credentials.
     pub credentials: Credentials,
+    /// What the connection wants otherwise than the manifest says, by entity.
+    pub overlays: BTreeMap<String, Overlay>,
 }
 
 impl fmt::Debug for Target {
@@ -84,13 +87,14 @@ impl Engine {
     /// Opens a connection's system. Nothing is sent yet.
     ///
     /// # Errors
-    /// `NOT_FOUND` for an unknown connector; the faulty fields of settings and credentials.
+    /// `NOT_FOUND` for an unknown connector; the faulty fields of settings, credentials and overlays.
     pub fn open(&self, target: Target) -> Result<System> {
         let manifest = self
             .catalog
             .get(&target.connector_id)
             .ok_or_else(|| Error::new(ErrorCode::NotFound, "there is no such connector"))?;
         let filled = check_forms(manifest, &target.settings, &target.credentials)?;
+        let laid = laid_over(manifest, &target.overlays)?;
         let source = match &manifest.protocol {
             Protocol::Http(http) => Source::Remote(Box::new(Remote::new(
                 manifest.clone(),
@@ -104,8 +108,29 @@ impl Engine {
                     .opened_with(&filled.settings, &filled.credentials),
             )),
         };
-        Ok(System::new(Arc::clone(manifest), target.connection, source))
+        Ok(System::new(Arc::clone(manifest), target.connection, source, laid))
     }
+}
+
+/// What the manifest says about entities that have an overlay, with it.
+fn laid_over(
+    manifest: &Manifest,
+    overlays: &BTreeMap<String, Overlay>,
+) -> Result<BTreeMap<String, EntityDef>> {
+    let mut laid = BTreeMap::new();
+    let mut faults = Vec::new();
+    for (entity, overlay) in overlays.iter().filter(|(_, overlay)| !overlay.is_empty()) {
+        let under = |fault: FieldError| {
+            let path = format!("overlays.{entity}.{}", fault.path);
+            FieldError { path, ..fault }
+        };
+        match manifest.entity(entity).map(|def| overlay.apply(entity, def)) {
+            Some(Ok(def)) => drop(laid.insert(entity.clone(), def)),
+            Some(Err(found)) => faults.extend(found.into_iter().map(under)),
+            None => faults.extend(overlay.check(entity, manifest).into_iter().map(under)),
+        }
+    }
+    Error::from_fields(faults).map_or(Ok(laid), Err)
 }
 
 /// Checks what a customer has filled in against a connector's forms.

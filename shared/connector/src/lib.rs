@@ -10,8 +10,10 @@ mod catalog;
 mod codec;
 mod engine;
 mod error;
+mod jq;
 pub mod manifest;
 mod mapping;
+mod overlay;
 mod path;
 mod remote;
 mod sandbox;
@@ -23,10 +25,16 @@ pub use catalog::Catalog;
 pub use codec::{Codec, CodecError, canonical_decimal};
 pub use engine::{Credentials, Engine, Filled, Target, check_forms};
 pub use error::{SystemError, SystemErrorClass};
-pub use manifest::{Manifest, ManifestError};
-pub use mapping::{Conditions, EachField, Field, Reference, References, RowFault, ValueField};
+pub use jq::{Jq, JqError};
+pub use manifest::{CustomKind, Manifest, ManifestError};
+pub use mapping::{
+    Conditions, EachField, Element, Field, Origin, Reference, References, RowFault, ValueField,
+};
+pub use overlay::{MappedField, Overlay};
 pub use path::{NestedKeys, Path};
 pub use sandbox::{Sandbox, SandboxRow, Scenario};
-pub use system::{Found, IdPage, Instance, Position, Pull, Pulled, SourceRecord, System};
+pub use system::{
+    CustomField, Found, IdPage, Instance, Position, Pull, Pulled, SourceRecord, System,
+};
 pub use table::Table;
 pub use template::{Scope, Template};

@@ -1,10 +1,12 @@
 //! A connection's system, and what can be asked of it.
 
+mod custom;
 mod reading;
 mod writing;
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
+pub use custom::CustomField;
 use millwright_core::ConnectionId;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -28,6 +30,8 @@ struct Inner {
     manifest: Arc<Manifest>,
     connection: ConnectionId,
     source: Source,
+    /// What the manifest says about entities for which the connection has an overlay, with it.
+    laid: BTreeMap<String, EntityDef>,
 }
 
 /// Where rows come from.
@@ -121,8 +125,13 @@ pub(crate) struct RowPage {
 }
 
 impl System {
-    pub(crate) fn new(manifest: Arc<Manifest>, connection: ConnectionId, source: Source) -> Self {
-        Self { inner: Arc::new(Inner { manifest, connection, source }) }
+    pub(crate) fn new(
+        manifest: Arc<Manifest>,
+        connection: ConnectionId,
+        source: Source,
+        laid: BTreeMap<String, EntityDef>,
+    ) -> Self {
+        Self { inner: Arc::new(Inner { manifest, connection, source, laid }) }
     }
 
     /// The connector.
@@ -169,7 +178,7 @@ impl System {
     }
 
     fn def(&self, entity: &str, operation: &str) -> Result<&EntityDef, SystemError> {
-        let def = self.manifest().entity(entity);
+        let def = self.inner.laid.get(entity).or_else(|| self.manifest().entity(entity));
         def.ok_or_else(|| SystemError::unsupported(entity, operation))
     }
 

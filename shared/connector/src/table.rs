@@ -18,6 +18,19 @@ impl<T> Table<T> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, thing)| thing)
     }
 
+    /// The thing of a name, to change it.
+    pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut T> {
+        self.0.iter_mut().find(|(known, _)| known == name).map(|(_, thing)| thing)
+    }
+
+    /// Puts a thing where the one of the same name stands, or at the end.
+    pub(crate) fn set(&mut self, name: &str, thing: T) {
+        match self.get_mut(name) {
+            Some(there) => *there = thing,
+            None => self.0.push((name.to_owned(), thing)),
+        }
+    }
+
     /// Everything, in the file's order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
         self.0.iter().map(|(name, thing)| (name.as_str(), thing))

@@ -8,7 +8,7 @@ mod time;
 mod tryton;
 
 use millwright_core::from_iso;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 
 pub use decimal::canonical as canonical_decimal;
@@ -26,12 +26,14 @@ impl CodecError {
 }
 
 /// The forms a value can have on the wire.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Codec {
     /// Text; numbers are taken by their digits.
     #[default]
     Text,
+    /// As it is: for lists and objects that jq makes.
+    Json,
     /// An integer id; text in the unified model.
     Id,
     /// True or false; 1 and 0 are read too, which is how SQLite keeps them.
@@ -66,6 +68,24 @@ impl Codec {
         matches!(self, Self::Decimal | Self::DecimalText | Self::TrytonDecimal)
     }
 
+    /// A unified value as it gives them; nothing when that is open.
+    pub(crate) fn example(self) -> Option<Value> {
+        let text = match self {
+            Self::Json => return None,
+            Self::Boolean => return Some(Value::Bool(true)),
+            Self::Text | Self::Id => "x",
+            Self::Decimal | Self::DecimalText | Self::TrytonDecimal => "-1.5",
+            Self::Date | Self::TrytonDate => "2026-01-31",
+            Self::Time
+            | Self::NaiveUtc
+            | Self::UnixSeconds
+            | Self::UnixMillis
+            | Self::TrytonDayStart
+            | Self::TrytonTime => "2026-01-31T10:00:00.000Z",
+        };
+        Some(Value::from(text))
+    }
+
     /// Reads the system's form. A null is never given.
     ///
     /// # Errors
@@ -73,6 +93,7 @@ impl Codec {
     pub fn decode(self, value: &Value) -> Result<Value, CodecError> {
         let text = match self {
             Self::Text => text_of(value)?,
+            Self::Json => return Ok(value.clone()),
             Self::Id => id_of(value)?,
             Self::Boolean => return boolean_of(value).or_else(|why| bit_of(value).ok_or(why)),
             Self::Decimal | Self::DecimalText => decimal_of(value)?,
@@ -99,6 +120,7 @@ impl Codec {
         }
         match self {
             Self::Text => string(value, "text").map(Value::from),
+            Self::Json => Ok(value.clone()),
             Self::Id => encode_id(string(value, "an id as text")?),
             Self::Boolean => boolean_of(value),
             Self::Decimal => Ok(Value::Number(number(&plain_decimal(value)?)?)),

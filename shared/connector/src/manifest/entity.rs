@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use super::{Request, WriteDef};
-use crate::{mapping::Field, path::Path, table::Table, template::Template};
+use super::{CustomFields, Request, WriteDef};
+use crate::{jq::Jq, mapping::Field, path::Path, table::Table, template::Template};
 
 /// An entity of a system.
 #[derive(Clone, Debug, Deserialize)]
@@ -25,8 +25,19 @@ pub struct EntityDef {
     /// The statuses, in their usual course.
     #[serde(default)]
     pub statuses: Table<StatusDef>,
+    /// jq that makes a row for `fields` and `status` out of the row that the system gives. The row's id
+    /// is read before.
+    pub prepare: Option<Jq>,
+    /// Further names for `{fields}`: what jq reads.
+    #[serde(default)]
+    pub reads: Vec<Path>,
     /// The unified fields and where they come from.
     pub fields: Table<Field>,
+    /// Fields that customers have added to the system.
+    pub custom_fields: Option<CustomFields>,
+    /// The custom fields that a connection has chosen, by name. Never in a file.
+    #[serde(skip)]
+    pub chosen: Vec<String>,
     /// What can be written.
     #[serde(default)]
     pub write: WriteDef,
@@ -193,17 +204,28 @@ pub struct StatusDef {
 }
 
 impl EntityDef {
-    /// The names of all fields that its table reads, as systems take them (`lines.product.code`).
+    /// The names of all fields that are read, as systems take them (`lines.product.code`): those of the
+    /// table, unless its rows are prepared, and those that are named beside it.
     #[must_use]
     pub fn field_names(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
         let own = self.status.iter().map(|path| path.as_str().to_owned());
-        for name in own.chain(self.fields.iter().flat_map(|(_, field)| field.names())) {
+        let own = own.chain(self.fields.iter().flat_map(|(_, field)| field.names()));
+        let own = own.filter(|_| self.prepare.is_none());
+        let further = self.reads.iter().map(|path| path.as_str().to_owned());
+        let custom = self.custom_fields.iter().flat_map(|custom| custom.values.names(&self.chosen));
+        for name in own.chain(further).chain(custom) {
             if !names.contains(&name) {
                 names.push(name);
             }
         }
         names
+    }
+
+    /// Whether it takes jq to map a row.
+    #[must_use]
+    pub fn uses_jq(&self) -> bool {
+        self.prepare.is_some() || self.fields.iter().any(|(_, field)| field.uses_jq())
     }
 
     /// The child streams.

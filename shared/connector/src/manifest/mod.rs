@@ -6,6 +6,7 @@
 
 mod auth;
 mod check;
+mod custom;
 mod entity;
 mod form;
 mod limits;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::{Map, Value, json};
 
 pub use auth::{Auth, Basic, InstanceRule, Login, LoginStep, Probe};
+pub use custom::{CustomFields, CustomKind, CustomValues, Discover, KnownCustomField, NamedValues};
 pub use entity::{
     Deletes, Ending, EntityDef, Filter, Get, IdAfter, Incremental, Paging, Read, StatusDef, Stream,
     Sweep,

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::{
     codec::Codec,
+    jq::Jq,
     path::{NestedKeys, Path},
     table::Table,
 };
@@ -28,9 +29,9 @@ pub enum Field {
 /// One value of a row.
 #[derive(Clone, Debug, Default)]
 pub struct ValueField {
-    /// Where it stands; nothing when only the default counts.
-    pub path: Option<Path>,
-    /// In what form it stands there.
+    /// Where it comes from.
+    pub from: Origin,
+    /// In what form it comes.
     pub codec: Codec,
     /// The system's words and ours for them.
     pub words: Option<Table<String>>,
@@ -42,6 +43,38 @@ pub struct ValueField {
     pub references: Option<String>,
     /// When it counts at all.
     pub when: Conditions,
+}
+
+/// Where in a row a value comes from.
+#[derive(Clone, Debug, Default)]
+pub enum Origin {
+    /// From nowhere: only the default counts.
+    #[default]
+    Nothing,
+    /// It stands there.
+    Path(Path),
+    /// It is reckoned from the row.
+    Jq(Box<Jq>),
+}
+
+impl Origin {
+    pub(crate) fn of(path: Option<Path>, jq: Option<Jq>) -> Result<Self, &'static str> {
+        match (path, jq) {
+            (None, None) => Ok(Self::Nothing),
+            (Some(path), None) => Ok(Self::Path(path)),
+            (None, Some(jq)) => Ok(Self::Jq(Box::new(jq))),
+            _ => Err("a value comes from a `path` or from `jq`, not from both"),
+        }
+    }
+
+    /// The path, when it is one.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Path(path) => Some(path),
+            Self::Nothing | Self::Jq(_) => None,
+        }
+    }
 }
 
 /// A list in a row: of objects, or of values.
@@ -94,6 +127,7 @@ impl<'de> Deserialize<'de> for Conditions {
 #[serde(deny_unknown_fields)]
 struct RawField {
     path: Option<Path>,
+    jq: Option<Jq>,
     codec: Option<Codec>,
     #[serde(rename = "enum")]
     words: Option<Table<String>>,
@@ -113,6 +147,7 @@ struct RawField {
 impl RawField {
     fn into_field(self) -> Result<Field, &'static str> {
         let one = self.path.is_some()
+            || self.jq.is_some()
             || self.codec.is_some()
             || self.words.is_some()
             || self.otherwise.is_some()
@@ -135,7 +170,7 @@ impl RawField {
                 Ok(Field::Each(EachField { path, filter, id: self.id, element }))
             }
             (None, None) if !list => Ok(Field::Value(ValueField {
-                path: self.path,
+                from: Origin::of(self.path, self.jq)?,
                 codec: self.codec.unwrap_or_default(),
                 words: self.words,
                 otherwise: self.otherwise,
@@ -143,7 +178,9 @@ impl RawField {
                 references: self.references,
                 when: self.when.unwrap_or_default(),
             })),
-            _ => Err("a field is one value (`path`), `first_of` several, or `each` of a list"),
+            _ => Err(
+                "a field is one value (`path` or `jq`), `first_of` several, or `each` of a list",
+            ),
         }
     }
 }
@@ -160,8 +197,8 @@ impl<'de> Deserialize<'de> for Field {
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Field, E> {
-                let path = Some(Path::parse(text).map_err(E::custom)?);
-                Ok(Field::Value(ValueField { path, ..ValueField::default() }))
+                let from = Origin::Path(Path::parse(text).map_err(E::custom)?);
+                Ok(Field::Value(ValueField { from, ..ValueField::default() }))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Field, A::Error> {
@@ -175,7 +212,7 @@ impl<'de> Deserialize<'de> for Field {
 }
 
 impl Field {
-    /// The paths that the field reads, those of a list's elements behind the list's own and without
+    /// The paths that the field names (what jq reads is not among them), those of a list's elements behind the list's own and without
     /// positions, in the notation that systems take as names of nested fields (`lines.product.code`).
     #[must_use]
     pub fn names(&self) -> Vec<String> {
@@ -193,7 +230,7 @@ impl Field {
         };
         match self {
             Self::Value(field) => {
-                field.path.iter().for_each(&mut add);
+                field.from.path().into_iter().for_each(&mut add);
                 field.when.0.iter().for_each(|(path, _)| add(path));
             }
             Self::FirstOf(fields) => {
@@ -213,6 +250,18 @@ impl Field {
                     Element::Value(field) => field.collect(&inside, names),
                 }
             }
+        }
+    }
+
+    /// Whether jq has a part in it.
+    pub(crate) fn uses_jq(&self) -> bool {
+        match self {
+            Self::Value(field) => matches!(field.from, Origin::Jq(_)),
+            Self::FirstOf(fields) => fields.iter().any(Self::uses_jq),
+            Self::Each(list) => match &list.element {
+                Element::Object(fields) => fields.iter().any(|(_, field)| field.uses_jq()),
+                Element::Value(field) => field.uses_jq(),
+            },
         }
     }
 

@@ -1,9 +1,11 @@
 //! Between a system's rows and the unified model, as a table of fields says.
 
 mod field;
+mod fits;
 mod read;
 mod write;
 
-pub use field::{Conditions, EachField, Field, ValueField};
+pub use field::{Conditions, EachField, Element, Field, Origin, ValueField};
+pub use fits::{reference_of, unfit};
 pub use read::{Mapper, RowFault};
 pub use write::{Lookups, Reference, References, Writer};

@@ -6,7 +6,7 @@ use millwright_core::ConnectionId;
 use millwright_entities::{line_key, record_key, status_key};
 use serde_json::{Map, Value};
 
-use super::field::{EachField, Element, Field, ValueField};
+use super::field::{EachField, Element, Field, Origin, ValueField};
 use crate::{
     manifest::EntityDef,
     path::{NestedKeys, Path},
@@ -63,19 +63,26 @@ impl Mapper<'_> {
         remote_id: &str,
         row: &Value,
     ) -> Result<Map<String, Value>, RowFault> {
+        let fault = |field: &str, fault: Fault| RowFault {
+            remote_id: remote_id.to_owned(),
+            field: format!("{field}{}", fault.path),
+            message: fault.message,
+        };
+        let prepared = prepared(def, row).map_err(|why| fault("prepare", why))?;
+        let row = prepared.as_ref().unwrap_or(row);
         let mut record = Map::new();
         record.insert("key".to_owned(), self.key(self.entity, remote_id));
         record.insert("remoteId".to_owned(), Value::from(remote_id));
         self.add_status(def, &mut record, row);
         for (name, field) in def.fields.iter() {
-            let value = self.value(name, field, row).map_err(|fault| RowFault {
-                remote_id: remote_id.to_owned(),
-                field: format!("{name}{}", fault.path),
-                message: fault.message,
-            })?;
+            let value = self.value(name, field, row).map_err(|why| fault(name, why))?;
             if let Some(value) = value {
                 record.insert(name.to_owned(), value);
             }
+        }
+        if let Some(custom) = def.custom_fields.as_ref().filter(|_| !def.chosen.is_empty()) {
+            let values = custom.values.read(&def.chosen, row, self.keys);
+            record.insert("customFields".to_owned(), Value::Object(values));
         }
         Ok(record)
     }
@@ -131,7 +138,15 @@ impl Mapper<'_> {
         if !field.when.hold(row, self.keys) {
             return Ok(None);
         }
-        let raw = field.path.as_ref().and_then(|path| path.get(row, self.keys));
+        let reckoned;
+        let raw = match &field.from {
+            Origin::Nothing => None,
+            Origin::Path(path) => path.get(row, self.keys),
+            Origin::Jq(jq) => {
+                reckoned = jq.run(row).map_err(|why| why.to_string())?;
+                reckoned.as_ref()
+            }
+        };
         let value = match raw {
             None => return Ok(field.default.clone()),
             Some(Value::Null) => return Ok(field.default.clone().or(Some(Value::Null))),
@@ -191,6 +206,16 @@ impl Mapper<'_> {
             }
         }
         Ok(Value::Object(object))
+    }
+}
+
+/// The row as the manifest's `prepare` makes it, if it has one.
+fn prepared(def: &EntityDef, row: &Value) -> Result<Option<Value>, Fault> {
+    let Some(jq) = &def.prepare else { return Ok(None) };
+    match jq.run(row) {
+        Ok(Some(row)) => Ok(Some(row)),
+        Ok(None) => Err(Fault::new("gives no row")),
+        Err(why) => Err(Fault::new(why.to_string())),
     }
 }
 

@@ -58,6 +58,7 @@ pub fn target(connector: &str, settings: Value, credentials: &[(&str, &str)]) ->
             .iter()
             .map(|(name, value)| ((*name).to_owned(), SecretString::from(*value)))
             .collect::<BTreeMap<_, _>>(),
+        overlays: BTreeMap::new(),
     }
 }
 

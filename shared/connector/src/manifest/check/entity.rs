@@ -22,6 +22,7 @@ impl Check<'_> {
                 }
             }
         }
+        self.custom_fields(&place, def);
         self.reading(&place, def);
         self.statuses(&place, def, properties);
         self.writing(&place, def, properties);

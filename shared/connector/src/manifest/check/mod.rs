@@ -1,6 +1,7 @@
 //! Whether the parts of a manifest fit together. One file per topic.
 
 mod auth;
+mod custom;
 mod entity;
 mod identity;
 mod protocol;
