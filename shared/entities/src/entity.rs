@@ -1,8 +1,10 @@
-//! The entities and their schemas.
+//! The entities.
 
-use std::{collections::BTreeMap, fmt, sync::LazyLock};
+use std::{fmt, sync::OnceLock};
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
+
+use crate::{category::Category, compose::compose, field::Field};
 
 /// A kind of record in the unified model.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -11,47 +13,162 @@ pub struct Entity {
     pub slug: &'static str,
     /// Its name in event types, in snake case: `<event_name>.updated`.
     pub event_name: &'static str,
-    source: &'static str,
+    pub(crate) source: &'static str,
+}
+
+/// The closed list: a name in snake case, the slug, and with it the file in `schemas/`.
+macro_rules! entities {
+    ($($event_name:ident $slug:literal)*) => {
+        &[$(Entity {
+            slug: $slug,
+            event_name: stringify!($event_name),
+            source: include_str!(concat!("../schemas/", $slug, ".json")),
+        }),*]
+    };
 }
 
 impl Entity {
-    /// Every entity there is.
-    pub const ALL: &'static [Self] = &[
-        Self {
-            slug: "purchase-orders",
-            event_name: "purchase_orders",
-            source: include_str!("../schemas/purchase-orders.json"),
-        },
-        Self {
-            slug: "vendors",
-            event_name: "vendors",
-            source: include_str!("../schemas/vendors.json"),
-        },
-        Self {
-            slug: "materials",
-            event_name: "materials",
-            source: include_str!("../schemas/materials.json"),
-        },
-        Self {
-            slug: "statuses",
-            event_name: "statuses",
-            source: include_str!("../schemas/statuses.json"),
-        },
-    ];
+    /// Every entity there is, by slug.
+    pub const ALL: &'static [Self] = entities! {
+        accounts "accounts"
+        asset_templates "asset-templates"
+        assets "assets"
+        assets_downtime "assets-downtime"
+        bom "bom"
+        categories "categories"
+        companies "companies"
+        currencies "currencies"
+        customers "customers"
+        documents "documents"
+        exchange_rates "exchange-rates"
+        fulfillments "fulfillments"
+        groups "groups"
+        inventories "inventories"
+        invoices "invoices"
+        labors "labors"
+        locations "locations"
+        materials "materials"
+        meter_readings "meter-readings"
+        meters "meters"
+        organizations "organizations"
+        pm "pm"
+        posts "posts"
+        product_groups "product-groups"
+        production_orders "production-orders"
+        products "products"
+        projects "projects"
+        purchase_order_line_items "purchase-order-line-items"
+        purchase_orders "purchase-orders"
+        purchase_requisitions "purchase-requisitions"
+        receipts "receipts"
+        receivings "receivings"
+        return_orders "return-orders"
+        rfq "rfq"
+        sales_orders "sales-orders"
+        service_requests "service-requests"
+        shipment_orders "shipment-orders"
+        sites "sites"
+        statuses "statuses"
+        stock_adjustments "stock-adjustments"
+        stock_transfers "stock-transfers"
+        stocks "stocks"
+        storerooms "storerooms"
+        taxes "taxes"
+        teams "teams"
+        topics "topics"
+        uom "uom"
+        users "users"
+        vendors "vendors"
+        work_orders "work-orders"
+    };
 
     /// The entity of a slug.
     #[must_use]
     pub fn find(slug: &str) -> Option<&'static Self> {
-        Self::ALL.iter().find(|entity| entity.slug == slug)
+        position(slug).map(|position| &Self::ALL[position])
     }
 
-    /// Its JSON Schema (2020-12), complete in itself. `x-references` names the entity that a key
-    /// leads to; `readOnly` marks what no write may hold.
+    /// Its JSON Schema (2020-12), complete in itself, put together when it is first asked for.
+    /// `x-references` names the entity that a key leads to, `readOnly` marks what no write may hold,
+    /// `x-filterable` what lists can be filtered by, and `x-volatile` what changes without the record
+    /// having changed.
     #[must_use]
     pub fn schema(&self) -> &'static Value {
-        static NONE: Value = Value::Null;
-        SCHEMAS.get(self.slug).unwrap_or(&NONE)
+        static SCHEMAS: [OnceLock<Value>; COUNT] = [const { OnceLock::new() }; COUNT];
+        self.once(&SCHEMAS).get_or_init(|| compose(self.slug, self.source))
     }
+
+    /// What one record is called, in words: `Purchase order`.
+    #[must_use]
+    pub fn title(&self) -> &'static str {
+        self.schema()["title"].as_str().unwrap_or(self.slug)
+    }
+
+    /// What several are called inside a sentence: `purchase orders`.
+    #[must_use]
+    pub fn plural(&self) -> &'static str {
+        self.schema()["x-plural"].as_str().unwrap_or(self.slug)
+    }
+
+    /// What it is, in a sentence.
+    #[must_use]
+    pub fn description(&self) -> &'static str {
+        self.schema()["description"].as_str().unwrap_or_default()
+    }
+
+    /// The kinds of systems that have it.
+    #[must_use]
+    pub fn categories(&self) -> Vec<Category> {
+        let names = self.schema()["x-categories"].as_array().into_iter().flatten();
+        names.filter_map(|name| Category::find(name.as_str()?)).collect()
+    }
+
+    /// Its fields in the schema's order: first those that every record has.
+    #[must_use]
+    pub fn fields(&self) -> &'static [Field] {
+        static FIELDS: [OnceLock<Vec<Field>>; COUNT] = [const { OnceLock::new() }; COUNT];
+        let schema = self.schema();
+        self.once(&FIELDS).get_or_init(|| Field::of_properties(schema, &schema["properties"]))
+    }
+
+    /// The field of a name.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&'static Field> {
+        self.fields().iter().find(|field| field.name == name)
+    }
+
+    /// The fields that lists can be filtered by.
+    pub fn filterable(&self) -> impl Iterator<Item = &'static Field> {
+        self.fields().iter().filter(|field| field.is_filterable)
+    }
+
+    /// The fields that change without the record having changed.
+    pub fn volatile(&self) -> impl Iterator<Item = &'static Field> {
+        self.fields().iter().filter(|field| field.is_volatile)
+    }
+
+    /// The lists of things that have keys of their own, such as `lineItems` and `tasks`: a patch
+    /// names their elements by key.
+    pub fn line_lists(&self) -> impl Iterator<Item = &'static Field> {
+        self.fields().iter().filter(|field| field.field("key").is_some())
+    }
+
+    /// One complete record, made up: what documents show.
+    #[must_use]
+    pub fn example(&self) -> &'static Value {
+        &self.schema()["examples"][0]
+    }
+
+    fn once<T>(&self, cells: &'static [OnceLock<T>; COUNT]) -> &'static OnceLock<T> {
+        // Only `ALL` makes entities.
+        &cells[position(self.slug).unwrap_or_default()]
+    }
+}
+
+const COUNT: usize = Entity::ALL.len();
+
+fn position(slug: &str) -> Option<usize> {
+    Entity::ALL.binary_search_by_key(&slug, |entity| entity.slug).ok()
 }
 
 impl fmt::Debug for Entity {
@@ -60,107 +177,24 @@ impl fmt::Debug for Entity {
     }
 }
 
-static SCHEMAS: LazyLock<BTreeMap<&'static str, Value>> =
-    LazyLock::new(|| Entity::ALL.iter().map(|entity| (entity.slug, compose(entity))).collect());
-
-fn compose(entity: &Entity) -> Value {
-    let mut envelope = object(include_str!("../schemas/envelope.json"));
-    let mut own = object(entity.source);
-    let mut properties = part(&mut envelope, "properties");
-    properties.append(&mut part(&mut own, "properties"));
-    let mut definitions = part(&mut envelope, "$defs");
-    definitions.append(&mut part(&mut own, "$defs"));
-    json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": format!("millwright:{}", entity.slug),
-        "title": own.remove("title"),
-        "description": own.remove("description"),
-        "type": "object",
-        "properties": properties,
-        "required": ["key", "remoteId"],
-        "additionalProperties": false,
-        "$defs": definitions,
-    })
-}
-
-/// The files are part of the program: the tests below read every one of them.
-fn object(source: &str) -> Map<String, Value> {
-    serde_json::from_str(source).unwrap_or_default()
-}
-
-fn part(of: &mut Map<String, Value>, name: &str) -> Map<String, Value> {
-    match of.remove(name) {
-        Some(Value::Object(part)) => part,
-        _ => Map::new(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn every_schema_is_valid_json_schema_2020_12() {
+    fn slugs_are_in_order_and_each_is_found() {
+        assert!(Entity::ALL.is_sorted_by(|one, next| one.slug < next.slug));
         for entity in Entity::ALL {
-            let schema = entity.schema();
-            assert!(jsonschema::draft202012::meta::is_valid(schema), "{entity:?}");
-            jsonschema::draft202012::new(schema).unwrap();
-            assert!(schema["title"].is_string() && schema["description"].is_string(), "{entity:?}");
-            assert!(schema["properties"].as_object().unwrap().len() > 9, "{entity:?}");
+            assert_eq!(Entity::find(entity.slug), Some(entity));
+            assert_eq!(entity.schema()["$id"], format!("millwright:{}", entity.slug));
         }
-    }
-
-    #[test]
-    fn every_file_is_an_object_and_shadows_nothing_of_the_envelope() {
-        let envelope: Value =
-            serde_json::from_str(include_str!("../schemas/envelope.json")).unwrap();
-        for entity in Entity::ALL {
-            let own: Value = serde_json::from_str(entity.source).unwrap();
-            for part in ["properties", "$defs"] {
-                for name in own[part].as_object().into_iter().flatten().map(|(name, _)| name) {
-                    assert!(envelope[part].get(name).is_none(), "{entity:?} {part} {name}");
-                }
-            }
-        }
+        assert_eq!(Entity::find("unicorns"), None);
     }
 
     #[test]
     fn an_event_name_is_the_slug_in_snake_case() {
         for entity in Entity::ALL {
             assert_eq!(entity.event_name, entity.slug.replace('-', "_"));
-            assert_eq!(Entity::find(entity.slug), Some(entity));
         }
-        assert_eq!(Entity::find("unicorns"), None);
-    }
-
-    #[test]
-    fn money_and_quantities_are_text_and_never_numbers() {
-        let order = Entity::find("purchase-orders").unwrap().schema();
-        let schema = jsonschema::draft202012::new(order).unwrap();
-        let with = |quantity: Value| {
-            json!({
-                "key": "rec_00000000000000000000000000",
-                "remoteId": "1",
-                "lineItems": [{"quantity": quantity}],
-            })
-        };
-        assert!(schema.is_valid(&with(json!("5.25"))));
-        assert!(schema.is_valid(&with(Value::Null)));
-        for wrong in [json!(5), json!(5.25), json!("5,25"), json!("1e3"), json!("05"), json!("")] {
-            assert!(!schema.is_valid(&with(wrong.clone())), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_field_that_the_model_does_not_have_is_refused() {
-        let vendor = Entity::find("vendors").unwrap().schema();
-        let schema = jsonschema::draft202012::new(vendor).unwrap();
-        let record = |more: &str| {
-            let mut record = json!({"key": "rec_00000000000000000000000000", "remoteId": "1"});
-            record[more] = json!("x");
-            record
-        };
-        assert!(schema.is_valid(&record("name")));
-        assert!(!schema.is_valid(&record("nmae")));
     }
 }

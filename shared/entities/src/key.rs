@@ -3,11 +3,17 @@
 
 use millwright_core::{ConnectionId, derive_id_part};
 
+/// The lines of purchase orders as records of their own, and as they stand in the orders: the same
+/// line has the same key.
+const LINES_APART: &str = "purchase-order-line-items";
+const LINES_INSIDE: &str = "purchase-orders.lineItems";
+
 /// The key of the record that `connection`'s system knows as `remote_id` among `entity` (a slug):
 /// `rec_` and 26 characters.
 #[must_use]
 pub fn record_key(connection: &ConnectionId, entity: &str, remote_id: &str) -> String {
-    format!("rec_{}", derive_id_part(&[connection.as_str(), entity, remote_id]))
+    let scope = if entity == LINES_APART { LINES_INSIDE } else { entity };
+    format!("rec_{}", derive_id_part(&[connection.as_str(), scope, remote_id]))
 }
 
 /// The key of a line. `field` is the list it stands in (`lineItems`): a line and a record with the
@@ -43,6 +49,13 @@ mod tests {
         assert_ne!(key, record_key(&connection, "materials", "7"));
         assert_ne!(key, record_key(&connection, "vendors", "8"));
         assert_ne!(key, line_key(&connection, "vendors", "lineItems", "7"));
+    }
+
+    #[test]
+    fn a_line_has_one_key_inside_its_order_and_apart_from_it() {
+        let connection = ConnectionId::derived(&["one"]);
+        let inside = line_key(&connection, "purchase-orders", "lineItems", "7");
+        assert_eq!(record_key(&connection, "purchase-order-line-items", "7"), inside);
     }
 
     #[test]

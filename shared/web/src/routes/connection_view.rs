@@ -57,6 +57,7 @@ impl From<ConnectionStatus> for connection::Status {
 /// The workspace's own customer whom a connection belongs to.
 #[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ConnectionCustomer)]
 pub(crate) struct Customer {
     /// The workspace's own id of the customer.
     #[schema(min_length = 1, max_length = 256)]

@@ -1,0 +1,3 @@
+//! What the unified model promises.
+
+mod schemas;
