@@ -50,7 +50,7 @@ fn read(yaml: &str) -> Result<Manifest, String> {
 
 fn widgets() -> String {
     WIDGETS
-        .replace(", query: { ids: \"{page.nope}\" }", "")
+        .replace("{page.nope}", "{ids|join}")
         .replace("      isActive: { path: archived, enum: { \"yes\": \"no\" } }\n", "")
 }
 

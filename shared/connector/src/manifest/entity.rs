@@ -2,8 +2,11 @@
 
 use serde::Deserialize;
 
-use super::{CustomFields, Request, WriteDef};
-use crate::{jq::Jq, mapping::Field, path::Path, table::Table, template::Template};
+use super::{
+    Children, CustomFields, Deletes, Detail, Get, Incremental, Paging, Read, Stream, Sweep,
+    WriteDef,
+};
+use crate::{jq::Jq, mapping::Field, path::Path, table::Table};
 
 /// An entity of a system.
 #[derive(Clone, Debug, Deserialize)]
@@ -14,6 +17,11 @@ pub struct EntityDef {
     /// How rows are read by their ids.
     #[serde(default)]
     pub get: Get,
+    /// How a row is completed by a call of its own.
+    pub detail: Option<Detail>,
+    /// Rows of other listings that are put into a row.
+    #[serde(default)]
+    pub children: Vec<Children>,
     /// How to read only what has changed.
     #[serde(default)]
     pub incremental: Incremental,
@@ -41,150 +49,6 @@ pub struct EntityDef {
     /// What can be written.
     #[serde(default)]
     pub write: WriteDef,
-}
-
-/// How rows are listed.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Read {
-    /// The request; may name `{page.after}`, `{page.size}`, `{window}`, `{fields}`.
-    pub request: Option<Request>,
-    /// Where the answer has the rows.
-    #[serde(default)]
-    pub rows: Path,
-    /// Where a row has its id.
-    #[serde(default = "id")]
-    pub id: Path,
-    /// How to get the next page.
-    #[serde(default)]
-    pub paging: Paging,
-}
-
-/// How to get the next page.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Paging {
-    /// The rows after the last id, in the order of ids. Rows that come, go or change meanwhile shift
-    /// nothing, and equal times cannot hide a row.
-    IdAfter(IdAfter),
-}
-
-/// Paging by id.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct IdAfter {
-    /// What `{page.after}` is for the first page.
-    pub start: String,
-    /// How the last page is known.
-    pub ends_with: Ending,
-}
-
-/// How the last page is known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Ending {
-    /// It is empty: right also where a system gives fewer rows than it was asked for.
-    #[default]
-    EmptyPage,
-    /// It has fewer rows than were asked for.
-    ShortPage,
-}
-
-impl Default for Paging {
-    fn default() -> Self {
-        Self::IdAfter(IdAfter::default())
-    }
-}
-
-/// How rows are read by their ids. Ids that are not there are simply missing from the answer.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Get {
-    /// The request; may name `{ids}`, `{fields}`.
-    pub request: Option<Request>,
-    /// Where the answer has the rows.
-    #[serde(default)]
-    pub rows: Path,
-}
-
-/// How to read only what has changed.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Incremental {
-    /// Not at all: everything is read and compared.
-    #[default]
-    Full,
-    /// By a time that each row carries.
-    Filter(Filter),
-}
-
-/// A filter by the time of change.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Filter {
-    /// How much further back is read than where the last run began: for rows whose transaction ended
-    /// later than their time says.
-    pub overlap_seconds: u32,
-    /// What `{window}` is for changes since `{since}`.
-    pub window: Option<Template>,
-    /// What `{window}` is for everything; null when it is not given.
-    pub everything: Option<Template>,
-    /// Rows that belong to a record and do not touch it when they change: their parents are read
-    /// again.
-    pub streams: Vec<Stream>,
-}
-
-/// Child rows with a time of change of their own, read only for changes.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Stream {
-    /// What they are, for people.
-    pub name: String,
-    /// The request; may name `{page.after}`, `{page.size}`, `{window}`, `{since}`.
-    pub request: Request,
-    /// Where the answer has the rows.
-    #[serde(default)]
-    pub rows: Path,
-    /// Where a child has its id.
-    #[serde(default = "id")]
-    pub id: Path,
-    /// Where a child has the id of its record, or a list of them.
-    pub parent: Path,
-    /// How to get the next page.
-    #[serde(default)]
-    pub paging: Paging,
-}
-
-/// How deletions are found.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Deletes {
-    /// They are not.
-    #[default]
-    None,
-    /// By listing the ids that are there.
-    Sweep(Box<Sweep>),
-}
-
-/// A listing of ids.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Sweep {
-    /// The request; may name `{page.after}`, `{page.size}`.
-    pub request: Option<Request>,
-    /// Where the answer has the rows.
-    #[serde(default)]
-    pub rows: Path,
-    /// Where a row has its id; empty when the row is the id.
-    #[serde(default)]
-    pub id: Path,
-    /// Ids a page.
-    pub page_size: u32,
-    /// After how many complete runs it is done: 1 is after each.
-    pub every_runs: u32,
-    /// How to get the next page.
-    #[serde(default)]
-    pub paging: Paging,
 }
 
 /// A status.
@@ -233,26 +97,54 @@ impl EntityDef {
     pub fn streams(&self) -> &[Stream] {
         match &self.incremental {
             Incremental::Filter(filter) => &filter.streams,
-            Incremental::Full => &[],
+            Incremental::Feed(feed) => &feed.streams,
+            Incremental::Full | Incremental::Log(_) => &[],
         }
     }
 
     /// Whether only what has changed can be read.
     #[must_use]
     pub fn is_incremental(&self) -> bool {
-        matches!(self.incremental, Incremental::Filter(_))
+        !matches!(self.incremental, Incremental::Full)
     }
 
-    /// The listing that finds deletions, if there is one.
+    /// The listing of ids that finds deletions, if there is one.
     #[must_use]
     pub fn sweep(&self) -> Option<&Sweep> {
-        match &self.deletes {
-            Deletes::Sweep(sweep) => Some(sweep),
-            Deletes::None => None,
+        self.deletes.sweep.as_deref()
+    }
+
+    /// By what deletions are found: `flag`, `archived`, `tombstones`, `log`, `sweep`.
+    #[must_use]
+    pub fn deletions(&self) -> Vec<&'static str> {
+        let mut names = self.deletes.names();
+        if matches!(&self.incremental, Incremental::Log(log) if log.deleted.is_some()) {
+            names.push("log");
+        }
+        names
+    }
+
+    /// Whether what the listing of ids does not show has to be looked for by id before it counts as
+    /// deleted: the listing may have shifted while it was read.
+    #[must_use]
+    pub fn confirms_deletions(&self) -> bool {
+        self.sweep().is_some_and(|sweep| self.sweep_paging(sweep).shifts())
+    }
+
+    /// Whether a change may be lost by one pass without anything showing it: each is read by two.
+    #[must_use]
+    pub fn rereads(&self) -> bool {
+        let streams = self.streams().iter().map(|stream| &stream.paging);
+        match &self.incremental {
+            Incremental::Full => false,
+            Incremental::Log(log) => log.events.paging.loses(),
+            Incremental::Filter(_) | Incremental::Feed(_) => {
+                self.read.paging.loses() || streams.into_iter().any(Paging::loses)
+            }
         }
     }
-}
 
-fn id() -> Path {
-    Path::parse("id").unwrap_or_default()
+    pub(crate) fn sweep_paging<'a>(&'a self, sweep: &'a Sweep) -> &'a Paging {
+        if sweep.request.is_some() { &sweep.paging } else { &self.read.paging }
+    }
 }

@@ -7,9 +7,14 @@
 mod auth;
 mod check;
 mod custom;
+mod deletes;
 mod entity;
+mod events;
 mod form;
+mod incremental;
 mod limits;
+mod paging;
+mod read;
 mod request;
 mod rules;
 mod write;
@@ -23,12 +28,16 @@ use serde_json::{Map, Value, json};
 
 pub use auth::{Auth, Basic, InstanceRule, Login, LoginStep, Probe};
 pub use custom::{CustomFields, CustomKind, CustomValues, Discover, KnownCustomField, NamedValues};
-pub use entity::{
-    Deletes, Ending, EntityDef, Filter, Get, IdAfter, Incremental, Paging, Read, StatusDef, Stream,
-    Sweep,
-};
+pub use deletes::{Deletes, Flag, Sweep};
+pub use entity::{EntityDef, StatusDef};
+pub use events::{Checkpoint, Events, Latest, Log, NewestFirst, Reach, Tombstones};
 pub use form::{FieldKind, Form, FormField};
+pub use incremental::{Feed, Filter, Incremental, Precision, Stream};
 pub use limits::Limits;
+pub use paging::{
+    Cursor, Ending, IdAfter, LinkHeader, NextUrl, Offset, PageNumber, Paging, Skiptoken,
+};
+pub use read::{Children, Completion, Detail, Get, Listing, OwnDetail, Read};
 pub use request::{Call, HttpProtocol, HttpRequest, Protocol, Request};
 pub use rules::{Condition, ErrorRule, Operation};
 pub use write::{

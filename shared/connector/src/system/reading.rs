@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use super::{Found, IdPage, Position, Pull, Pulled, RowPage, Source, SourceRecord, System};
 use crate::{
     error::SystemError,
-    manifest::{Ending, EntityDef, Incremental, Operation, Paging, Read, Request, Stream, Sweep},
+    manifest::{
+        Ending, EntityDef, Get, Incremental, Operation, Paging, Read, Request, Stream, Sweep,
+    },
     mapping::Mapper,
     path::{NestedKeys, Path},
     remote::Remote,
@@ -145,8 +147,9 @@ impl System {
             Source::Sandbox(sandbox) => return sandbox.rows(entity, ids).await,
             Source::Remote(remote) => remote,
         };
-        let request = def.get.request.as_ref();
-        let request = request.ok_or_else(|| SystemError::unsupported(entity, "get"))?;
+        let Get::Many { request, rows: at } = &def.get else {
+            return Err(SystemError::unsupported(entity, "get"));
+        };
         let fields = json!(def.field_names());
         let mut rows = Vec::with_capacity(ids.len());
         for chunk in ids.chunks(self.manifest().limits.ids_per_request) {
@@ -155,7 +158,7 @@ impl System {
                     scope.with("ids", json!(chunk)).with("fields", fields.clone())
                 })
                 .await?;
-            rows.extend(with_ids(rows_at(&def.get.rows, answer.value)?, &def.read.id)?);
+            rows.extend(with_ids(rows_at(at, answer.value)?, &def.read.id)?);
         }
         Ok(rows)
     }
@@ -180,7 +183,7 @@ impl System {
 }
 
 fn own_listing<'a>(entity: &str, def: &'a EntityDef) -> Result<Listing<'a>, SystemError> {
-    let Read { request, rows, id, paging } = &def.read;
+    let Read { request, rows, id, paging, .. } = &def.read;
     let request = request.as_ref().ok_or_else(|| SystemError::unsupported(entity, "read"))?;
     Ok(Listing { request, rows, id, paging })
 }
@@ -201,8 +204,10 @@ async fn page(
     listing: Listing<'_>,
     turn: Turn<'_>,
 ) -> Result<RowPage, SystemError> {
-    let Paging::IdAfter(paging) = listing.paging;
-    let start = turn.after.unwrap_or(&paging.start);
+    let Paging::IdAfter(paging) = listing.paging else {
+        return Err(SystemError::malformed("this kind of paging cannot be read yet"));
+    };
+    let start = turn.after.or(paging.start.as_deref());
     let answer = remote
         .call(listing.request, Operation::Read, |scope| {
             scope
@@ -262,7 +267,7 @@ fn outdated() -> SystemError {
 fn overlap_ms(def: &EntityDef) -> i64 {
     match &def.incremental {
         Incremental::Filter(filter) => i64::from(filter.overlap_seconds) * 1000,
-        Incremental::Full => 0,
+        _ => 0,
     }
 }
 

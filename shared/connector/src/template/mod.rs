@@ -49,6 +49,8 @@ enum Filter {
     Encode(Codec),
     /// Base64 of a text's bytes.
     Base64,
+    /// A list's values as one text, with commas between them.
+    Join,
 }
 
 impl Template {

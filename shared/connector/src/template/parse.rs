@@ -76,8 +76,10 @@ fn placeholder(text: &str) -> Result<Placeholder, String> {
 }
 
 fn filter(name: &str) -> Result<Filter, String> {
-    if name == "base64" {
-        return Ok(Filter::Base64);
+    match name {
+        "base64" => return Ok(Filter::Base64),
+        "join" => return Ok(Filter::Join),
+        _ => {}
     }
     let deserializer: serde::de::value::StrDeserializer<'_, serde::de::value::Error> =
         name.into_deserializer();

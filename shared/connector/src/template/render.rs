@@ -116,6 +116,15 @@ fn filtered(filter: Filter, value: &Value) -> Result<Value, String> {
             items.iter().map(|item| filtered(filter, item)).collect()
         }
         (Filter::Encode(codec), value) => codec.encode(value).map_err(|why| why.to_string()),
+        (Filter::Join, Value::Array(items)) => {
+            let texts: Vec<String> = items
+                .iter()
+                .map(plain)
+                .map(|text| Ok(text?.unwrap_or_default()))
+                .collect::<Result<_, String>>()?;
+            Ok(Value::String(texts.join(",")))
+        }
+        (Filter::Join, value) => Ok(value.clone()),
         (Filter::Base64, value) => {
             Ok(Value::String(STANDARD.encode(plain(value)?.unwrap_or_default())))
         }
@@ -174,6 +183,7 @@ mod tests {
             }))
         );
         assert_eq!(render(json!("{session.token|base64}")), Ok(json!("YWJj")));
+        assert_eq!(render(json!("{session.companies|join}")), Ok(json!("1,2")));
     }
 
     #[test]

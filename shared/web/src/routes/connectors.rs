@@ -229,7 +229,7 @@ impl From<(&str, &EntityDef)> for ConnectorEntity {
             entity: slug.to_owned(),
             operations: [Operation::List, Operation::Get].into_iter().chain(create).collect(),
             incremental: entity.is_incremental(),
-            finds_deletions: entity.sweep().is_some(),
+            finds_deletions: !entity.deletions().is_empty(),
         }
     }
 }

@@ -25,7 +25,7 @@ impl Check<'_> {
 
     /// A system that gives only the fields it is asked for must be asked for what jq reads.
     fn asked_for(&mut self, place: &str, def: &EntityDef) {
-        let requests = def.read.request.iter().chain(&def.get.request);
+        let requests = def.read.request.iter().chain(def.get.request());
         let mut named = requests.flat_map(|request| request.templates());
         let asks = named.any(|template| {
             template.placeholders().iter().any(|placeholder| placeholder.root == "fields")
