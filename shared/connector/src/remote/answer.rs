@@ -10,6 +10,7 @@ use jiff::fmt::rfc2822;
 use millwright_core::Upstream;
 use millwright_outbound::Response;
 use serde_json::Value;
+use url::Url;
 
 use super::{Answer, redact::Redaction};
 use crate::{
@@ -23,15 +24,16 @@ pub(super) fn read(
     rules: &[ErrorRule],
     operation: Operation,
     call: bool,
-    response: &Response,
-    redaction: &Redaction,
+    response: Response,
+    url: Url,
+    redaction: Redaction,
 ) -> Result<Answer, SystemError> {
     let parsed = parse(&response.body);
     let body = parsed.as_ref().unwrap_or(&Value::Null);
     let status = response.status;
     let wait = retry_after(&response.headers);
-    if let Some(rule) = rule_for(rules, operation, response, body) {
-        let mut error = by_rule(rule, status, body, redaction);
+    if let Some(rule) = rule_for(rules, operation, &response, body) {
+        let mut error = by_rule(rule, status, body, &redaction);
         error.retry_after = wait;
         return Err(error);
     }
@@ -42,8 +44,9 @@ pub(super) fn read(
         return Err(error);
     }
     let value = if call { result(parsed) } else { parsed };
-    let value = value.ok_or_else(|| no_value(response, operation))?;
-    Ok(Answer { value, asked_at: asked_at(response) })
+    let value = value.ok_or_else(|| no_value(&response, operation))?;
+    let asked_at = asked_at(&response);
+    Ok(Answer { value, asked_at, headers: response.headers, url, redaction })
 }
 
 /// Nothing at all counts as null: some systems answer a write so.
@@ -183,8 +186,9 @@ mod tests {
             &[],
             operation,
             true,
-            response,
-            &Redaction::new(&BTreeMap::new(), None, &HeaderMap::new()),
+            response.clone(),
+            Url::parse("https://erp.example/").unwrap(),
+            Redaction::new(&BTreeMap::new(), None, &HeaderMap::new()),
         )
     }
 

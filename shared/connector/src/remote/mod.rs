@@ -2,15 +2,18 @@
 
 mod answer;
 mod build;
+mod next;
 mod redact;
 mod session;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use http::HeaderMap;
 use millwright_core::SecretString;
 use millwright_outbound::{FailureClass, Outbound, OutboundError, OverCap};
 use serde_json::{Map, Value};
 use tokio::sync::{Mutex, Semaphore};
+use url::Url;
 
 use self::{redact::Redaction, session::Session};
 use crate::{
@@ -21,12 +24,30 @@ use crate::{
 
 /// What a system answered.
 #[derive(Debug)]
+#[expect(dead_code, reason = "kinds of paging to come read it")]
 pub(crate) struct Answer {
     /// The whole body, or the `result` of a call.
     pub value: Value,
     /// A time by the system's clock at which the request had not yet been looked at, in milliseconds
     /// since the epoch: its `Date`, less what the exchange took.
     pub asked_at: Option<i64>,
+    /// The answer's headers.
+    pub headers: HeaderMap,
+    /// The address that was asked.
+    pub url: Url,
+    redaction: Redaction,
+}
+
+#[expect(dead_code, reason = "kinds of paging to come read it")]
+impl Answer {
+    /// The address of the next page, as this answer gives it: on the same host, fit to be kept.
+    ///
+    /// # Errors
+    /// When it is no address, or leads to another host.
+    pub fn next_address(&self, text: &str) -> Result<String, SystemError> {
+        let url = next::address(&self.url, text, &self.redaction);
+        url.map(String::from).map_err(SystemError::malformed)
+    }
 }
 
 /// One connection's system.
@@ -62,14 +83,25 @@ impl Remote {
         operation: Operation,
         add: impl Fn(Scope) -> Scope,
     ) -> Result<Answer, SystemError> {
+        self.call_at(request, operation, None, add).await
+    }
+
+    /// Like [`Self::call`], at an address that an answer gave for the next page.
+    pub(crate) async fn call_at(
+        &self,
+        request: &Request,
+        operation: Operation,
+        next: Option<&str>,
+        add: impl Fn(Scope) -> Scope,
+    ) -> Result<Answer, SystemError> {
         let Auth::Login(login) = &self.manifest.auth else {
-            return self.exchange(request, operation, None, &add).await;
+            return self.exchange(request, operation, None, next, &add).await;
         };
         let session = self.session(login, None).await?;
-        match self.exchange(request, operation, Some(&session), &add).await {
+        match self.exchange(request, operation, Some(&session), next, &add).await {
             Err(error) if error.class == SystemErrorClass::Reauthorize => {
                 let fresh = self.session(login, Some(&session)).await?;
-                self.exchange(request, operation, Some(&fresh), &add).await
+                self.exchange(request, operation, Some(&fresh), next, &add).await
             }
             other => other,
         }
@@ -80,6 +112,7 @@ impl Remote {
         request: &Request,
         operation: Operation,
         session: Option<&Session>,
+        next: Option<&str>,
         add: &impl Fn(Scope) -> Scope,
     ) -> Result<Answer, SystemError> {
         let scope = add(self.base(session)?);
@@ -88,6 +121,11 @@ impl Remote {
         let redaction = Redaction::new(&self.credentials, values, &auth);
         let mut built = build::request(&self.http, request, &scope, auth)
             .map_err(|why| unfit(&redaction.clean(&why)))?;
+        if let Some(next) = next {
+            built.url =
+                next::address(&built.url, next, &redaction).map_err(SystemError::malformed)?;
+        }
+        let url = built.url.clone();
         built.timeout = self.manifest.limits.timeout();
         built.body_cap = self.manifest.limits.body_cap_bytes;
         built.over_cap = OverCap::Fail;
@@ -100,7 +138,7 @@ impl Remote {
         match self.outbound.send(built).await {
             Ok(response) => {
                 let call = matches!(request, Request::Call(_));
-                answer::read(&self.manifest.errors, operation, call, &response, &redaction)
+                answer::read(&self.manifest.errors, operation, call, response, url, redaction)
             }
             Err(error) => Err(unanswered(&error, operation)),
         }

@@ -1,6 +1,6 @@
 //! Keeping secrets out of what is said about a system's answers.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use http::HeaderMap;
 use millwright_core::{ExposeSecret, SecretString};
@@ -18,6 +18,12 @@ const WORD_MAX: usize = 5;
 /// The texts that must not be repeated: every credential, the tokens of a session, and the headers that
 /// carry them. A system may well quote them in an error.
 pub(super) struct Redaction(Vec<String>);
+
+impl fmt::Debug for Redaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Redaction")
+    }
+}
 
 impl Redaction {
     pub(super) fn new(
@@ -40,6 +46,11 @@ impl Redaction {
         secrets.retain(|secret| !secret.is_empty());
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         Self(secrets)
+    }
+
+    /// Whether a text has one of them in it.
+    pub(super) fn hides(&self, text: &str) -> bool {
+        self.0.iter().any(|secret| text.contains(secret.as_str()))
     }
 
     /// The text without them, cut to a length for people.

@@ -48,7 +48,7 @@ impl Remote {
             let credentials = self.exposed();
             let with_credentials = |scope: Scope| scope.with("credentials", credentials.clone());
             let answer = self
-                .exchange(&step.request, Operation::Login, Some(&session), &with_credentials)
+                .exchange(&step.request, Operation::Login, Some(&session), None, &with_credentials)
                 .await?;
             let scope = with_credentials(self.base(Some(&session))?).with("answer", answer.value);
             let Value::Object(values) = &mut session.values else { continue };
