@@ -11,6 +11,7 @@ mod codec;
 mod engine;
 mod error;
 mod jq;
+mod json;
 pub mod manifest;
 mod mapping;
 mod overlay;
@@ -26,6 +27,7 @@ pub use codec::{Codec, CodecError, canonical_decimal};
 pub use engine::{Credentials, Engine, Filled, Target, check_forms};
 pub use error::{SystemError, SystemErrorClass};
 pub use jq::{Jq, JqError};
+pub use json::{Doc, Json, Node, Row, Seen};
 pub use manifest::{CustomKind, Manifest, ManifestError};
 pub use mapping::{
     Conditions, EachField, Element, Field, Origin, Reference, References, RowFault, ValueField,

@@ -3,7 +3,8 @@
 use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Deserializer, de::Error};
-use serde_json::Value;
+
+use crate::json::{Node, Seen};
 
 /// How a system names the object behind a reference in its rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -16,8 +17,6 @@ pub enum NestedKeys {
     /// `{"vendor": 1, "vendor.": {"name": "Acme"}}`.
     TrailingDot,
 }
-
-static NULL: Value = Value::Null;
 
 /// A path: names of members, or positions in a list, parted by dots. A name that has a dot in it
 /// stands in double quotes. The empty path is the value itself.
@@ -65,29 +64,30 @@ impl Path {
     /// The value at the path, if there is one. What lies behind a null, or beyond the end of a list, is
     /// null.
     #[must_use]
-    pub fn get<'a>(&self, value: &'a Value, keys: NestedKeys) -> Option<&'a Value> {
+    pub fn get<'a, N: Node<'a>>(&self, value: N, keys: NestedKeys) -> Option<N> {
         let last = self.segments.len().saturating_sub(1);
         self.walk(value, |position| keys == NestedKeys::TrailingDot && position < last)
     }
 
     /// Like [`Self::get`], where the value at the path is itself an object or a list that is entered.
     #[must_use]
-    pub fn enter<'a>(&self, value: &'a Value, keys: NestedKeys) -> Option<&'a Value> {
+    pub fn enter<'a, N: Node<'a>>(&self, value: N, keys: NestedKeys) -> Option<N> {
         self.walk(value, |_| keys == NestedKeys::TrailingDot)
     }
 
-    fn walk<'a>(&self, value: &'a Value, dotted: impl Fn(usize) -> bool) -> Option<&'a Value> {
+    fn walk<'a, N: Node<'a>>(&self, value: N, dotted: impl Fn(usize) -> bool) -> Option<N> {
         let mut at = value;
         for (position, segment) in self.segments.iter().enumerate() {
-            at = match at {
-                Value::Object(members) => {
-                    let nested = dotted(position).then(|| members.get(&segment.dotted)).flatten();
-                    nested.or_else(|| members.get(&segment.key))?
+            at = match at.see() {
+                Seen::Object => {
+                    let nested = dotted(position).then(|| at.member(&segment.dotted)).flatten();
+                    nested.or_else(|| at.member(&segment.key))?
                 }
-                Value::Array(items) => {
-                    items.get(segment.key.parse::<usize>().ok()?).unwrap_or(&NULL)
+                Seen::List => {
+                    let place = segment.key.parse().ok()?;
+                    at.items().nth(place).unwrap_or_else(|| at.null())
                 }
-                Value::Null => return Some(at),
+                Seen::Null => return Some(at),
                 _ => return None,
             };
         }
@@ -96,10 +96,9 @@ impl Path {
 
     /// The text of a value at the path; numbers count as text.
     #[must_use]
-    pub fn text<'a>(&self, value: &'a Value) -> Option<Cow<'a, str>> {
-        match self.get(value, NestedKeys::Plain)? {
-            Value::String(text) => Some(Cow::Borrowed(text)),
-            Value::Number(number) => Some(Cow::Owned(number.to_string())),
+    pub fn text<'a, N: Node<'a>>(&self, value: N) -> Option<Cow<'a, str>> {
+        match self.get(value, NestedKeys::Plain)?.see() {
+            Seen::Text(text) | Seen::Number(text) => Some(Cow::Borrowed(text)),
             _ => None,
         }
     }
@@ -137,7 +136,7 @@ impl<'de> Deserialize<'de> for Path {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 

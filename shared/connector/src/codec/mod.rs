@@ -11,6 +11,8 @@ use millwright_core::from_iso;
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 
+use crate::json::{Node, Seen};
+
 pub use decimal::canonical as canonical_decimal;
 pub(crate) use decimal::compare as compare_decimals;
 
@@ -90,10 +92,10 @@ impl Codec {
     ///
     /// # Errors
     /// When the value does not have that form.
-    pub fn decode(self, value: &Value) -> Result<Value, CodecError> {
+    pub fn decode<'a>(self, value: impl Node<'a>) -> Result<Value, CodecError> {
         let text = match self {
             Self::Text => text_of(value)?,
-            Self::Json => return Ok(value.clone()),
+            Self::Json => return Ok(value.to_value()),
             Self::Id => id_of(value)?,
             Self::Boolean => return boolean_of(value).or_else(|why| bit_of(value).ok_or(why)),
             Self::Decimal | Self::DecimalText => decimal_of(value)?,
@@ -138,20 +140,23 @@ impl Codec {
     }
 }
 
-fn string<'a>(value: &'a Value, what: &str) -> Result<&'a str, CodecError> {
-    value.as_str().ok_or_else(|| CodecError::expected(what))
+fn string<'a>(value: impl Node<'a>, what: &str) -> Result<&'a str, CodecError> {
+    value.text().ok_or_else(|| CodecError::expected(what))
 }
 
-fn text_of(value: &Value) -> Result<String, CodecError> {
-    match value {
-        Value::String(text) => Ok(text.clone()),
-        Value::Number(number) => Ok(number.to_string()),
-        _ => Err(CodecError::expected("text")),
+fn digits<'a>(value: impl Node<'a>) -> Option<&'a str> {
+    match value.see() {
+        Seen::Text(text) | Seen::Number(text) => Some(text),
+        _ => None,
     }
 }
 
-fn id_of(value: &Value) -> Result<String, CodecError> {
-    let id = value.as_i64().ok_or_else(|| CodecError::expected("an integer id"))?;
+fn text_of<'a>(value: impl Node<'a>) -> Result<String, CodecError> {
+    digits(value).map(str::to_owned).ok_or_else(|| CodecError::expected("text"))
+}
+
+fn id_of<'a>(value: impl Node<'a>) -> Result<String, CodecError> {
+    let id = value.integer().ok_or_else(|| CodecError::expected("an integer id"))?;
     Ok(id.to_string())
 }
 
@@ -163,20 +168,24 @@ fn encode_id(text: &str) -> Result<Value, CodecError> {
     }
 }
 
-fn boolean_of(value: &Value) -> Result<Value, CodecError> {
-    value.as_bool().map(Value::Bool).ok_or_else(|| CodecError::expected("true or false"))
+fn boolean_of<'a>(value: impl Node<'a>) -> Result<Value, CodecError> {
+    match value.see() {
+        Seen::Bool(flag) => Ok(Value::Bool(flag)),
+        _ => Err(CodecError::expected("true or false")),
+    }
 }
 
-fn bit_of(value: &Value) -> Option<Value> {
-    match value.as_i64() {
+fn bit_of<'a>(value: impl Node<'a>) -> Option<Value> {
+    match value.integer() {
         Some(0) => Some(Value::Bool(false)),
         Some(1) => Some(Value::Bool(true)),
         _ => None,
     }
 }
 
-fn decimal_of(value: &Value) -> Result<String, CodecError> {
-    canonical_decimal(&text_of(value)?).ok_or_else(|| CodecError::expected("a decimal number"))
+fn decimal_of<'a>(value: impl Node<'a>) -> Result<String, CodecError> {
+    let exact = digits(value).and_then(canonical_decimal);
+    exact.ok_or_else(|| CodecError::expected("a decimal number"))
 }
 
 fn plain_decimal(value: &Value) -> Result<String, CodecError> {

@@ -2,9 +2,9 @@
 
 use jiff::{Timestamp, civil, tz::TimeZone};
 use millwright_core::{WallTime, from_iso};
-use serde_json::Value;
 
 use super::CodecError;
+use crate::json::{Node, Seen};
 
 pub(super) fn show(ms: i64) -> String {
     WallTime::from_millis(ms).iso()
@@ -31,11 +31,11 @@ pub(super) fn naive(text: &str) -> Result<String, CodecError> {
 }
 
 /// `unit` is how many milliseconds one of the number is.
-pub(super) fn from_unix(value: &Value, unit: i64) -> Result<String, CodecError> {
+pub(super) fn from_unix<'a>(value: impl Node<'a>, unit: i64) -> Result<String, CodecError> {
     let wrong = || CodecError::expected("a whole number since the epoch");
-    let count = match value {
-        Value::String(text) => text.parse().ok(),
-        other => other.as_i64(),
+    let count = match value.see() {
+        Seen::Text(text) | Seen::Number(text) => text.parse().ok(),
+        _ => None,
     };
     let ms = count.and_then(|count: i64| count.checked_mul(unit)).ok_or_else(wrong)?;
     Timestamp::from_millisecond(ms).map_err(|_| wrong())?;

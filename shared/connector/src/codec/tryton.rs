@@ -4,19 +4,20 @@ use jiff::{Timestamp, civil, tz::TimeZone};
 use serde_json::{Value, json};
 
 use super::{CodecError, canonical_decimal, time::show};
+use crate::json::Node;
 
-pub(super) fn decimal(value: &Value) -> Result<String, CodecError> {
-    let text = value["decimal"].as_str().filter(|_| is(value, "Decimal"));
+pub(super) fn decimal<'a>(value: impl Node<'a>) -> Result<String, CodecError> {
+    let text = value.member("decimal").and_then(Node::text).filter(|_| is(value, "Decimal"));
     text.and_then(canonical_decimal).ok_or_else(|| CodecError::expected("a Tryton decimal"))
 }
 
-pub(super) fn date(value: &Value) -> Result<String, CodecError> {
+pub(super) fn date<'a>(value: impl Node<'a>) -> Result<String, CodecError> {
     let day = if is(value, "date") { day(value) } else { None };
     day.map(|day| day.to_string()).ok_or_else(|| CodecError::expected("a Tryton date"))
 }
 
 /// To the millisecond, downwards: Tryton keeps microseconds.
-pub(super) fn time(value: &Value) -> Result<String, CodecError> {
+pub(super) fn time<'a>(value: impl Node<'a>) -> Result<String, CodecError> {
     let at = if is(value, "datetime") { moment(value) } else { None };
     at.map(|at| show(at.as_millisecond())).ok_or_else(|| CodecError::expected("a Tryton datetime"))
 }
@@ -44,16 +45,17 @@ pub(super) fn encode_time(ms: i64) -> Result<Value, CodecError> {
     }))
 }
 
-fn is(value: &Value, class: &str) -> bool {
-    value["__class__"].as_str() == Some(class)
+fn is<'a>(value: impl Node<'a>, class: &str) -> bool {
+    value.member("__class__").and_then(Node::text) == Some(class)
 }
 
-fn day(value: &Value) -> Option<civil::Date> {
+fn day<'a>(value: impl Node<'a>) -> Option<civil::Date> {
     civil::Date::new(part(value, "year")?, part(value, "month")?, part(value, "day")?).ok()
 }
 
-fn moment(value: &Value) -> Option<Timestamp> {
-    let nanoseconds = part::<i32>(value, "microsecond")?.checked_mul(1000)?;
+fn moment<'a>(value: impl Node<'a>) -> Option<Timestamp> {
+    let microseconds: i32 = part(value, "microsecond")?;
+    let nanoseconds = microseconds.checked_mul(1000)?;
     let time = civil::Time::new(
         part(value, "hour")?,
         part(value, "minute")?,
@@ -64,8 +66,8 @@ fn moment(value: &Value) -> Option<Timestamp> {
     Some(at.timestamp())
 }
 
-fn part<T: TryFrom<i64>>(value: &Value, name: &str) -> Option<T> {
-    T::try_from(value[name].as_i64()?).ok()
+fn part<'a, T: TryFrom<i64>>(value: impl Node<'a>, name: &str) -> Option<T> {
+    T::try_from(value.member(name)?.integer()?).ok()
 }
 
 #[cfg(test)]

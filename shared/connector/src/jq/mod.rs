@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::Value;
 
 use self::path::JqPath;
+use crate::json::Node;
 
 /// An expression longer than this is refused.
 const LENGTH_MAX: usize = 4096;
@@ -43,8 +44,8 @@ impl Jq {
     ///
     /// # Errors
     /// When it fails on this row.
-    pub fn run(&self, row: &Value) -> Result<Option<Value>, JqError> {
-        self.path.get(row).cloned().map(Some)
+    pub fn run<'r>(&self, row: impl Node<'r>) -> Result<Option<Value>, JqError> {
+        self.path.get(row).map(|value| Some(value.to_value()))
     }
 
     /// The expression as it was written.

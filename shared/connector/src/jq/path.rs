@@ -1,14 +1,11 @@
 //! The expressions that are paths and nothing else: `.vendor.id`, `.lines[0]."unit price"`.
 
+use super::JqError;
+use crate::json::{Node, Seen};
 use jaq_core::{
     load::{lex::StrPart, parse as read_term, parse::Term},
     path::{Opt, Part, Path},
 };
-use serde_json::Value;
-
-use super::JqError;
-
-static NULL: Value = Value::Null;
 
 /// A path as jq means it: what is not there is null.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,26 +43,25 @@ impl JqPath {
         }
     }
 
-    pub(super) fn get<'a>(&self, row: &'a Value) -> Result<&'a Value, JqError> {
-        self.0.iter().try_fold(row, |at, step| match (step, at) {
-            (_, Value::Null) => Ok(&NULL),
-            (Step::Name(name), Value::Object(members)) => Ok(members.get(name).unwrap_or(&NULL)),
-            (Step::Position(at), Value::Array(items)) => Ok(element(items, *at)),
-            (Step::Name(_), _) => Err(JqError("has a name where there is no object".to_owned())),
-            (Step::Position(_), _) => {
-                Err(JqError("has a position where there is no list".to_owned()))
-            }
+    pub(super) fn get<'a, N: Node<'a>>(&self, row: N) -> Result<N, JqError> {
+        let wrong = |what: &str| Err(JqError(what.to_owned()));
+        self.0.iter().try_fold(row, |at, step| match (step, at.see()) {
+            (_, Seen::Null) => Ok(at),
+            (Step::Name(name), Seen::Object) => Ok(at.member(name).unwrap_or_else(|| at.null())),
+            (Step::Position(place), Seen::List) => Ok(element(at, *place)),
+            (Step::Name(_), _) => wrong("has a name where there is no object"),
+            (Step::Position(_), _) => wrong("has a position where there is no list"),
         })
     }
 }
 
-fn element(items: &[Value], at: i64) -> &Value {
-    let from_end = usize::try_from(at.unsigned_abs()).ok();
+fn element<'a, N: Node<'a>>(list: N, at: i64) -> N {
+    let back = usize::try_from(at.unsigned_abs()).ok();
     let place = match usize::try_from(at) {
         Ok(place) => Some(place),
-        Err(_) => from_end.and_then(|back| items.len().checked_sub(back)),
+        Err(_) => back.and_then(|back| list.items().count().checked_sub(back)),
     };
-    place.and_then(|place| items.get(place)).unwrap_or(&NULL)
+    place.and_then(|place| list.items().nth(place)).unwrap_or_else(|| list.null())
 }
 
 fn step(index: &Term<&str>) -> Option<Step> {

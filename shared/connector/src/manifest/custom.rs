@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::Request;
 use crate::{
+    json::Node,
     mapping::Conditions,
     path::{NestedKeys, Path},
     table::Table,
@@ -109,20 +110,20 @@ pub struct NamedValues {
 
 impl CustomValues {
     /// The values of the chosen fields, as the row has them. What the row does not have is left out.
-    pub(crate) fn read(
+    pub(crate) fn read<'r>(
         &self,
         chosen: &[String],
-        row: &Value,
+        row: impl Node<'r>,
         keys: NestedKeys,
     ) -> Map<String, Value> {
         let mut values = Map::new();
         for name in chosen {
             let value = match self {
-                Self::Object(path) => path.enter(row, keys).and_then(|object| object.get(name)),
+                Self::Object(path) => path.enter(row, keys).and_then(|object| object.member(name)),
                 Self::List(list) => list.value(name, row, keys),
-                Self::Prefix(prefix) => row.get(name).filter(|_| name.starts_with(prefix)),
+                Self::Prefix(prefix) => row.member(name).filter(|_| name.starts_with(prefix)),
             };
-            values.extend(value.map(|value| (name.clone(), value.clone())));
+            values.extend(value.map(|value| (name.clone(), value.to_value())));
         }
         values
     }
@@ -139,9 +140,9 @@ impl CustomValues {
 }
 
 impl NamedValues {
-    fn value<'a>(&self, name: &str, row: &'a Value, keys: NestedKeys) -> Option<&'a Value> {
-        let items = self.path.enter(row, keys)?.as_array()?;
-        let item = items.iter().find(|item| self.name.text(item).is_some_and(|text| text == name));
+    fn value<'r, N: Node<'r>>(&self, name: &str, row: N, keys: NestedKeys) -> Option<N> {
+        let mut items = self.path.enter(row, keys)?.items();
+        let item = items.find(|item| self.name.text(*item).is_some_and(|text| text == name));
         self.value.get(item?, keys)
     }
 }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::{
     codec::Codec,
     jq::Jq,
+    json::Node,
     path::{NestedKeys, Path},
     table::Table,
 };
@@ -106,10 +107,11 @@ pub struct Conditions(Vec<(Path, Vec<Value>)>);
 impl Conditions {
     /// Whether all of them hold for a row.
     #[must_use]
-    pub fn hold(&self, row: &Value, keys: NestedKeys) -> bool {
-        self.0
-            .iter()
-            .all(|(path, allowed)| path.get(row, keys).is_some_and(|value| allowed.contains(value)))
+    pub fn hold<'r>(&self, row: impl Node<'r>, keys: NestedKeys) -> bool {
+        self.0.iter().all(|(path, allowed)| {
+            let found = path.get(row, keys);
+            found.is_some_and(|found| allowed.iter().any(|value| found.is(value)))
+        })
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::field::{EachField, Element, Field, Origin, ValueField};
 use crate::{
+    json::{Node, Seen},
     manifest::EntityDef,
     path::{NestedKeys, Path},
     table::Table,
@@ -57,25 +58,36 @@ impl Mapper<'_> {
     ///
     /// # Errors
     /// When a field does not have the form that its codec reads.
-    pub fn record(
+    pub fn record<'r, N: Node<'r>>(
         &self,
         def: &EntityDef,
         remote_id: &str,
-        row: &Value,
+        row: N,
     ) -> Result<Map<String, Value>, RowFault> {
         let fault = |field: &str, fault: Fault| RowFault {
             remote_id: remote_id.to_owned(),
             field: format!("{field}{}", fault.path),
             message: fault.message,
         };
-        let prepared = prepared(def, row).map_err(|why| fault("prepare", why))?;
-        let row = prepared.as_ref().unwrap_or(row);
+        match prepared(def, row).map_err(|why| fault("prepare", why))? {
+            None => self.fields(def, remote_id, row),
+            Some(row) => self.fields(def, remote_id, &row),
+        }
+        .map_err(|(field, why)| fault(field, why))
+    }
+
+    fn fields<'r, 'd, N: Node<'r>>(
+        &self,
+        def: &'d EntityDef,
+        remote_id: &str,
+        row: N,
+    ) -> Result<Map<String, Value>, (&'d str, Fault)> {
         let mut record = Map::new();
         record.insert("key".to_owned(), self.key(self.entity, remote_id));
         record.insert("remoteId".to_owned(), Value::from(remote_id));
         self.add_status(def, &mut record, row);
         for (name, field) in def.fields.iter() {
-            let value = self.value(name, field, row).map_err(|why| fault(name, why))?;
+            let value = self.value(name, field, row).map_err(|why| (name, why))?;
             if let Some(value) = value {
                 record.insert(name.to_owned(), value);
             }
@@ -89,13 +101,13 @@ impl Mapper<'_> {
 
     /// The remote id of a row: text or a number at `path`.
     #[must_use]
-    pub fn remote_id(path: &Path, row: &Value) -> Option<String> {
+    pub fn remote_id<'r>(path: &Path, row: impl Node<'r>) -> Option<String> {
         path.text(row).filter(|id| !id.is_empty()).map(Cow::into_owned)
     }
 
     /// The text that one field has in a row; nothing when it has none or another form.
     #[must_use]
-    pub fn text(&self, field: &Field, row: &Value) -> Option<String> {
+    pub fn text<'r>(&self, field: &Field, row: impl Node<'r>) -> Option<String> {
         let value = self.value("", field, row).ok().flatten()?;
         value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
     }
@@ -106,7 +118,7 @@ impl Mapper<'_> {
 
     /// `statusKey` names the system's own status; `state` says the same in the model's words, and
     /// `other` for a status that the manifest does not know.
-    fn add_status(&self, def: &EntityDef, record: &mut Map<String, Value>, row: &Value) {
+    fn add_status<'r>(&self, def: &EntityDef, record: &mut Map<String, Value>, row: impl Node<'r>) {
         let Some(path) = &def.status else { return };
         let Some(code) = path.text(row) else { return };
         let state = def.statuses.get(&code).map_or("other", |status| status.state.as_str());
@@ -116,7 +128,12 @@ impl Mapper<'_> {
     }
 
     /// `name` is the field's own name: keys of lines follow from it.
-    fn value(&self, name: &str, field: &Field, row: &Value) -> Result<Option<Value>, Fault> {
+    fn value<'r>(
+        &self,
+        name: &str,
+        field: &Field,
+        row: impl Node<'r>,
+    ) -> Result<Option<Value>, Fault> {
         match field {
             Field::Value(field) => self.one(field, row).map_err(Fault::new),
             Field::FirstOf(fields) => {
@@ -134,24 +151,33 @@ impl Mapper<'_> {
         }
     }
 
-    fn one(&self, field: &ValueField, row: &Value) -> Result<Option<Value>, String> {
+    fn one<'r>(&self, field: &ValueField, row: impl Node<'r>) -> Result<Option<Value>, String> {
         if !field.when.hold(row, self.keys) {
             return Ok(None);
         }
-        let reckoned;
-        let raw = match &field.from {
+        let found = match &field.from {
             Origin::Nothing => None,
-            Origin::Path(path) => path.get(row, self.keys),
-            Origin::Jq(jq) => {
-                reckoned = jq.run(row).map_err(|why| why.to_string())?;
-                reckoned.as_ref()
+            Origin::Path(path) => {
+                path.get(row, self.keys).map(|raw| self.decoded(field, raw)).transpose()?
             }
+            Origin::Jq(jq) => match jq.run(row).map_err(|why| why.to_string())? {
+                Some(raw) => Some(self.decoded(field, &raw)?),
+                None => None,
+            },
         };
-        let value = match raw {
-            None => return Ok(field.default.clone()),
-            Some(Value::Null) => return Ok(field.default.clone().or(Some(Value::Null))),
-            Some(raw) => field.codec.decode(raw).map_err(|why| why.to_string())?,
-        };
+        Ok(match found {
+            None => field.default.clone(),
+            Some(Some(Value::Null)) => field.default.clone().or(Some(Value::Null)),
+            Some(value) => value,
+        })
+    }
+
+    /// The unified value of one that is there; nothing for a word that has no meaning.
+    fn decoded<'r>(&self, field: &ValueField, raw: impl Node<'r>) -> Result<Option<Value>, String> {
+        if raw.is_null() {
+            return Ok(Some(Value::Null));
+        }
+        let value = field.codec.decode(raw).map_err(|why| why.to_string())?;
         Ok(match (&field.words, &field.references) {
             (Some(words), _) => {
                 let word = value.as_str().and_then(|text| words.get(text));
@@ -162,15 +188,20 @@ impl Mapper<'_> {
         })
     }
 
-    fn list(&self, name: &str, list: &EachField, row: &Value) -> Result<Option<Value>, Fault> {
-        let items = match list.path.enter(row, self.keys) {
-            None => return Ok(None),
-            Some(Value::Null) => return Ok(Some(Value::Null)),
-            Some(Value::Array(items)) => items,
-            Some(_) => return Err(Fault::new("must be a list")),
-        };
-        let counted = items.iter().filter(|item| list.filter.hold(item, self.keys));
-        let mut values = Vec::with_capacity(items.len());
+    fn list<'r>(
+        &self,
+        name: &str,
+        list: &EachField,
+        row: impl Node<'r>,
+    ) -> Result<Option<Value>, Fault> {
+        let Some(items) = list.path.enter(row, self.keys) else { return Ok(None) };
+        match items.see() {
+            Seen::Null => return Ok(Some(Value::Null)),
+            Seen::List => {}
+            _ => return Err(Fault::new("must be a list")),
+        }
+        let counted = items.items().filter(|item| list.filter.hold(*item, self.keys));
+        let mut values = Vec::new();
         for (position, item) in counted.enumerate() {
             let value = match &list.element {
                 Element::Object(fields) => {
@@ -183,12 +214,12 @@ impl Mapper<'_> {
         Ok(Some(Value::Array(values)))
     }
 
-    fn object(
+    fn object<'r>(
         &self,
         name: &str,
         id: Option<&Path>,
         fields: &Table<Field>,
-        item: &Value,
+        item: impl Node<'r>,
     ) -> Result<Value, Fault> {
         let mut object = Map::new();
         if let Some(path) = id {
@@ -210,7 +241,7 @@ impl Mapper<'_> {
 }
 
 /// The row as the manifest's `prepare` makes it, if it has one.
-fn prepared(def: &EntityDef, row: &Value) -> Result<Option<Value>, Fault> {
+fn prepared<'r>(def: &EntityDef, row: impl Node<'r>) -> Result<Option<Value>, Fault> {
     let Some(jq) = &def.prepare else { return Ok(None) };
     match jq.run(row) {
         Ok(Some(row)) => Ok(Some(row)),

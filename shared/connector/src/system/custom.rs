@@ -46,7 +46,7 @@ impl System {
     }
 
     fn discovered(&self, discover: &Discover, rows: &[Value]) -> Vec<CustomField> {
-        let counted = rows.iter().filter(|row| discover.filter.hold(row, self.keys()));
+        let counted = rows.iter().filter(|row| discover.filter.hold(*row, self.keys()));
         counted.filter_map(|row| self.discovered_one(discover, row)).collect()
     }
 
