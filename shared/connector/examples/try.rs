@@ -16,7 +16,7 @@ mod support;
 
 use std::time::Instant;
 
-use millwright_connector::{Pull, References, System, SystemError};
+use millwright_connector::{Pull, References, System, SystemError, WriteOp};
 use millwright_core::from_iso;
 use serde_json::{Map, Value};
 
@@ -107,14 +107,14 @@ async fn ids(system: &System, entity: &str) -> Result<(), SystemError> {
 async fn create(system: &System, entity: &str, record: &str) -> Result<(), SystemError> {
     let record: Map<String, Value> = serde_json::from_str(record).unwrap_or_default();
     let references: References = system
-        .references(entity, &record)?
+        .references(entity, &WriteOp::Create, &record, None)?
         .into_iter()
         .filter_map(|one| {
             let remote_id = one.key.split_once('/')?.1.to_owned();
             Some((one.entity, one.key, remote_id))
         })
         .collect();
-    let id = system.create(entity, &record, &references).await?;
+    let id = system.create(entity, &record, &references, "try").await?;
     println!("made {id}");
     for made in system.get(entity, &[id]).await? {
         show(&Value::Object(made.record));

@@ -60,6 +60,13 @@ mod tests {
     }
 
     #[test]
+    fn every_write_rule_of_a_built_in_connector_has_an_accepted_and_a_refused_example() {
+        for manifest in Catalog::builtin().iter() {
+            assert_eq!(crate::check_examples(manifest), [""; 0], "{manifest}");
+        }
+    }
+
+    #[test]
     fn two_connectors_cannot_share_an_id() {
         let refused = Catalog::of([BUILTIN[0], BUILTIN[0]]).unwrap_err();
         assert_eq!(refused.to_string(), "there are two of `tryton`");

@@ -108,7 +108,8 @@ impl Engine {
                     .opened_with(&filled.settings, &filled.credentials),
             )),
         };
-        Ok(System::new(Arc::clone(manifest), target.connection, source, laid))
+        let clock = self.store.clock().clone();
+        Ok(System::new(Arc::clone(manifest), target.connection, source, laid, clock))
     }
 }
 

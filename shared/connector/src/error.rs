@@ -45,10 +45,15 @@ pub struct SystemError {
     pub sent: bool,
     /// The faulty fields, where the fault is in fields.
     pub fields: Vec<FieldError>,
+    /// The system's name of the field that it complains about, where it says one.
+    pub upstream_field: Option<String>,
+    /// For a write of several steps: the remote id of the record that an earlier step made or changed.
+    pub partial: Option<String>,
 }
 
 impl SystemError {
-    pub(crate) fn new(class: SystemErrorClass, message: impl Into<String>) -> Self {
+    /// A failure of a kind, of which nothing more is known.
+    pub fn new(class: SystemErrorClass, message: impl Into<String>) -> Self {
         Self {
             class,
             message: message.into(),
@@ -56,6 +61,8 @@ impl SystemError {
             retry_after: None,
             sent: false,
             fields: Vec::new(),
+            upstream_field: None,
+            partial: None,
         }
     }
 
@@ -66,12 +73,6 @@ impl SystemError {
     pub(crate) fn unsupported(entity: &str, operation: &str) -> Self {
         let message = format!("this connector cannot {operation} {entity}");
         Self::new(SystemErrorClass::Unsupported, message)
-    }
-
-    pub(crate) fn of_fields(fields: Vec<FieldError>) -> Self {
-        let mut error = Self::new(SystemErrorClass::Validation, "fields are not valid");
-        error.fields = fields;
-        error
     }
 
     /// The contract's error for a write: one whose outcome nobody knows is `WRITE_OUTCOME_UNKNOWN`.
@@ -87,8 +88,11 @@ impl SystemError {
 }
 
 impl From<SystemError> for Error {
-    fn from(error: SystemError) -> Self {
-        if let Some(faulty) = Self::from_fields(error.fields) {
+    fn from(mut error: SystemError) -> Self {
+        if error.class == SystemErrorClass::Validation
+            && let Some(mut faulty) = Self::from_fields(std::mem::take(&mut error.fields))
+        {
+            faulty.upstream = (error.upstream != Upstream::default()).then_some(error.upstream);
             return faulty;
         }
         let code = match error.class {
@@ -113,6 +117,7 @@ impl From<SystemError> for Error {
             contract = contract.with_upstream(error.upstream);
         }
         contract.retry_after = wait;
+        contract.fields = error.fields;
         contract
     }
 }
@@ -166,7 +171,11 @@ mod tests {
     #[test]
     fn faulty_fields_keep_their_own_codes() {
         let missing = FieldError::new("vendorKey", ErrorCode::FieldRequired, "is required");
-        let error: Error = SystemError::of_fields(vec![missing]).into();
+        let mut error = SystemError::new(SystemErrorClass::Validation, "fields are not valid");
+        error.fields = vec![missing];
+        error.upstream.code = Some("E1".to_owned());
+        let error: Error = error.into();
         assert_eq!(error.code, ErrorCode::FieldRequired);
+        assert_eq!(error.upstream.unwrap().code.as_deref(), Some("E1"));
     }
 }

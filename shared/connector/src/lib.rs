@@ -28,15 +28,16 @@ pub use engine::{Credentials, Engine, Filled, Target, check_forms};
 pub use error::{SystemError, SystemErrorClass};
 pub use jq::{Jq, JqError};
 pub use json::{Doc, Json, Node, Row, Seen};
-pub use manifest::{CustomKind, Manifest, ManifestError};
+pub use manifest::{CustomKind, DeleteMode, Manifest, ManifestError, WriteOp};
 pub use mapping::{
-    Conditions, EachField, Element, Field, Origin, Reference, References, RowFault, ValueField,
+    Case, Conditions, EachField, Element, Field, Origin, Reference, References, RowFault, Rule,
+    RuleKind, ValueField, check_examples,
 };
 pub use overlay::{MappedField, Overlay};
 pub use path::{NestedKeys, Path};
 pub use sandbox::{Sandbox, SandboxRow, Scenario};
 pub use system::{
-    CustomField, Found, IdPage, Instance, Position, Pull, Pulled, SourceRecord, System,
+    CustomField, Found, IdPage, Instance, LookUp, Position, Pull, Pulled, SourceRecord, System,
 };
 pub use table::Table;
 pub use template::{Scope, Template};

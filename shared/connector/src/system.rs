@@ -7,7 +7,7 @@ mod writing;
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 pub use custom::CustomField;
-use millwright_core::ConnectionId;
+use millwright_core::{Clock, ConnectionId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -19,6 +19,8 @@ use crate::{
     remote::Remote,
     sandbox::Sandbox,
 };
+
+pub use writing::LookUp;
 
 /// A connection's system. Clones share its session.
 #[derive(Clone)]
@@ -32,6 +34,7 @@ struct Inner {
     source: Source,
     /// What the manifest says about entities for which the connection has an overlay, with it.
     laid: BTreeMap<String, EntityDef>,
+    clock: Clock,
 }
 
 /// Where rows come from.
@@ -130,8 +133,9 @@ impl System {
         connection: ConnectionId,
         source: Source,
         laid: BTreeMap<String, EntityDef>,
+        clock: Clock,
     ) -> Self {
-        Self { inner: Arc::new(Inner { manifest, connection, source, laid }) }
+        Self { inner: Arc::new(Inner { manifest, connection, source, laid, clock }) }
     }
 
     /// The connector.

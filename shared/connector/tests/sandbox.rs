@@ -98,7 +98,7 @@ async fn a_stateful_sandbox_keeps_what_is_made() {
     assert!(!system.simulated());
     let before = store.clock().wall().millis();
     let (record, references) = draft();
-    let id = system.create(ORDERS, &record, &references).await.unwrap();
+    let id = system.create(ORDERS, &record, &references, "token").await.unwrap();
     let made = &system.get(ORDERS, std::slice::from_ref(&id)).await.unwrap()[0].record;
     assert_eq!(made["state"], "draft");
     assert_eq!(made["totalNetValue"], "0.25");
@@ -118,7 +118,7 @@ async fn several_lines_may_order_the_same_material() {
     let (mut record, references) = draft();
     let line = record["lineItems"][0].clone();
     record["lineItems"] = json!([line, line, line]);
-    let id = system.create(ORDERS, &record, &references).await.unwrap();
+    let id = system.create(ORDERS, &record, &references, "token").await.unwrap();
     let made = system.get(ORDERS, &[id.clone(), id]).await.unwrap();
     assert_eq!(made[0].record["lineItems"].as_array().unwrap().len(), 3);
     assert_eq!(made[0].record["totalNetValue"], "0.75");
@@ -130,7 +130,7 @@ async fn one_key_for_a_vendor_and_a_material_is_refused_where_it_does_not_belong
     let system = open(&engine, true);
     let (mut record, references) = draft();
     record["lineItems"][0]["materialKey"] = record["vendorKey"].clone();
-    let refused = system.create(ORDERS, &record, &references).await.unwrap_err();
+    let refused = system.create(ORDERS, &record, &references, "token").await.unwrap_err();
     let error: Error = refused.into();
     assert_eq!(error.code, ErrorCode::ReferenceNotFound);
     let paths: Vec<_> = error.fields.iter().map(|fault| fault.path.as_str()).collect();
@@ -143,7 +143,7 @@ async fn any_other_sandbox_plays_a_write_through_and_changes_nothing() {
     let system = open(&engine, false);
     assert!(system.simulated());
     let (record, references) = draft();
-    let id = system.create(ORDERS, &record, &references).await.unwrap();
+    let id = system.create(ORDERS, &record, &references, "token").await.unwrap();
     let made = system.get(ORDERS, std::slice::from_ref(&id)).await.unwrap();
     assert_eq!(made[0].record["vendorReference"], "MW-1");
     assert_eq!(ids(&system, ORDERS, None, 0).await.len(), 40);
@@ -189,7 +189,7 @@ async fn an_outage_ends_when_it_is_told_to() {
             system.pull(ORDERS, &Pull::default()).await.map(drop),
             system.get(ORDERS, &["po-0001".to_owned()]).await.map(drop),
             system.list_ids(ORDERS, None).await.map(drop),
-            system.create(ORDERS, &record, &references).await.map(drop),
+            system.create(ORDERS, &record, &references, "token").await.map(drop),
         ] {
             let error = refused.unwrap_err();
             assert_eq!((error.class, error.sent), (class, false));
@@ -223,7 +223,7 @@ async fn a_reference_to_nothing_is_refused_by_the_sandbox_too() {
     let (record, mut references) = draft();
     let vendor = record["vendorKey"].as_str().unwrap().to_owned();
     references.insert("vendors", vendor, "ven-9999");
-    let refused = system.create(ORDERS, &record, &references).await.unwrap_err();
+    let refused = system.create(ORDERS, &record, &references, "token").await.unwrap_err();
     let error: Error = refused.into();
     assert_eq!(error.code, ErrorCode::BusinessRuleViolated);
     assert_eq!(error.upstream.unwrap().code.as_deref(), Some("INVALID_VENDOR"));

@@ -4,7 +4,7 @@
 mod support;
 
 use millwright_connector::{
-    Position, Pull, Pulled, References, System, SystemError, SystemErrorClass,
+    Position, Pull, Pulled, References, System, SystemError, SystemErrorClass, WriteOp,
 };
 use millwright_core::{Error, ErrorCode, from_iso};
 use millwright_entities::Entity;
@@ -224,7 +224,7 @@ async fn create(answer: Exchange) -> (Script, Result<String, SystemError>) {
     ])
     .await;
     let record = support::object(draft());
-    let made = system.create("purchase-orders", &record, &references()).await;
+    let made = system.create("purchase-orders", &record, &references(), "token").await;
     (script, made)
 }
 
@@ -266,7 +266,7 @@ async fn every_faulty_field_is_named_and_nothing_is_sent() {
         "lineItems": [{"quantity": 2, "price": "1e3", "materialKey": "rec_seal"}, 7],
     });
     let error: Error = system
-        .create("purchase-orders", &support::object(record), &references())
+        .create("purchase-orders", &support::object(record), &references(), "token")
         .await
         .unwrap_err()
         .into();
@@ -286,7 +286,8 @@ async fn every_faulty_field_is_named_and_nothing_is_sent() {
         ]
     );
     let empty = support::object(json!({"lineItems": []}));
-    let error = system.check_create("purchase-orders", &empty, None).unwrap_err();
+    let error =
+        system.check_write("purchase-orders", &WriteOp::Create, &empty, None, None).unwrap_err();
     let codes: Vec<_> = error.fields.iter().map(|fault| fault.code).collect();
     assert_eq!(codes, [ErrorCode::FieldRequired, ErrorCode::LinesRequired]);
     assert!(script.params().is_empty());
@@ -294,7 +295,8 @@ async fn every_faulty_field_is_named_and_nothing_is_sent() {
 
 fn faults_of(record: Value, system: &System) -> Vec<(String, ErrorCode)> {
     let record = support::object(record);
-    let refused = system.check_create("purchase-orders", &record, Some(&references()));
+    let refused =
+        system.check_write("purchase-orders", &WriteOp::Create, &record, None, Some(&references()));
     refused.unwrap_err().fields.into_iter().map(|fault| (fault.path, fault.code)).collect()
 }
 
@@ -345,14 +347,19 @@ async fn a_quantity_is_more_than_nothing_and_a_price_not_negative() {
     }
     assert_eq!(faults_of(with("0.001", "-0.01"), &system), [wrong("price")]);
     let fine = support::object(with("0.001", "0"));
-    assert!(system.check_create("purchase-orders", &fine, Some(&references())).is_ok());
+    assert!(
+        system
+            .check_write("purchase-orders", &WriteOp::Create, &fine, None, Some(&references()))
+            .is_ok()
+    );
 }
 
 #[tokio::test]
 async fn a_reference_that_the_system_no_longer_has_is_found_before_the_write() {
     let none = Exchange { body: r#"{"id":1,"result":[]}"#.to_owned(), ..json(PARTIES, "") };
     let (script, system) = after_login([none, json(PRODUCTS, "lookup-products.json")]).await;
-    let made = system.create("purchase-orders", &support::object(draft()), &references()).await;
+    let made =
+        system.create("purchase-orders", &support::object(draft()), &references(), "token").await;
     let error: Error = made.unwrap_err().into();
     assert_eq!(error.code, ErrorCode::ReferenceNotFound);
     assert_eq!(error.fields[0].path, "vendorKey");
@@ -502,7 +509,7 @@ async fn what_the_manifest_does_not_have_is_refused_before_any_call() {
         system.pull("work-orders", &Pull::default()).await.map(drop),
         system.list_ids("work-orders", None).await.map(drop),
         system.get("work-orders", &[]).await.map(drop),
-        system.create("vendors", &empty, &none).await.map(drop),
+        system.create("vendors", &empty, &none, "token").await.map(drop),
     ] {
         assert_eq!(refused.unwrap_err().class, SystemErrorClass::Unsupported);
     }

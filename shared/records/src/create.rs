@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use millwright_connection::{Connection, ConnectionContext, Observation, observe, open_system};
-use millwright_connector::{References, SourceRecord, System, SystemError, SystemErrorClass};
-use millwright_core::{Error, ErrorCode, Result};
+use millwright_connector::{
+    References, SourceRecord, System, SystemError, SystemErrorClass, WriteOp,
+};
+use millwright_core::{Error, ErrorCode, Result, random_token};
 use millwright_entities::record_key;
 use serde_json::{Map, Value, json};
 
@@ -40,7 +42,8 @@ pub async fn create(
         customer: connection.customer_json(),
     };
     let references = resolve(context, &scope, &system, entity, body).await?;
-    let creating = system.create(entity, body, &references);
+    let token = random_token(16);
+    let creating = system.create(entity, body, &references, &token);
     let remote_id = match tokio::time::timeout(ANSWER_WITHIN, creating).await {
         Ok(Ok(remote_id)) => remote_id,
         Ok(Err(error)) => return Err(refused(context, connection, &system, error).await),
@@ -93,14 +96,14 @@ async fn resolve(
     body: &Map<String, Value>,
 ) -> Result<References> {
     let mut found = References::new();
-    for reference in system.references(entity, body)? {
+    for reference in system.references(entity, &WriteOp::Create, body, None)? {
         let key = scope.record(&reference.entity, &reference.key);
         let row = context.store.get_doc::<RecordDoc>(&key).await?;
         if let Some(row) = row.filter(|row| row.doc.deleted_at.is_none()) {
             found.insert(reference.entity, reference.key, row.doc.remote_id);
         }
     }
-    system.check_create(entity, body, Some(&found))?;
+    system.check_write(entity, &WriteOp::Create, body, None, Some(&found))?;
     Ok(found)
 }
 

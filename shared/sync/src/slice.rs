@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use millwright_connection::{Admin, Connection, ConnectionContext, find_connection, open_system};
 use millwright_connector::{System, SystemError, SystemErrorClass, manifest::EntityDef};
-use millwright_core::{Error, ErrorCode, QueueName, Result, Upstream, WallTime};
+use millwright_core::{Error, ErrorCode, QueueName, Result, WallTime};
 use millwright_queue::MAX_HOPS;
 use millwright_records::{CommitError, Scope};
 use millwright_store::{Row, StoreError, Write};
@@ -319,12 +319,6 @@ impl Slice<'_> {
 }
 
 fn too_slow() -> SystemError {
-    SystemError {
-        class: SystemErrorClass::Unreachable,
-        message: "the system did not answer within the time of one sync invocation".to_owned(),
-        upstream: Upstream::default(),
-        retry_after: None,
-        sent: false,
-        fields: Vec::new(),
-    }
+    let message = "the system did not answer within the time of one sync invocation";
+    SystemError::new(SystemErrorClass::Unreachable, message)
 }

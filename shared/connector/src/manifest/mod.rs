@@ -41,8 +41,12 @@ pub use read::{Children, Completion, Detail, Get, Listing, OwnDetail, Read};
 pub use request::{Call, HttpProtocol, HttpRequest, Protocol, Request};
 pub use rules::{Condition, ErrorRule, Operation};
 pub use write::{
-    Create, LinesField, Lookup, LookupValue, LowerBound, WriteDef, WriteField, WriteValue,
+    Action, Bounds, ById, Commands, Create, CustomWrite, Delete, DeleteMode, Docs, Each, Example,
+    Expected, ExternalId, Extra, Finder, Idempotency, LineForm, LinesField, ListField, Lookup,
+    LookupValue, NaturalFields, ObjectField, Pattern, Rate, Replace, Required, Step, TextRules,
+    Update, When, WriteDef, WriteField, WriteOp, WriteValue, Written,
 };
+pub(crate) use write::{Subject, TextFault};
 
 use crate::{table::Table, template::Template};
 

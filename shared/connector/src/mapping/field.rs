@@ -100,6 +100,17 @@ pub enum Element {
     Value(Box<Field>),
 }
 
+impl EachField {
+    /// The fields of an element, when elements are objects.
+    #[must_use]
+    pub fn object(&self) -> Option<&Table<Field>> {
+        match &self.element {
+            Element::Object(fields) => Some(fields),
+            Element::Value(_) => None,
+        }
+    }
+}
+
 /// Paths and the values that each may have: all must hold.
 #[derive(Clone, Debug, Default)]
 pub struct Conditions(Vec<(Path, Vec<Value>)>);

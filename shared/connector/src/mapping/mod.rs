@@ -8,4 +8,5 @@ mod write;
 pub use field::{Conditions, EachField, Element, Field, Origin, ValueField};
 pub use fits::{reference_of, unfit};
 pub use read::{Mapper, RowFault};
-pub use write::{Lookups, Reference, References, Writer};
+pub use write::{Case, Reference, References, Rule, RuleKind, check_examples};
+pub(crate) use write::{LINES, LineChanges, Lookups, Plan, Writer, unified_name};

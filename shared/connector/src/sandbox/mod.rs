@@ -149,7 +149,12 @@ impl Sandbox {
     }
 
     /// Makes a record. Only purchase orders can be made, as the manifest says.
-    pub(crate) async fn create(&self, entity: &str, row: Value) -> Result<String, SystemError> {
+    pub(crate) async fn create(
+        &self,
+        entity: &str,
+        row: Value,
+        _token: &str,
+    ) -> Result<String, SystemError> {
         self.pass().await?;
         let Value::Object(row) = row else {
             return Err(SystemError::malformed("a row must be an object"));
@@ -164,6 +169,57 @@ impl Sandbox {
             self.played().insert(id.clone(), order);
         }
         Ok(id)
+    }
+
+    /// Changes a record. `row` has the members that change; a list takes the place of the one before.
+    pub(crate) async fn update(
+        &self,
+        entity: &str,
+        id: &str,
+        row: Value,
+    ) -> Result<(), SystemError> {
+        self.pass().await?;
+        let (Some(mut now), Value::Object(change)) =
+            (self.row(entity, id).await.map_err(lost)?, row)
+        else {
+            return Err(SystemError::new(SystemErrorClass::NotFound, "there is no such record"));
+        };
+        if self.stateful {
+            now.extend(change);
+            self.put(entity, id, now).await.map_err(lost)?;
+        }
+        Ok(())
+    }
+
+    /// Deletes a record.
+    pub(crate) async fn remove(&self, entity: &str, id: &str) -> Result<(), SystemError> {
+        self.pass().await?;
+        if self.stateful {
+            self.delete(entity, id).await.map_err(lost)?;
+        }
+        Ok(())
+    }
+
+    /// Does an action to a record. The manifest has none yet.
+    pub(crate) async fn act(
+        &self,
+        entity: &str,
+        _id: &str,
+        action: &str,
+        _row: Value,
+    ) -> Result<(), SystemError> {
+        self.pass().await?;
+        Err(SystemError::unsupported(entity, action))
+    }
+
+    /// The record that was made with a token. Tokens are not kept yet.
+    pub(crate) async fn find(
+        &self,
+        entity: &str,
+        _token: &str,
+    ) -> Result<Option<String>, SystemError> {
+        self.pass().await?;
+        Err(SystemError::unsupported(entity, "find"))
     }
 
     /// The vendors and materials that an order names.
@@ -194,6 +250,11 @@ impl std::fmt::Debug for Sandbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Sandbox").field("stateful", &self.stateful).finish_non_exhaustive()
     }
+}
+
+fn lost(error: millwright_core::Error) -> SystemError {
+    tracing::warn!(%error, "the sandbox cannot reach its rows");
+    SystemError::new(SystemErrorClass::Unreachable, "the sandbox cannot reach its rows")
 }
 
 /// The sandbox' own rows cannot be read: to the caller its system is out of reach.

@@ -20,6 +20,17 @@ impl Scope {
         self
     }
 
+    /// The same scope with all names of another.
+    pub(crate) fn joined(mut self, other: &Self) -> Self {
+        self.0.extend(other.0.iter().map(|(root, value)| (*root, value.clone())));
+        self
+    }
+
+    /// The text of a name.
+    pub(crate) fn text(&self, root: &str) -> Option<String> {
+        self.0.get(root)?.as_str().map(str::to_owned)
+    }
+
     fn value(&self, placeholder: &Placeholder) -> Option<&Value> {
         placeholder.path.get(self.0.get(placeholder.root.as_str())?, NestedKeys::Plain)
     }

@@ -1,61 +1,335 @@
 //! Writing.
 
+use serde_json::Value;
+
 use super::Check;
 use crate::{
-    manifest::{EntityDef, LookupValue, Protocol, WriteField},
+    manifest::{
+        Action, Docs, EntityDef, Idempotency, LineForm, Protocol, Request, Step, When, WriteDef,
+        WriteField,
+    },
+    mapping::{Field, LINES, LineChanges},
+    path::Path,
     table::Table,
+    template::Template,
 };
 
+/// What the templates of an operation may name beside what any template may.
+const CREATE: &[&str] = &["record", "token", "steps"];
+const CREATE_STEP: &[&str] = &["record", "token", "steps", "id", "line"];
+const EXISTING: &[&str] = &["record", "steps", "id", "current", "line", "line_id"];
+
 impl Check<'_> {
-    pub(super) fn writing(&mut self, place: &str, def: &EntityDef, properties: &serde_json::Value) {
-        let Some(create) = &def.write.create else { return };
-        let place = format!("{place}.write.create");
-        match &create.request {
-            Some(request) => self.request(&place, request, &["record"]),
-            None if matches!(self.manifest.protocol, Protocol::Http(_)) => {
-                self.say(&place, "has no request");
+    pub(super) fn writing(&mut self, place: &str, def: &EntityDef, properties: &Value) {
+        let write = &def.write;
+        let place = &format!("{place}.write");
+        if write.is_empty() {
+            if !write.fields.is_empty() || !write.examples.is_empty() {
+                self.say(place, "has no operation: `create`, `update`, `delete` or `actions`");
             }
-            None => {}
+            return;
         }
-        for (name, lookup) in create.lookups.iter() {
-            self.request(&format!("{place}.lookups.{name}"), &lookup.request, &["ids"]);
-        }
-        for (name, field) in create.fields.iter() {
+        for (name, field) in write.fields.iter() {
             let place = format!("{place}.fields.{name}");
             if properties.get(name).is_none() {
                 self.say(&place, "is not a field of this entity");
             }
-            self.write_field(&place, field, &create.lookups);
+            self.write_field(&place, def, &write.fields, name, field, true);
         }
-        for (name, value) in create.extra.iter() {
-            self.lookup(&format!("{place}.extra.{name}"), value, &create.lookups);
+        for (name, lookup) in write.lookups.iter() {
+            self.request(&format!("{place}.lookups.{name}"), &lookup.request, &["ids"]);
+        }
+        self.extra(&format!("{place}.extra"), write, &write.extra, &write.fields);
+        self.operations(place, def);
+        self.idempotency(&format!("{place}.idempotency"), write);
+        if let Err(why) = def.examples() {
+            self.say(&format!("{place}.examples"), why);
         }
     }
 
-    fn write_field<T>(&mut self, place: &str, field: &WriteField, lookups: &Table<T>) {
+    fn operations(&mut self, place: &str, def: &EntityDef) {
+        let write = &def.write;
+        if let Some(create) = &write.create {
+            let place = format!("{place}.create");
+            self.course(&place, &create.request, &create.steps, CREATE, &write.fields);
+            if let Some(undo) = &create.undo {
+                self.request(&format!("{place}.undo"), undo, &["id"]);
+            }
+            self.docs(&place, create.docs.or(&write.docs));
+        }
+        if let Some(update) = &write.update {
+            let place = format!("{place}.update");
+            self.course(&place, &update.request, &update.steps, EXISTING, &write.fields);
+            self.when(&format!("{place}.when"), def, &update.when);
+            self.docs(&place, update.docs.or(&write.docs));
+            self.patched_lines(&place, def);
+        }
+        if let Some(delete) = &write.delete {
+            let place = format!("{place}.delete");
+            self.course(&place, &delete.request, &delete.steps, EXISTING, &Table::default());
+            self.when(&format!("{place}.when"), def, &delete.when);
+            self.docs(&place, delete.docs.or(&write.docs));
+        }
+        for (name, action) in write.actions.iter() {
+            self.action(&format!("{place}.actions.{name}"), def, name, action);
+        }
+    }
+
+    fn action(&mut self, place: &str, def: &EntityDef, name: &str, action: &Action) {
+        let fine = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if name.is_empty()
+            || !name.bytes().all(fine)
+            || ["create", "update", "delete"].contains(&name)
+        {
+            self.say(place, "an action has a name of its own: lower-case letters, digits, hyphens");
+        }
+        self.course(place, &action.request, &action.steps, EXISTING, &action.fields);
+        for code in action.from.iter().chain(&action.to) {
+            if def.statuses.get(code).is_none() {
+                self.say(place, format!("there is no status `{code}`"));
+            }
+        }
+        self.when(&format!("{place}.when"), def, &action.when);
+        for (name, field) in action.fields.iter() {
+            let place = format!("{place}.fields.{name}");
+            self.write_field(&place, def, &action.fields, name, field, true);
+        }
+        self.docs(place, action.docs.or(&def.write.docs));
+    }
+
+    /// One request, or steps.
+    fn course(
+        &mut self,
+        place: &str,
+        request: &Option<Request>,
+        steps: &[Step],
+        roots: &[&str],
+        fields: &Table<WriteField>,
+    ) {
+        let http = matches!(self.manifest.protocol, Protocol::Http(_));
+        match (request, steps) {
+            (Some(_), [_, ..]) => self.say(place, "has either `request` or `steps`"),
+            (Some(request), []) => self.request(place, request, roots),
+            (None, []) if http => self.say(place, "has no request"),
+            (None, []) => {}
+            (None, steps) => self.steps(place, steps, roots, fields),
+        }
+    }
+
+    fn steps(&mut self, place: &str, steps: &[Step], roots: &[&str], fields: &Table<WriteField>) {
+        for (position, step) in steps.iter().enumerate() {
+            let place = format!("{place}.steps.{}", step.name);
+            if steps.iter().filter(|other| other.name == step.name).count() > 1 {
+                self.say(&place, "there are two steps of this name");
+            }
+            let roots = if roots == CREATE && position > 0 { CREATE_STEP } else { roots };
+            self.request(&place, &step.request, roots);
+            for name in step.fields.iter().flatten() {
+                if fields.get(name).is_none() && name != "customFields" {
+                    self.say(&place, format!("`{name}` is not among the fields"));
+                }
+            }
+            if step.each.is_some() && !matches!(fields.get(LINES), Some(WriteField::Lines(_))) {
+                self.say(&place, format!("`each` is for the lines of `{LINES}`"));
+            }
+            let later = steps.get(position..).unwrap_or_default();
+            for name in step_names(&step.request) {
+                if later.iter().any(|later| later.name == name)
+                    || !steps.iter().any(|step| step.name == name)
+                {
+                    self.say(&place, format!("`{{steps.{name}}}` is not an earlier step"));
+                }
+            }
+        }
+    }
+
+    fn when(&mut self, place: &str, def: &EntityDef, when: &When) {
+        for (name, _) in when.iter().filter(|(name, _)| *name != "status") {
+            let known = match name.strip_prefix("line.") {
+                Some(field) => line_field(def, field),
+                None => def.fields.get(name).is_some() || name == "state",
+            };
+            if !known {
+                self.say(place, format!("`{name}` is not a field that is read"));
+            }
+        }
+        for code in when.statuses() {
+            if def.statuses.get(code).is_none() {
+                self.say(place, format!("there is no status `{code}`"));
+            }
+        }
+    }
+
+    fn docs(&mut self, place: &str, docs: &Docs) {
+        if docs.is_empty() {
+            self.say(place, "needs `docs`: the page that says so, or `live`");
+        }
+    }
+
+    /// `outer` says whether it may be a list of lines.
+    fn write_field(
+        &mut self,
+        place: &str,
+        def: &EntityDef,
+        beside: &Table<WriteField>,
+        name: &str,
+        field: &WriteField,
+        outer: bool,
+    ) {
+        let (writable, immutable) = field.states();
+        self.when(&format!("{place}.writable_when"), def, writable);
+        self.when(&format!("{place}.immutable_when"), def, immutable);
+        if field.to().keys().next().is_none() {
+            self.say(place, "needs a place in the system's record (`to`)");
+        }
         match field {
-            WriteField::Value(field) => {
-                if let Some(value) = &field.lookup {
-                    self.lookup(place, value, lookups);
+            WriteField::Value(value) => {
+                if let Some(lookup) = &value.lookup {
+                    let one = [("lookup".to_owned(), lookup.clone())].into_iter().collect();
+                    self.extra(place, &def.write, &one, beside);
+                }
+            }
+            WriteField::List(_) => {}
+            WriteField::Object(object) => {
+                for (name, field) in object.fields.iter() {
+                    let place = format!("{place}.fields.{name}");
+                    self.write_field(&place, def, &object.fields, name, field, false);
                 }
             }
             WriteField::Lines(lines) => {
-                if let Some(wrap) = &lines.wrap {
-                    self.template(&format!("{place}.wrap"), wrap, &["lines"]);
+                if !outer {
+                    self.say(place, "lines cannot stand inside lines or objects");
+                }
+                self.line_form(place, &lines.form);
+                let whole = matches!(lines.form, LineForm::Plain | LineForm::Replace(_));
+                if name != LINES && !whole && field.written().on_update() {
+                    let why = format!("only the lines of `{LINES}` can be changed one by one");
+                    self.say(place, why);
                 }
                 for (name, field) in lines.fields.iter() {
-                    self.write_field(&format!("{place}.fields.{name}"), field, lookups);
+                    let place = format!("{place}.fields.{name}");
+                    self.write_field(&place, def, &lines.fields, name, field, false);
                 }
-                for (name, value) in lines.extra.iter() {
-                    self.lookup(&format!("{place}.extra.{name}"), value, lookups);
-                }
+                self.extra(&format!("{place}.extra"), &def.write, &lines.extra, &lines.fields);
             }
         }
     }
 
-    fn lookup<T>(&mut self, place: &str, value: &LookupValue, lookups: &Table<T>) {
-        if lookups.get(&value.lookup).is_none() {
-            self.say(place, format!("there is no lookup `{}`", value.lookup));
+    fn line_form(&mut self, place: &str, form: &LineForm) {
+        let LineForm::Commands(commands) = form else { return };
+        let mut command = |name: &str, template: &Option<Template>, roots: &[&str]| {
+            if let Some(template) = template {
+                self.template(&format!("{place}.form.commands.{name}"), template, roots);
+            }
+        };
+        command("create", &commands.create, &["lines", "line"]);
+        command("change", &commands.change, &["id", "line"]);
+        command("remove", &commands.remove, &["ids", "id"]);
+    }
+
+    /// Lines are matched by their keys, and those follow from their ids.
+    fn patched_lines(&mut self, place: &str, def: &EntityDef) {
+        let Some(WriteField::Lines(lines)) = def.write.fields.get(LINES) else { return };
+        let steps = def.write.update.as_ref().map_or(&[][..], |update| &update.steps);
+        let changes = LineChanges::of(&lines.form, steps);
+        let with_ids =
+            matches!(def.fields.get(LINES), Some(Field::Each(each)) if each.id.is_some());
+        if (changes.change || changes.remove) && !with_ids {
+            self.say(place, format!("changes lines, and `fields.{LINES}` reads no `id` of them"));
         }
     }
+
+    fn extra(
+        &mut self,
+        place: &str,
+        write: &WriteDef,
+        extra: &Table<crate::manifest::Extra>,
+        beside: &Table<WriteField>,
+    ) {
+        for (to, value) in extra.iter() {
+            let place = format!("{place}.{to}");
+            if let Err(why) = Path::parse(to) {
+                self.say(&place, why);
+            }
+            match write.lookups.get(&value.lookup) {
+                None => self.say(&place, format!("there is no lookup `{}`", value.lookup)),
+                Some(lookup) => {
+                    let last = lookup.from.keys().last();
+                    if last != Some(value.by.as_str()) {
+                        let why = format!("`by` is the field that `{}` reads by", value.lookup);
+                        self.say(&place, why);
+                    }
+                }
+            }
+            let reference = matches!(beside.get(&value.by),
+                Some(WriteField::Value(field)) if field.references.is_some());
+            if !reference {
+                self.say(&place, format!("`{}` is no reference beside it", value.by));
+            }
+        }
+    }
+
+    fn idempotency(&mut self, place: &str, write: &WriteDef) {
+        let Some(create) = &write.create else { return };
+        let http = matches!(self.manifest.protocol, Protocol::Http(_));
+        let steps = create.steps.iter().filter(|step| !step.reads).map(|step| &step.request);
+        let mut requests = create.request.iter().chain(steps.take(1));
+        match &write.idempotency {
+            Idempotency::None => {}
+            Idempotency::Native => {
+                let named = |template: &&Template| {
+                    template.placeholders().iter().any(|one| one.root == "token")
+                };
+                if !requests.any(|request| request.templates().iter().any(named)) {
+                    self.say(place, "is native, and the request that creates names no `{token}`");
+                }
+            }
+            Idempotency::ExternalId(external) => {
+                if let Some(value) = &external.value {
+                    self.template(place, value, &["token"]);
+                }
+                if external.to.keys().next().is_none() {
+                    self.say(place, "needs the field (`to`) that holds the token");
+                }
+            }
+            Idempotency::Natural(natural) => {
+                for name in &natural.fields {
+                    if write.fields.get(name).is_none() {
+                        self.say(place, format!("`{name}` is not among the fields"));
+                    }
+                }
+                if natural.fields.is_empty() {
+                    self.say(place, "needs `fields`");
+                }
+            }
+        }
+        match write.idempotency.finder() {
+            Some(finder) => {
+                self.request(
+                    &format!("{place}.find"),
+                    &finder.request,
+                    &["token", "record", "since"],
+                );
+            }
+            None if http && write.idempotency.kind() == "lookup" => {
+                self.say(place, "needs `find`");
+            }
+            None => {}
+        }
+    }
+}
+
+/// Whether a line has a field that is read.
+fn line_field(def: &EntityDef, field: &str) -> bool {
+    match def.fields.get(LINES) {
+        Some(Field::Each(each)) => each.object().is_some_and(|fields| fields.get(field).is_some()),
+        _ => false,
+    }
+}
+
+/// The names of steps that a request names.
+fn step_names(request: &Request) -> Vec<&str> {
+    let placeholders = request.templates().into_iter().flat_map(Template::placeholders);
+    let steps = placeholders.filter(|one| one.root == "steps");
+    steps.filter_map(|one| one.path.keys().next()).collect()
 }

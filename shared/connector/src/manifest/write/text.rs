@@ -1,0 +1,139 @@
+//! How long a text may be, and what it looks like.
+
+use std::fmt;
+
+use regex::{Regex, RegexBuilder};
+use serde::Deserialize;
+
+/// Rules of a text.
+#[derive(Clone, Debug, Default)]
+pub struct TextRules {
+    /// So many characters or more.
+    pub min_length: Option<usize>,
+    /// So many characters or fewer.
+    pub max_length: Option<usize>,
+    /// What all of it looks like.
+    pub pattern: Option<Pattern>,
+}
+
+/// A regular expression that the whole of a text must fit. Of a kind that is matched in linear time:
+/// no look-around, no back references.
+#[derive(Clone)]
+pub struct Pattern {
+    source: String,
+    regex: Regex,
+}
+
+impl Pattern {
+    /// Reads an expression.
+    ///
+    /// # Errors
+    /// When it is not one, or too large.
+    pub fn parse(source: &str) -> Result<Self, String> {
+        let regex = RegexBuilder::new(&format!("^(?:{source})$")).size_limit(1 << 16).build();
+        match regex {
+            Ok(regex) => Ok(Self { source: source.to_owned(), regex }),
+            Err(why) => Err(format!("`pattern`: {why}")),
+        }
+    }
+
+    /// As it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.source
+    }
+
+    /// Whether the whole of a text fits.
+    #[must_use]
+    pub fn fits(&self, text: &str) -> bool {
+        self.regex.is_match(text)
+    }
+}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`", self.source)
+    }
+}
+
+impl<'de> Deserialize<'de> for Pattern {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+/// A rule of a text that is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TextFault {
+    TooShort,
+    TooLong,
+    OtherForm,
+}
+
+impl TextRules {
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.min_length.is_none() && self.max_length.is_none() && self.pattern.is_none()
+    }
+
+    /// The first rule that a text breaks.
+    pub(crate) fn check(&self, text: &str) -> Option<TextFault> {
+        let length = text.chars().count();
+        if self.min_length.is_some_and(|min| length < min) {
+            Some(TextFault::TooShort)
+        } else if self.max_length.is_some_and(|max| length > max) {
+            Some(TextFault::TooLong)
+        } else if self.pattern.as_ref().is_some_and(|pattern| !pattern.fits(text)) {
+            Some(TextFault::OtherForm)
+        } else {
+            None
+        }
+    }
+
+    /// What a fault means, for a person.
+    pub(crate) fn words(&self, fault: TextFault) -> String {
+        match fault {
+            TextFault::TooShort => {
+                format!("must have {} characters or more", self.min_length.unwrap_or_default())
+            }
+            TextFault::TooLong => {
+                format!("must have {} characters or fewer", self.max_length.unwrap_or_default())
+            }
+            TextFault::OtherForm => {
+                format!("must look like {}", self.pattern.as_ref().map_or("", Pattern::as_str))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_count_characters_and_hold_at_their_edges() {
+        let rules = TextRules { min_length: Some(2), max_length: Some(3), pattern: None };
+        assert_eq!(rules.check("ä"), Some(TextFault::TooShort));
+        assert_eq!(rules.check("äö"), None);
+        assert_eq!(rules.check("äöü"), None);
+        assert_eq!(rules.check("äöüß"), Some(TextFault::TooLong));
+    }
+
+    #[test]
+    fn a_pattern_must_fit_the_whole_text() {
+        let pattern = Some(Pattern::parse("[A-Z]{2}|x").unwrap());
+        let rules = TextRules { pattern, ..TextRules::default() };
+        assert_eq!((rules.check("AB"), rules.check("x")), (None, None));
+        for wrong in ["ABC", "aAB", "AB\n", "", "xx"] {
+            assert_eq!(rules.check(wrong), Some(TextFault::OtherForm), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_that_cannot_be_matched_in_linear_time_is_refused() {
+        for wrong in ["(", "(a)\\1", "(?=a)", "a{100000}"] {
+            assert!(Pattern::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}
