@@ -1,3 +1,6 @@
 //! What the unified model promises.
 
+mod examples;
+mod markers;
+mod reference;
 mod schemas;
