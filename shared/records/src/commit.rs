@@ -136,11 +136,13 @@ pub async fn commit_written(
     let now = store.clock().wall();
     let key = record_key(&written.record)?;
     let row_key = scope.record(entity, key);
+    let hash = content_hash(entity, &written.record)?;
     let body = serde_json::to_string(&written.record).map_err(Error::internal)?;
     for _ in 0..TRIES {
         let row = store.get_doc::<RecordDoc>(&row_key).await?;
         let name = millwright_core::RequestId::new_at(now.millis());
-        let mut doc = next_doc(row.as_ref(), written, CommitId::of_write(name.as_str()), now)?;
+        let commit = CommitId::of_write(name.as_str());
+        let mut doc = next_doc(row.as_ref(), &written.remote_id, &hash, commit, now);
         doc.written_at = Some(now);
         let live = row.as_ref().is_some_and(|row| row.doc.deleted_at.is_none());
         let put = Write::put_with_body(&row_key, &doc, Some(&body), expect(row.as_ref()))?;
@@ -214,7 +216,7 @@ async fn put_one(
     mut row: Option<Row<RecordDoc>>,
 ) -> Result<Outcome> {
     let row_key = pulled.scope.record(pulled.entity, key);
-    let hash = content_hash(&record.record)?;
+    let hash = content_hash(pulled.entity, &record.record)?;
     let body = serde_json::to_string(&record.record).map_err(Error::internal)?;
     if body.len() > RECORD_MAX {
         tracing::warn!(key, bytes = body.len(), "record too large to keep");
@@ -227,7 +229,8 @@ async fn put_one(
             Verdict::Unchanged | Verdict::WrittenSince => return Ok(Outcome::Left),
         };
         let now = store.clock().wall();
-        let next = next_doc(row.as_ref(), record, pulled.commit.clone(), now)?;
+        let commit = pulled.commit.clone();
+        let next = next_doc(row.as_ref(), &record.remote_id, &hash, commit, now);
         let write = Write::put_with_body(&row_key, &next, Some(&body), expect(row.as_ref()))?;
         match store.write(write).await {
             Ok(_) => return Ok(Outcome::Put(op)),
@@ -303,17 +306,18 @@ fn expect(row: Option<&Row<RecordDoc>>) -> Expect {
 
 fn next_doc(
     row: Option<&Row<RecordDoc>>,
-    record: &SourceRecord,
+    remote_id: &str,
+    hash: &str,
     commit: CommitId,
     now: WallTime,
-) -> Result<RecordDoc> {
-    Ok(RecordDoc {
-        remote_id: record.remote_id.clone(),
-        hash: content_hash(&record.record)?,
+) -> RecordDoc {
+    RecordDoc {
+        remote_id: remote_id.to_owned(),
+        hash: hash.to_owned(),
         commit,
         first_seen_at: row.map_or(now, |row| row.doc.first_seen_at),
         changed_at: now,
         written_at: row.and_then(|row| row.doc.written_at),
         deleted_at: None,
-    })
+    }
 }

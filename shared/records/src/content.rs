@@ -3,25 +3,33 @@
 use std::collections::BTreeMap;
 
 use millwright_core::{Error, Result, sha256_hex};
+use millwright_entities::Entity;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value};
 
-/// The hash of a record's content. The order of fields does not count, the order of lists does.
+/// The hash of the content of a record of `entity` (a slug). The order of fields does not count, the
+/// order of lists does. Fields that the entity's schema calls volatile (how often something was looked
+/// at) do not count: a record in which nothing else is different has not changed.
 ///
 /// # Errors
 /// When the record cannot be written as JSON.
-pub(crate) fn content_hash(record: &Map<String, Value>) -> Result<String> {
-    let text = serde_json::to_vec(&SortedMap(record)).map_err(Error::internal)?;
+pub(crate) fn content_hash(entity: &str, record: &Map<String, Value>) -> Result<String> {
+    let volatile: Vec<&str> = Entity::find(entity)
+        .into_iter()
+        .flat_map(|entity| entity.volatile().map(|field| field.name))
+        .collect();
+    let counted = record.iter().filter(|(name, _)| !volatile.contains(&name.as_str()));
+    let text = serde_json::to_vec(&SortedMap(counted.collect())).map_err(Error::internal)?;
     Ok(sha256_hex(&text)[..32].to_owned())
 }
 
 struct Sorted<'a>(&'a Value);
-struct SortedMap<'a>(&'a Map<String, Value>);
+struct SortedMap<'a>(BTreeMap<&'a String, &'a Value>);
 
 impl Serialize for Sorted<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
-            Value::Object(map) => SortedMap(map).serialize(serializer),
+            Value::Object(map) => SortedMap(map.iter().collect()).serialize(serializer),
             Value::Array(list) => serializer.collect_seq(list.iter().map(Sorted)),
             plain => plain.serialize(serializer),
         }
@@ -30,9 +38,8 @@ impl Serialize for Sorted<'_> {
 
 impl Serialize for SortedMap<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let sorted: BTreeMap<&String, &Value> = self.0.iter().collect();
-        let mut map = serializer.serialize_map(Some(sorted.len()))?;
-        for (name, value) in sorted {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, value) in &self.0 {
             map.serialize_entry(name, &Sorted(value))?;
         }
         map.end()
@@ -47,7 +54,16 @@ mod tests {
 
     fn hash(value: Value) -> String {
         let Value::Object(map) = value else { panic!("not an object") };
-        content_hash(&map).unwrap()
+        content_hash("topics", &map).unwrap()
+    }
+
+    #[test]
+    fn how_often_a_topic_was_looked_at_does_not_count() {
+        let seen = |views: u64| json!({"title": "Pumps", "viewCount": views, "likeCount": views});
+        assert_eq!(hash(seen(1)), hash(seen(2)));
+        assert_ne!(hash(seen(1)), hash(json!({"title": "Valves", "viewCount": 1})));
+        let custom = |views: u64| json!({"customFields": {"viewCount": views}});
+        assert_ne!(hash(custom(1)), hash(custom(2)));
     }
 
     #[test]
