@@ -4,6 +4,7 @@
 //! functions. The TTL sweep, which AWS does in the background, is called here.
 
 use std::{
+    collections::BTreeMap,
     io,
     net::{SocketAddr, TcpListener},
     path::Path,
@@ -138,10 +139,11 @@ fn create_tables(database: &Database) -> dynoxide::Result<()> {
 }
 
 fn definition(name: &str, table: &TableDef) -> dynoxide::Result<CreateTableRequest> {
-    let mut attributes = vec![typed(TableDef::PK, "S"), typed(TableDef::SK, "S")];
+    let mut types = BTreeMap::from([(TableDef::PK, "S"), (TableDef::SK, "S")]);
     for index in table.indexes {
-        attributes.extend([typed(index.hash, "S"), typed(index.range, "N")]);
+        types.extend([(index.hash, "S"), (index.range, index.sorted_by.letter())]);
     }
+    let attributes: Value = types.into_iter().map(|(name, kind)| typed(name, kind)).collect();
     let mut request = json!({
         "TableName": name,
         "BillingMode": "PAY_PER_REQUEST",

@@ -52,12 +52,12 @@ fn index(index: &IndexDef) -> Value {
     })
 }
 
-/// Attributes that are keys somewhere, with their types: all text but the sort keys of indexes.
+/// Attributes that are keys somewhere, with their types.
 fn attributes(table: &TableDef) -> BTreeMap<String, String> {
     let of = |name: &str, kind: &str| (name.to_owned(), kind.to_owned());
     let mut all = BTreeMap::from([of(TableDef::PK, "S"), of(TableDef::SK, "S")]);
     for index in table.indexes {
-        all.extend([of(index.hash, "S"), of(index.range, "N")]);
+        all.extend([of(index.hash, "S"), of(index.range, index.sorted_by.letter())]);
     }
     all
 }

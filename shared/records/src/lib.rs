@@ -11,6 +11,7 @@ mod compare;
 mod content;
 mod create;
 mod feed;
+mod filter;
 mod list;
 mod model;
 mod publish;
@@ -19,6 +20,9 @@ mod seq;
 pub use commit::{CommitError, Pulled, Tally, commit_pulled, commit_written};
 pub use create::{Creation, create};
 pub use feed::{Change, ChangePage, read_changes};
+pub use filter::{
+    Condition, FilterField, FilterKind, Filters, Operator, filter_fields, sortable_time,
+};
 pub use list::{Place, RecordPage, RecordQuery, get_record, list_records, record_json};
 pub use model::{
     CommitId, Entry, FEED_RETENTION, FeedHead, FeedPage, Op, Origin, RecordDoc, Scope, feed_pk,

@@ -1,4 +1,4 @@
-//! The two indexes: what is due, and what has failed.
+//! The indexes of `state`: what is due, and what has failed.
 
 use millwright_core::{QueueName, ScheduleTime};
 

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use millwright_core::{ScheduleTime, WallTime, Work};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Due, StoreError, Table};
+use crate::{Due, Order, Places, StoreError, Table};
 
 /// Attribute names. `expires_at` is the table's TTL attribute, in seconds since the epoch.
 pub(crate) mod attr {
@@ -22,6 +22,8 @@ pub(crate) mod attr {
     pub const DUE_WORK: &str = "due_work";
     pub const FAILED: &str = "failed";
     pub const FAILED_AT: &str = "failed_at";
+    pub const CREATED_AT: &str = "created_at";
+    pub const UPDATED_AT: &str = "updated_at";
 }
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
@@ -95,6 +97,11 @@ pub trait Document: Serialize + DeserializeOwned + Send + Sync {
         None
     }
 
+    /// The row's places in the orders of its partition, if it has any.
+    fn places(&self) -> Option<Places> {
+        None
+    }
+
     /// When the row ceases to be. From then on it is not read, and the table removes it some time
     /// (within two days, as the DynamoDB guide on TTL says).
     fn expires_at(&self) -> Option<WallTime> {
@@ -145,6 +152,11 @@ pub(crate) fn item_of<T: Document>(
     if let Some(mark) = doc.failed() {
         set(attr::FAILED, AttributeValue::S(mark.of));
         set(attr::FAILED_AT, number(mark.at.millis()));
+    }
+    if let Some(places) = doc.places() {
+        for (order, place) in [(Order::Created, places.created), (Order::Updated, places.updated)] {
+            set(order.attribute(), AttributeValue::S(place.at(key)));
+        }
     }
     Ok(item)
 }

@@ -3,7 +3,7 @@
 
 use millwright_core::config::{ConfigError, Source, required};
 
-use crate::row::attr;
+use crate::{order::Order, row::attr};
 
 /// The two tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -74,7 +74,27 @@ pub enum Projection {
     Include(&'static [&'static str]),
 }
 
-/// A global secondary index; its hash key is text, its sort key a number.
+/// What a sort key holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SortKey {
+    /// Numbers.
+    Number,
+    /// Text, in the order of its bytes.
+    Text,
+}
+
+impl SortKey {
+    /// DynamoDB's letter for the type.
+    #[must_use]
+    pub const fn letter(self) -> &'static str {
+        match self {
+            Self::Number => "N",
+            Self::Text => "S",
+        }
+    }
+}
+
+/// A global secondary index; its hash key is text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IndexDef {
     /// Its name.
@@ -83,6 +103,8 @@ pub struct IndexDef {
     pub hash: &'static str,
     /// The attribute that sorts it.
     pub range: &'static str,
+    /// What that attribute holds.
+    pub sorted_by: SortKey,
     /// What it holds.
     pub projection: Projection,
 }
@@ -113,16 +135,36 @@ impl TableDef {
                     name: "due",
                     hash: attr::DUE,
                     range: attr::DUE_AT,
+                    sorted_by: SortKey::Number,
                     projection: Projection::Include(&[attr::ATTEMPT_AT, attr::DUE_WORK]),
                 },
                 IndexDef {
                     name: "failed",
                     hash: attr::FAILED,
                     range: attr::FAILED_AT,
+                    sorted_by: SortKey::Number,
                     projection: Projection::KeysOnly,
                 },
             ],
         },
-        Self { table: Table::Records, indexes: &[] },
+        Self {
+            table: Table::Records,
+            indexes: &[
+                IndexDef {
+                    name: Order::Created.index(),
+                    hash: attr::PK,
+                    range: Order::Created.attribute(),
+                    sorted_by: SortKey::Text,
+                    projection: Projection::KeysOnly,
+                },
+                IndexDef {
+                    name: Order::Updated.index(),
+                    hash: attr::PK,
+                    range: Order::Updated.attribute(),
+                    sorted_by: SortKey::Text,
+                    projection: Projection::KeysOnly,
+                },
+            ],
+        },
     ];
 }

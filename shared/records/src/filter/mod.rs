@@ -1,0 +1,9 @@
+//! Filters: conditions on the fields of records, evaluated on each record that a list comes by.
+
+mod condition;
+mod field;
+mod value;
+
+pub use condition::{Condition, Filters, Operator};
+pub use field::{FilterField, FilterKind, filter_fields};
+pub use value::sortable_time;
