@@ -11,7 +11,7 @@ use millwright_store::{Expect, Key, Row, Store, StoreError, Write};
 use serde_json::{Map, Value};
 
 use crate::{
-    CommitId, Entry, Op, Origin, RecordDoc, Scope,
+    CommitId, Entry, Op, Origin, RecordDoc, Scope, SourceTimes,
     append::{PageDraft, announce_feed, append},
     compare::{Verdict, judge},
     content::content_hash,
@@ -319,5 +319,6 @@ fn next_doc(
         changed_at: now,
         written_at: row.and_then(|row| row.doc.written_at),
         deleted_at: None,
+        source: SourceTimes::of(&record.record),
     }
 }

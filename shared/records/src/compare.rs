@@ -42,6 +42,7 @@ pub(crate) fn judge(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::SourceTimes;
 
     const FETCHED: WallTime = WallTime::from_millis(1_000);
 
@@ -54,6 +55,7 @@ mod tests {
             changed_at: WallTime::from_millis(20),
             written_at: None,
             deleted_at: None,
+            source: SourceTimes::default(),
         }
     }
 

@@ -62,12 +62,57 @@ pub async fn read_changes(
     after: Option<Seq>,
     limit: usize,
 ) -> Result<ChangePage> {
+    let bounds = (limit, EXAMINED_MAX);
+    let pick = |place: At<'_>, row: &Row<RecordDoc>| change(place, row).map(Some);
+    let page = read_feed(store, scope, entity, after, bounds, pick).await?;
+    Ok(ChangePage { changes: page.taken, next: page.next, has_more: page.has_more })
+}
+
+/// What was taken of a stretch of the feed.
+pub(crate) struct FeedStretch<T> {
+    /// What was taken, in the feed's order.
+    pub taken: Vec<T>,
+    /// Where to go on.
+    pub next: Seq,
+    /// Whether there is more at once.
+    pub has_more: bool,
+}
+
+/// An entry's place.
+#[derive(Clone, Copy)]
+pub(crate) struct At<'a> {
+    /// Its sequence.
+    seq: Seq,
+    /// Its page.
+    page: &'a FeedPage,
+    /// The entry.
+    entry: &'a Entry,
+}
+
+/// Reads the feed after `after` and takes what `pick` makes of the entries that no later page
+/// replaces, until it has as much as it may take, or has examined as much as it may (`bounds`).
+///
+/// # Errors
+/// `CURSOR_EXPIRED` when the place is older than the feed is kept.
+pub(crate) async fn read_feed<T, F>(
+    store: &Store,
+    scope: &Scope,
+    entity: Option<&str>,
+    after: Option<Seq>,
+    (limit, effort): (usize, usize),
+    pick: F,
+) -> Result<FeedStretch<T>>
+where
+    F: Fn(At<'_>, &Row<RecordDoc>) -> Result<Option<T>>,
+{
     let now = store.clock().wall();
     // Pages are read up to the head that was there first: a query is no snapshot, and could otherwise
     // show a page whose forerunner it had already passed.
     let head = store.get::<FeedHead>(&scope.head()).await?;
     let head = head.map_or(Seq::default(), |row| row.doc.last);
-    let mut reader = Reader::new(store, scope, entity, limit);
+    let taken = Vec::new();
+    let mut reader =
+        Reader { store, scope, entity, limit, effort, pick, taken, examined: 0, bytes: 0 };
     let mut at = after.unwrap_or_default();
     if at < head {
         refuse_expired(after, now)?;
@@ -75,15 +120,17 @@ pub async fn read_changes(
     while at < head && !reader.is_full() {
         at = reader.read_on(at, head).await?;
     }
-    Ok(ChangePage { changes: reader.changes, next: at, has_more: at < head })
+    Ok(FeedStretch { taken: reader.taken, next: at, has_more: at < head })
 }
 
-struct Reader<'a> {
+struct Reader<'a, T, F> {
     store: &'a Store,
     scope: &'a Scope,
     entity: Option<&'a str>,
     limit: usize,
-    changes: Vec<Change>,
+    effort: usize,
+    pick: F,
+    taken: Vec<T>,
     examined: usize,
     bytes: usize,
 }
@@ -113,13 +160,12 @@ pub(crate) async fn read_pages(
     Ok(Pages { pages, reach })
 }
 
-impl<'a> Reader<'a> {
-    fn new(store: &'a Store, scope: &'a Scope, entity: Option<&'a str>, limit: usize) -> Self {
-        Self { store, scope, entity, limit, changes: Vec::new(), examined: 0, bytes: 0 }
-    }
-
+impl<T, F> Reader<'_, T, F>
+where
+    F: Fn(At<'_>, &Row<RecordDoc>) -> Result<Option<T>>,
+{
     fn is_full(&self) -> bool {
-        self.changes.len() >= self.limit || self.examined >= EXAMINED_MAX || self.bytes >= BYTES_MAX
+        self.taken.len() >= self.limit || self.examined >= self.effort || self.bytes >= BYTES_MAX
     }
 
     /// Reads on from `after`; answers how far it came.
@@ -143,7 +189,7 @@ impl<'a> Reader<'a> {
             self.examined += 1;
             return Ok(page.last());
         }
-        let wanted = self.limit - self.changes.len();
+        let wanted = self.limit - self.taken.len();
         let mut came_to = after;
         for chunk in entries.chunks(wanted.clamp(1, ROWS_AT_ONCE)) {
             if self.is_full() {
@@ -158,8 +204,10 @@ impl<'a> Reader<'a> {
                 came_to = *seq;
                 let current = rows.get(&entry.key).filter(|row| row.doc.commit == page.commit);
                 if let Some(row) = current {
-                    self.bytes += row.body.as_ref().map_or(0, String::len);
-                    self.changes.push(change(*seq, page, entry, row)?);
+                    let taken = (self.pick)(At { seq: *seq, page, entry }, row)?;
+                    self.bytes +=
+                        row.body.as_ref().filter(|_| taken.is_some()).map_or(0, String::len);
+                    self.taken.extend(taken);
                 }
             }
         }
@@ -178,7 +226,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn change(seq: Seq, page: &FeedPage, entry: &Entry, row: &Row<RecordDoc>) -> Result<Change> {
+fn change(At { seq, page, entry }: At<'_>, row: &Row<RecordDoc>) -> Result<Change> {
     let gone = row.doc.deleted_at.is_some();
     Ok(Change {
         seq,

@@ -23,10 +23,12 @@ pub use feed::{Change, ChangePage, read_changes};
 pub use filter::{
     Condition, FilterField, FilterKind, Filters, Operator, filter_fields, sortable_time,
 };
-pub use list::{Place, RecordPage, RecordQuery, get_record, list_records, record_json};
+pub use list::{
+    ListPlace, RecordPage, RecordQuery, Sort, Wanted, get_record, list_records, record_json,
+};
 pub use model::{
-    CommitId, Entry, FEED_RETENTION, FeedHead, FeedPage, Op, Origin, RecordDoc, Scope, feed_pk,
-    head_key, record_key_at, records_pk,
+    CommitId, Entry, FEED_RETENTION, FeedHead, FeedPage, Op, Origin, RecordDoc, Scope, SourceTimes,
+    feed_pk, head_key, record_key_at, records_pk,
 };
 pub use publish::publish_pages;
 pub use seq::Seq;

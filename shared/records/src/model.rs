@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use millwright_core::{ConnectionId, QueueName, ScheduleTime, WallTime, WorkspaceId};
 use millwright_event::feed_work;
-use millwright_store::{Document, Due, Key};
+use millwright_store::{Document, Due, Key, Order, OrderPlace, OrderPlaces};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::Seq;
+use crate::{Seq, sortable_time};
 
 /// How long feed pages are kept; older cursors have to list again.
 pub const FEED_RETENTION: Duration = Duration::from_secs(90 * 24 * 3600);
@@ -96,9 +96,50 @@ pub struct RecordDoc {
     /// When it was found to be gone.
     #[serde(default)]
     pub deleted_at: Option<WallTime>,
+    /// When the source made and changed it.
+    #[serde(default)]
+    pub source: SourceTimes,
 }
 
-impl Document for RecordDoc {}
+impl Document for RecordDoc {
+    fn places(&self) -> Option<OrderPlaces> {
+        Some(OrderPlaces {
+            created: self.source.place(Order::Created),
+            updated: self.source.place(Order::Updated),
+        })
+    }
+}
+
+/// When the source made a record and last changed it, by its own clock, as the record's content says:
+/// texts that sort as the times do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceTimes {
+    /// `createdAt`.
+    #[serde(default)]
+    pub created: Option<String>,
+    /// `updatedAt`.
+    #[serde(default)]
+    pub updated: Option<String>,
+}
+
+impl SourceTimes {
+    /// Those of a record's content.
+    #[must_use]
+    pub fn of(record: &Map<String, Value>) -> Self {
+        let time = |name| record.get(name).and_then(Value::as_str).and_then(sortable_time);
+        Self { created: time("createdAt"), updated: time("updatedAt") }
+    }
+
+    /// The record's place in an order; before all others where the source does not say.
+    #[must_use]
+    pub fn place(&self, order: Order) -> OrderPlace {
+        let time = match order {
+            Order::Created => &self.created,
+            Order::Updated => &self.updated,
+        };
+        OrderPlace::new(time.clone().unwrap_or_default())
+    }
+}
 
 /// One change: a record and what happened to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

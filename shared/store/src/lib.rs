@@ -25,7 +25,7 @@ pub use allowance::{Allowance, Block, Claim, Ledger, Lot, Places, Quota};
 pub use due::{DUE_GRACE, DUE_LOOKAHEAD, DUE_SHARDS, Due, DueRow, QUEUE_DELAY_MAX, Wait};
 pub use error::StoreError;
 pub use lease::Lease;
-pub use order::{Entry, Order, Place, Places, Stretch};
+pub use order::{Order, OrderEntry, OrderPlace, OrderPlaces, OrderStretch};
 pub use read::{Page, Range};
 pub use row::{Document, FailedMark, Key, Row, Version};
 pub use schema::{IndexDef, Projection, SortKey, Table, TableDef, Tables};

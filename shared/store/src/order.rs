@@ -36,19 +36,19 @@ impl Order {
 
 /// A row's places in the orders of its partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Places {
+pub struct OrderPlaces {
     /// Where it stands by creation.
-    pub created: Place,
+    pub created: OrderPlace,
     /// Where it stands by change.
-    pub updated: Place,
+    pub updated: OrderPlace,
 }
 
 /// A place in an order: a text that sorts as what it stands for does, and the row's sort key behind
 /// it, so that no two rows share a place. Rows without the time come first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place(String);
+pub struct OrderPlace(String);
 
-impl Place {
+impl OrderPlace {
     /// A place by a text, none of whose characters sorts before `$`.
     #[must_use]
     pub fn new(sortable: impl Into<String>) -> Self {
@@ -64,7 +64,7 @@ impl Place {
 
 /// An entry of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct OrderEntry {
     /// The row.
     pub key: Key,
     /// Its place when the index last heard of it.
@@ -73,7 +73,7 @@ pub struct Entry {
 
 /// A stretch of an order, in places as attributes have them; both ends belong to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stretch {
+pub struct OrderStretch {
     /// The first place. Not empty.
     pub from: String,
     /// The last place. Not empty.
@@ -93,10 +93,10 @@ impl Store {
         &self,
         order: Order,
         pk: &str,
-        stretch: &Stretch,
-        after: Option<&Entry>,
+        stretch: &OrderStretch,
+        after: Option<&OrderEntry>,
         limit: usize,
-    ) -> Result<(Vec<Entry>, bool), StoreError> {
+    ) -> Result<(Vec<OrderEntry>, bool), StoreError> {
         if stretch.from > stretch.to {
             return Ok((Vec::new(), false));
         }
@@ -124,7 +124,7 @@ impl Store {
             .send()
             .await
             .map_err(StoreError::sdk)?;
-        let entry = |item: &Item| Entry {
+        let entry = |item: &Item| OrderEntry {
             key: Key::records(text(item, attr::PK), text(item, attr::SK)),
             at: text(item, name),
         };

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use millwright_core::{ScheduleTime, WallTime, Work};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Due, Order, Places, StoreError, Table};
+use crate::{Due, Order, OrderPlaces, StoreError, Table};
 
 /// Attribute names. `expires_at` is the table's TTL attribute, in seconds since the epoch.
 pub(crate) mod attr {
@@ -98,7 +98,7 @@ pub trait Document: Serialize + DeserializeOwned + Send + Sync {
     }
 
     /// The row's places in the orders of its partition, if it has any.
-    fn places(&self) -> Option<Places> {
+    fn places(&self) -> Option<OrderPlaces> {
         None
     }
 
