@@ -20,9 +20,7 @@ mod seq;
 pub use commit::{CommitError, Pulled, Tally, commit_pulled, commit_written};
 pub use create::{Creation, create};
 pub use feed::{Change, ChangePage, read_changes};
-pub use filter::{
-    Condition, FilterField, FilterKind, Filters, Operator, filter_fields, sortable_time,
-};
+pub use filter::{Condition, FilterField, Filters, Operator, fills, filter_fields, sortable_time};
 pub use list::{
     ListPlace, RecordPage, RecordQuery, Sort, Wanted, get_record, list_records, record_json,
 };

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use millwright_core::{ErrorCode, FieldError};
 use serde_json::{Map, Value};
 
-use super::{FilterField, FilterKind, value::Typed};
+use super::{FilterField, value::Typed};
 
 /// The most conditions of a list.
 const CONDITIONS_MAX: usize = 10;
@@ -78,14 +78,14 @@ impl Condition {
             None => (name, Some(Operator::Eq)),
         };
         let known = fields.iter().find(|known| known.name == field);
-        let kind = &known.ok_or_else(|| refuse(cannot_filter(fields)))?.kind;
+        let known = known.ok_or_else(|| refuse(cannot_filter(fields)))?;
         let operator = operator
-            .filter(|operator| kind.operators().contains(operator))
-            .ok_or_else(|| refuse(possible_operators(kind)))?;
+            .filter(|operator| known.operators().contains(operator))
+            .ok_or_else(|| refuse(possible_operators(known)))?;
         if text.chars().count() > VALUE_MAX {
             return Err(refuse(format!("must have at most {VALUE_MAX} characters")));
         }
-        let value = Typed::parse(kind, text).ok_or_else(|| refuse(kind.expected()))?;
+        let value = Typed::parse(known, text).ok_or_else(|| refuse(known.expected()))?;
         Ok(Self { field: field.to_owned(), operator, value, text: text.to_owned() })
     }
 
@@ -127,12 +127,12 @@ impl Condition {
 }
 
 fn cannot_filter(fields: &[FilterField]) -> String {
-    let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+    let names: Vec<&str> = fields.iter().map(|field| field.name).collect();
     format!("cannot be filtered by here; possible are {}", names.join(", "))
 }
 
-fn possible_operators(kind: &FilterKind) -> String {
-    let names: Vec<&str> = kind.operators().iter().map(|operator| operator.as_str()).collect();
+fn possible_operators(field: &FilterField) -> String {
+    let names: Vec<&str> = field.operators().iter().map(|operator| operator.as_str()).collect();
     format!("takes one of the operators {}", names.join(", "))
 }
 
@@ -206,18 +206,19 @@ fn fault(name: &str, message: &str) -> FieldError {
 
 #[cfg(test)]
 mod tests {
+    use millwright_entities::Kind;
     use serde_json::json;
 
     use super::*;
 
     fn fields() -> Vec<FilterField> {
-        let field = |name: &str, kind| FilterField { name: name.to_owned(), kind };
+        let field = |name, kind| FilterField { name, kind, options: vec!["draft", "sent"] };
         vec![
-            field("orderNo", FilterKind::Text),
-            field("state", FilterKind::Choice(vec!["draft".to_owned(), "sent".to_owned()])),
-            field("totalNetValue", FilterKind::Decimal),
-            field("updatedAt", FilterKind::Time),
-            field("isActive", FilterKind::Flag),
+            field("orderNo", Kind::Text),
+            field("state", Kind::Choice),
+            field("totalNetValue", Kind::Decimal),
+            field("updatedAt", Kind::Time),
+            field("isActive", Kind::Flag),
         ]
     }
 

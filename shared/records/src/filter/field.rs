@@ -1,164 +1,102 @@
-//! What a filter may name, and what its values are: read off the entity's schema.
+//! What a filter may name, and what its values are.
 
 use millwright_connector::manifest::EntityDef;
-use millwright_entities::Entity;
-use serde_json::Value;
+use millwright_entities::{Entity, Field, Kind};
 
 use super::Operator;
+
+/// What every record has, and lists can always be filtered by.
+const OF_ALL: [&str; 4] = ["key", "remoteId", "createdAt", "updatedAt"];
 
 /// A field that a list can be filtered by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilterField {
     /// Its name.
-    pub name: String,
-    /// What its values are.
-    pub kind: FilterKind,
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: Kind,
+    /// What it can be, where it is one of a few words.
+    pub options: Vec<&'static str>,
 }
 
-/// What a field's values are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FilterKind {
-    /// Any text.
-    Text,
-    /// The key of a record.
-    Key,
-    /// One of a few words.
-    Choice(Vec<String>),
-    /// True or false.
-    Flag,
-    /// An exact number.
-    Decimal,
-    /// A calendar day.
-    Date,
-    /// A moment.
-    Time,
-}
-
-impl FilterKind {
-    /// What its values are called, in one word.
-    #[must_use]
-    pub const fn as_str(&self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Key => "key",
-            Self::Choice(_) => "enum",
-            Self::Flag => "boolean",
-            Self::Decimal => "decimal",
-            Self::Date => "date",
-            Self::Time => "time",
-        }
-    }
-
+impl FilterField {
     /// How its values can be compared.
     #[must_use]
     pub const fn operators(&self) -> &'static [Operator] {
         use Operator::*;
-        match self {
-            Self::Text => &[Eq, Gt, Gteq, Lt, Lteq, Contains, StartsWith],
-            Self::Key | Self::Choice(_) | Self::Flag => &[Eq],
-            Self::Decimal | Self::Date | Self::Time => &[Eq, Gt, Gteq, Lt, Lteq],
+        match self.kind {
+            Kind::Text => &[Eq, Gt, Gteq, Lt, Lteq, Contains, StartsWith],
+            Kind::Decimal | Kind::Integer | Kind::Date | Kind::Time => &[Eq, Gt, Gteq, Lt, Lteq],
+            Kind::Key | Kind::Choice | Kind::Flag => &[Eq],
+            Kind::List | Kind::Object => &[],
         }
     }
 
     /// What is expected of a value, for who wrote another.
     pub(super) fn expected(&self) -> String {
-        match self {
-            Self::Text => "must be text".to_owned(),
-            Self::Key => "must be the key of a record, rec_ and 26 characters".to_owned(),
-            Self::Choice(options) => format!("must be one of {}", options.join(", ")),
-            Self::Flag => "must be true or false".to_owned(),
-            Self::Decimal => "must be a decimal number without an exponent".to_owned(),
-            Self::Date => "must be a day, such as 2026-03-01".to_owned(),
-            Self::Time => {
+        let expected = match self.kind {
+            Kind::Key => "must be the key of a record, rec_ and 26 characters",
+            Kind::Choice => return format!("must be one of {}", self.options.join(", ")),
+            Kind::Flag => "must be true or false",
+            Kind::Decimal | Kind::Integer => "must be a decimal number without an exponent",
+            Kind::Date => "must be a day, such as 2026-03-01",
+            Kind::Time => {
                 "must be a time with a zone, such as 2026-03-01T12:00:00Z (write + as %2B)"
-                    .to_owned()
             }
-        }
-    }
-
-    /// The kind of a property; nothing when it is a list or an object.
-    fn of(property: &Value) -> Option<Self> {
-        if let Some(name) = property["$ref"].as_str() {
-            return match name.rsplit('/').next()? {
-                "text" => Some(Self::Text),
-                "key" => Some(Self::Key),
-                "flag" => Some(Self::Flag),
-                "decimal" => Some(Self::Decimal),
-                "date" => Some(Self::Date),
-                "time" => Some(Self::Time),
-                _ => None,
-            };
-        }
-        if let Some(options) = property["enum"].as_array() {
-            let words = options.iter().filter_map(Value::as_str).map(str::to_owned);
-            return Some(Self::Choice(words.collect()));
-        }
-        let types = match &property["type"] {
-            Value::Array(types) => {
-                types.iter().find_map(|name| name.as_str().filter(|n| *n != "null"))
-            }
-            one => one.as_str(),
+            Kind::Text | Kind::List | Kind::Object => "must be text",
         };
-        match types? {
-            "string" => Some(Self::Text),
-            "boolean" => Some(Self::Flag),
-            "integer" => Some(Self::Decimal),
-            _ => None,
-        }
+        expected.to_owned()
+    }
+}
+
+impl From<&'static Field> for FilterField {
+    fn from(field: &'static Field) -> Self {
+        Self { name: field.name, kind: field.kind, options: field.options.clone() }
     }
 }
 
 /// The fields of an entity that a list can be filtered by, in the schema's order: its key, its remote
-/// id, and those which the schema marks `x-filterable`. With `def`, only those that the connector
-/// fills.
+/// id, the source's times, and those single values which the schema marks so. With `def`, only those
+/// that the connector fills.
 #[must_use]
 pub fn filter_fields(entity: &Entity, def: Option<&EntityDef>) -> Vec<FilterField> {
-    let properties = entity.schema()["properties"].as_object();
-    let field = |(name, property): (&String, &Value)| {
-        let marked = is_identity(name) || property["x-filterable"] == true;
-        let filled = def.is_none_or(|def| fills(def, name));
-        let kind = FilterKind::of(property).filter(|_| marked && filled)?;
-        let kind = if name == "key" { FilterKind::Key } else { kind };
-        Some(FilterField { name: name.clone(), kind })
-    };
-    properties.into_iter().flatten().filter_map(field).collect()
+    let marked = |field: &&Field| field.is_filterable || OF_ALL.contains(&field.name);
+    let filled = |field: &&Field| def.is_none_or(|def| fills(def, field.name));
+    let fields = entity.fields().iter().filter(|field| field.kind.is_scalar());
+    fields.filter(marked).filter(filled).map(FilterField::from).collect()
 }
 
-fn is_identity(name: &str) -> bool {
-    ["key", "remoteId"].contains(&name)
-}
-
-fn fills(def: &EntityDef, name: &str) -> bool {
-    let by_status = def.status.is_some() && ["statusKey", "state"].contains(&name);
-    is_identity(name) || by_status || def.fields.get(name).is_some()
+/// Whether a connector fills a field of an entity.
+#[must_use]
+pub fn fills(def: &EntityDef, field: &str) -> bool {
+    let by_status = def.status.is_some() && ["statusKey", "state"].contains(&field);
+    ["key", "remoteId"].contains(&field) || by_status || def.fields.get(field).is_some()
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-
-    #[test]
-    fn a_propertys_kind_follows_from_its_schema() {
-        let kind = |property: Value| FilterKind::of(&property);
-        assert_eq!(kind(json!({"$ref": "#/$defs/decimal"})), Some(FilterKind::Decimal));
-        assert_eq!(kind(json!({"type": ["boolean", "null"]})), Some(FilterKind::Flag));
-        assert_eq!(
-            kind(json!({"enum": ["draft", null]})),
-            Some(FilterKind::Choice(vec!["draft".to_owned()]))
-        );
-        assert_eq!(kind(json!({"type": "array"})), None);
-        assert_eq!(kind(json!({"anyOf": [{"$ref": "#/$defs/address"}]})), None);
-    }
 
     #[test]
     fn a_record_is_always_found_by_its_key_and_remote_id() {
         for entity in Entity::ALL {
             let fields = filter_fields(entity, None);
-            let kind = |name| fields.iter().find(|f| f.name == name).map(|f| f.kind.clone());
-            assert_eq!(kind("key"), Some(FilterKind::Key), "{entity:?}");
-            assert_eq!(kind("remoteId"), Some(FilterKind::Text), "{entity:?}");
+            let kind = |name| fields.iter().find(|field| field.name == name).map(|f| f.kind);
+            assert_eq!(kind("key"), Some(Kind::Key), "{entity:?}");
+            assert_eq!(kind("remoteId"), Some(Kind::Text), "{entity:?}");
+            assert_eq!(kind("updatedAt"), Some(Kind::Time), "{entity:?}");
+            assert!(fields.iter().all(|field| !field.operators().is_empty()), "{entity:?}");
         }
+    }
+
+    #[test]
+    fn what_a_connector_does_not_fill_cannot_be_filtered_by() {
+        let catalog = millwright_connector::Catalog::builtin();
+        let def = catalog.get("tryton").unwrap().entity("purchase-orders").unwrap();
+        let entity = Entity::find("purchase-orders").unwrap();
+        let all = filter_fields(entity, None);
+        let filled = filter_fields(entity, Some(def));
+        assert!(filled.len() < all.len() && filled.iter().any(|field| field.name == "state"));
+        assert!(filled.iter().all(|field| fills(def, field.name)));
     }
 }

@@ -5,6 +5,6 @@ mod field;
 mod value;
 
 pub use condition::{Condition, Filters, Operator};
-pub use field::{FilterField, FilterKind, filter_fields};
+pub use field::{FilterField, fills, filter_fields};
 pub(crate) use value::is_record_key;
 pub use value::sortable_time;

@@ -3,9 +3,10 @@
 use std::cmp::Ordering;
 
 use jiff::{Timestamp, civil::Date};
+use millwright_entities::Kind;
 use serde_json::Value;
 
-use super::FilterKind;
+use super::FilterField;
 
 /// The most characters of a decimal, as the entities' schemas have it.
 const DECIMAL_MAX: usize = 80;
@@ -21,22 +22,18 @@ pub(super) enum Typed {
 }
 
 impl Typed {
-    /// Reads what a caller wrote: nothing when it is none of this kind.
-    pub(super) fn parse(kind: &FilterKind, text: &str) -> Option<Self> {
-        match kind {
-            FilterKind::Text => Some(Self::Text(text.to_owned())),
-            FilterKind::Key => is_record_key(text).then(|| Self::Text(text.to_owned())),
-            FilterKind::Choice(options) => {
-                options.iter().any(|option| option == text).then(|| Self::Text(text.to_owned()))
-            }
-            FilterKind::Flag => match text {
-                "true" => Some(Self::Flag(true)),
-                "false" => Some(Self::Flag(false)),
-                _ => None,
-            },
-            FilterKind::Decimal => Decimal::parse(text).map(Self::Decimal),
-            FilterKind::Date => day(text).map(Self::Date),
-            FilterKind::Time => text.parse().ok().map(Self::Time),
+    /// Reads what a caller wrote: nothing when it is none of the field's values.
+    pub(super) fn parse(field: &FilterField, text: &str) -> Option<Self> {
+        let own = || Self::Text(text.to_owned());
+        match field.kind {
+            Kind::Text => Some(own()),
+            Kind::Key => is_record_key(text).then(own),
+            Kind::Choice => field.options.contains(&text).then(own),
+            Kind::Flag => text.parse().ok().map(Self::Flag),
+            Kind::Decimal | Kind::Integer => Decimal::parse(text).map(Self::Decimal),
+            Kind::Date => day(text).map(Self::Date),
+            Kind::Time => text.parse().ok().map(Self::Time),
+            Kind::List | Kind::Object => None,
         }
     }
 
@@ -145,6 +142,10 @@ mod tests {
 
     use super::*;
 
+    fn parsed(kind: Kind, text: &str) -> Option<Typed> {
+        Typed::parse(&FilterField { name: "field", kind, options: Vec::new() }, text)
+    }
+
     fn decimal(text: &str) -> Decimal {
         Decimal::parse(text).unwrap()
     }
@@ -171,14 +172,14 @@ mod tests {
 
     #[test]
     fn times_compare_by_their_moment_whatever_their_zone_and_fraction() {
-        let noon = Typed::parse(&FilterKind::Time, "2026-03-01T13:00:00+01:00").unwrap();
+        let noon = parsed(Kind::Time, "2026-03-01T13:00:00+01:00").unwrap();
         let is = |text: &str| noon.order_of(&json!(text));
         assert_eq!(is("2026-03-01T12:00:00Z"), Some(Ordering::Equal));
         assert_eq!(is("2026-03-01T12:00:00.000Z"), Some(Ordering::Equal));
         assert_eq!(is("2026-03-01T12:00:00.000001Z"), Some(Ordering::Greater));
         assert_eq!(is("2026-03-01T11:59:59.999Z"), Some(Ordering::Less));
         for wrong in ["2026-03-01", "2026-03-01T12:00:00", "soon", "", "1772366400"] {
-            assert_eq!(Typed::parse(&FilterKind::Time, wrong), None, "{wrong}");
+            assert_eq!(parsed(Kind::Time, wrong), None, "{wrong}");
         }
     }
 
@@ -192,9 +193,9 @@ mod tests {
 
     #[test]
     fn a_day_is_written_in_one_way() {
-        assert!(Typed::parse(&FilterKind::Date, "2026-02-28").is_some());
+        assert!(parsed(Kind::Date, "2026-02-28").is_some());
         for wrong in ["2026-02-29", "20260228", "2026-2-28", "2026-02-28T00:00:00Z"] {
-            assert_eq!(Typed::parse(&FilterKind::Date, wrong), None, "{wrong}");
+            assert_eq!(parsed(Kind::Date, wrong), None, "{wrong}");
         }
     }
 
@@ -204,7 +205,7 @@ mod tests {
         for value in [json!(null), json!(1), json!(["a"]), json!({})] {
             assert_eq!(text.order_of(&value), None);
         }
-        let number = Typed::parse(&FilterKind::Decimal, "3").unwrap();
+        let number = parsed(Kind::Decimal, "3").unwrap();
         assert_eq!(number.order_of(&json!(3)), Some(Ordering::Equal));
     }
 }

@@ -129,19 +129,21 @@ fn is_possible(seq: Seq, now: WallTime) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use millwright_entities::Kind;
+
     use super::*;
-    use crate::{FilterField, FilterKind, Sort, Wanted};
+    use crate::{FilterField, Sort, Wanted};
 
     const NOW: WallTime = WallTime::from_millis(1_800_000_000_000);
     const KEY: &str = "rec_0123456789abcdefghjkmnpqrs";
 
     fn filters(query: &[(&str, &str)]) -> Filters {
-        let field = |name: &str, kind| FilterField { name: name.to_owned(), kind };
+        let field = |name, kind| FilterField { name, kind, options: Vec::new() };
         let fields = [
-            field("key", FilterKind::Key),
-            field("remoteId", FilterKind::Text),
-            field("updatedAt", FilterKind::Time),
-            field("createdAt", FilterKind::Time),
+            field("key", Kind::Key),
+            field("remoteId", Kind::Text),
+            field("updatedAt", Kind::Time),
+            field("createdAt", Kind::Time),
         ];
         let own = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());
         Filters::parse(&fields, &query.iter().map(own).collect::<Vec<_>>()).unwrap()

@@ -13,7 +13,7 @@ pub(crate) fn a_record(entity: &Entity) -> String {
 
 /// One record: `purchase order`. An abbreviation keeps its capitals.
 pub(crate) fn one(entity: &Entity) -> String {
-    let title = title(entity);
+    let title = entity.title();
     let mut letters = title.chars();
     let first = letters.next();
     match letters.as_str().chars().next() {
@@ -24,13 +24,13 @@ pub(crate) fn one(entity: &Entity) -> String {
 
 /// Several records: `purchase orders`.
 pub(crate) fn several(entity: &Entity) -> String {
-    entity.slug.replace('-', " ")
+    entity.plural().to_owned()
 }
 
 /// One record in the name of an operation: `purchase_order`.
 pub(crate) fn one_in_a_name(entity: &Entity) -> String {
     let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
-    title(entity).chars().map(letter).collect()
+    entity.title().chars().map(letter).collect()
 }
 
 /// The name of the component with the entity's schema: `PurchaseOrder`.
@@ -39,12 +39,8 @@ pub(crate) fn component(entity: &Entity) -> String {
         let mut letters = word.chars();
         letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>())
     };
-    let words = title(entity).split(|c: char| !c.is_ascii_alphanumeric());
+    let words = entity.title().split(|c: char| !c.is_ascii_alphanumeric());
     words.filter_map(word).collect()
-}
-
-fn title(entity: &Entity) -> &str {
-    entity.schema()["title"].as_str().unwrap_or(entity.slug)
 }
 
 #[cfg(test)]
