@@ -1,6 +1,7 @@
 //! A connection's system, and what can be asked of it.
 
 mod custom;
+mod raw;
 mod reading;
 mod writing;
 

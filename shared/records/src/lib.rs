@@ -13,6 +13,7 @@ mod create;
 mod feed;
 mod filter;
 mod list;
+mod live;
 mod model;
 mod publish;
 mod seq;
@@ -20,10 +21,14 @@ mod seq;
 pub use commit::{CommitError, Pulled, Tally, commit_pulled, commit_written};
 pub use create::{Creation, create};
 pub use feed::{Change, ChangePage, read_changes};
-pub use filter::{Condition, FilterField, Filters, Operator, fills, filter_fields, sortable_time};
+pub use filter::{
+    Condition, FilterField, Filters, Operator, fills, filter_fields, sortable_fields, sortable_time,
+};
 pub use list::{
     ListPlace, RecordPage, RecordQuery, Sort, Wanted, get_record, list_records, record_json,
 };
+pub use live::{Live, LivePage, LiveQuery};
+pub use millwright_store::Order;
 pub use model::{
     CommitId, Entry, FEED_RETENTION, FeedHead, FeedPage, Op, Origin, RecordDoc, Scope, SourceTimes,
     feed_pk, head_key, record_key_at, records_pk,

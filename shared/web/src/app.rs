@@ -16,6 +16,7 @@ use url::Url;
 
 const PUBLIC_URL: &str = "MILLWRIGHT_PUBLIC_URL";
 const BODY_LIMIT: &str = "MILLWRIGHT_BODY_LIMIT";
+const LIST_EFFORT: &str = "MILLWRIGHT_LIST_EFFORT";
 
 /// The parts behind the routes, each made once. Clones share them.
 #[derive(Clone)]
@@ -43,21 +44,28 @@ pub struct Settings {
     pub public_url: String,
     /// The most bytes a request's body may have.
     pub body_limit: usize,
+    /// The most records that one page of a list examines: a page of a list with conditions may be
+    /// short, even empty, while there is more.
+    pub list_effort: usize,
 }
 
 impl Settings {
     /// The most bytes a request's body may have unless told otherwise: 1 MiB.
     pub const BODY_LIMIT: usize = 1024 * 1024;
 
-    /// Settings with the usual body limit.
+    /// The most records that one page of a list examines unless told otherwise: some 10 MB of rows,
+    /// read within a second or two.
+    pub const LIST_EFFORT: usize = 5_000;
+
+    /// Settings with the usual limits.
     #[must_use]
     pub fn new(public_url: &str) -> Self {
         let public_url = public_url.trim_end_matches('/').to_owned();
-        Self { public_url, body_limit: Self::BODY_LIMIT }
+        Self { public_url, body_limit: Self::BODY_LIMIT, list_effort: Self::LIST_EFFORT }
     }
 
-    /// From `MILLWRIGHT_PUBLIC_URL` (must be set) and `MILLWRIGHT_BODY_LIMIT` (bytes, 1 MiB unless
-    /// set; API Gateway takes 6 MB).
+    /// From `MILLWRIGHT_PUBLIC_URL` (must be set), `MILLWRIGHT_BODY_LIMIT` (bytes, 1 MiB unless
+    /// set; API Gateway takes 6 MB) and `MILLWRIGHT_LIST_EFFORT` (records, 5,000 unless set).
     ///
     /// # Errors
     /// When one of them is not set or cannot be what it stands for.
@@ -75,7 +83,8 @@ impl Settings {
         }
         let limits = 1024..=6 * 1024 * 1024;
         let body_limit = parsed_in(source, BODY_LIMIT, Self::BODY_LIMIT, &limits)?;
-        Ok(Self { body_limit, ..Self::new(&text) })
+        let list_effort = parsed_in(source, LIST_EFFORT, Self::LIST_EFFORT, &(500..=100_000))?;
+        Ok(Self { body_limit, list_effort, ..Self::new(&text) })
     }
 
     /// Whether callers come by HTTPS.

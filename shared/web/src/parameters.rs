@@ -16,14 +16,31 @@ use http::Method;
 use millwright_core::{Error, ErrorCode, FieldError};
 use utoipa::openapi::{
     OpenApi as Document, PathItem, RefOr,
-    path::{Operation, Parameter, ParameterIn},
+    path::{Operation, ParameterIn, ParameterStyle},
 };
 
 use crate::{App, error::ApiError, extract::caller_of};
 
 /// The query parameters that each operation takes.
 #[derive(Clone, Debug)]
-pub(crate) struct Known(Arc<HashMap<(Method, String), BTreeSet<String>>>);
+pub(crate) struct Known(Arc<HashMap<(Method, String), Names>>);
+
+/// The names of an operation's query parameters.
+#[derive(Debug, Default)]
+struct Names {
+    /// Those that are written so.
+    plain: BTreeSet<String>,
+    /// Those of objects, whose fields stand in brackets behind them (`filter[state]`). Which fields
+    /// there are is the operation's to say.
+    objects: BTreeSet<String>,
+}
+
+impl Names {
+    fn take(&self, name: &str) -> bool {
+        let object = name.strip_suffix(']').and_then(|name| name.split_once('['));
+        self.plain.contains(name) || object.is_some_and(|(name, _)| self.objects.contains(name))
+    }
+}
 
 impl Known {
     /// As the document says.
@@ -43,7 +60,7 @@ impl Known {
         let method = if method == Method::HEAD { Method::GET } else { method.clone() };
         let Some(known) = self.0.get(&(method, path.to_owned())) else { return BTreeSet::new() };
         let given = url::form_urlencoded::parse(query.as_bytes());
-        given.map(|(name, _)| name.into_owned()).filter(|name| !known.contains(name)).collect()
+        given.map(|(name, _)| name.into_owned()).filter(|name| !known.take(name)).collect()
     }
 }
 
@@ -58,12 +75,17 @@ fn operations(item: &PathItem) -> Vec<(Method, Operation)> {
     all.into_iter().filter_map(|(method, own)| Some((method, own.clone()?))).collect()
 }
 
-fn names(operation: &Operation) -> BTreeSet<String> {
-    let name = |parameter: &RefOr<Parameter>| match parameter {
-        RefOr::T(own) if matches!(own.parameter_in, ParameterIn::Query) => Some(own.name.clone()),
-        _ => None,
-    };
-    operation.parameters.iter().flatten().filter_map(name).collect()
+fn names(operation: &Operation) -> Names {
+    let mut names = Names::default();
+    for parameter in operation.parameters.iter().flatten() {
+        let RefOr::T(own) = parameter else { continue };
+        if matches!(own.parameter_in, ParameterIn::Query) {
+            let object = matches!(own.style, Some(ParameterStyle::DeepObject));
+            let kind = if object { &mut names.objects } else { &mut names.plain };
+            kind.insert(own.name.clone());
+        }
+    }
+    names
 }
 
 /// Refuses a request with a query parameter that its operation does not take; under `/v1` only once
@@ -115,8 +137,8 @@ mod tests {
     fn a_list_takes_the_parameters_of_its_document() {
         let path = "/v1/purchase-orders";
         for method in [Method::GET, Method::HEAD] {
-            let query = "modified_after=x&cursor=&limit=1&limti=2";
-            assert_eq!(unknown(method, path, query), ["limti"]);
+            let query = "modified_after=x&cursor=&limit=1&filter[state:eq]=x&limti=2&sort[a]=b";
+            assert_eq!(unknown(method, path, query), ["limti", "sort[a]"]);
         }
     }
 

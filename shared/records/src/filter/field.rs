@@ -2,6 +2,7 @@
 
 use millwright_connector::manifest::EntityDef;
 use millwright_entities::{Entity, Field, Kind};
+use millwright_store::Order;
 
 use super::Operator;
 
@@ -71,6 +72,14 @@ pub fn filter_fields(entity: &Entity, def: Option<&EntityDef>) -> Vec<FilterFiel
 pub fn fills(def: &EntityDef, field: &str) -> bool {
     let by_status = def.status.is_some() && ["statusKey", "state"].contains(&field);
     ["key", "remoteId"].contains(&field) || by_status || def.fields.get(field).is_some()
+}
+
+/// The fields that a list can be sorted by, and the orders behind them: those of the source's times
+/// that the connector fills.
+#[must_use]
+pub fn sortable_fields(def: &EntityDef) -> Vec<(&'static str, Order)> {
+    let times = [("createdAt", Order::Created), ("updatedAt", Order::Updated)];
+    times.into_iter().filter(|(field, _)| fills(def, field)).collect()
 }
 
 #[cfg(test)]

@@ -5,6 +5,6 @@ mod field;
 mod value;
 
 pub use condition::{Condition, Filters, Operator};
-pub use field::{FilterField, fills, filter_fields};
+pub use field::{FilterField, fills, filter_fields, sortable_fields};
 pub(crate) use value::is_record_key;
 pub use value::sortable_time;

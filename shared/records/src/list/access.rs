@@ -74,8 +74,8 @@ fn begin(query: &RecordQuery<'_>, now: WallTime) -> Access {
         let kept = since > now - FEED_RETENTION;
         return if kept { Access::Feed(Seq::before(since)) } else { Access::Keys(None) };
     }
-    let bounded = [Order::Updated, Order::Created].into_iter();
-    let bounded = bounded.filter(|order| has_lower_bound(*order, &wanted.filters)).next();
+    let mut orders = [Order::Updated, Order::Created].into_iter();
+    let bounded = orders.find(|order| has_lower_bound(*order, &wanted.filters));
     bounded.map_or(Access::Keys(None), |order| along(order, true))
 }
 

@@ -17,7 +17,7 @@ use millwright_store::{Order, Row, Store};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::{Filters, RecordDoc, Scope, Seq};
+use crate::{Filters, RecordDoc, Scope, Seq, filter::is_record_key};
 use access::{Access, choose};
 use page::Gathered;
 
@@ -113,6 +113,9 @@ pub async fn get_record(
     key: &str,
     deleted: bool,
 ) -> Result<Option<Value>> {
+    if !is_record_key(key) {
+        return Ok(None);
+    }
     let row = store.get::<RecordDoc>(&scope.record(entity, key)).await?;
     let row = row.filter(|row| deleted || row.doc.deleted_at.is_none());
     row.map(|row| record_json(&row)).transpose()

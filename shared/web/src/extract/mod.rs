@@ -12,6 +12,6 @@ mod time;
 pub(crate) use body::{AnyJson, JsonBody, OptionalJsonBody, read_body};
 pub(crate) use caller::{Admin, NeededRole, Reader, Writer, caller_of};
 pub(crate) use path::{IdPath, TextPath};
-pub(crate) use query::Params;
+pub(crate) use query::{Params, parse_query};
 pub(crate) use scope::{CONNECTION_ID, DataScope, InformationScope, records_of};
 pub(crate) use time::Moment;

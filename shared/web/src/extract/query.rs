@@ -15,11 +15,15 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Params<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
-        Ok(Self(parse(parts.uri.query().unwrap_or_default())?))
+        Ok(Self(parse_query(parts.uri.query().unwrap_or_default())?))
     }
 }
 
-fn parse<T: DeserializeOwned>(query: &str) -> Result<T, Error> {
+/// Reads a query.
+///
+/// # Errors
+/// `INVALID_REQUEST` that names the faulty parameter.
+pub(crate) fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T, Error> {
     let pairs = serde_urlencoded::Deserializer::new(url::form_urlencoded::parse(query.as_bytes()));
     serde_path_to_error::deserialize(pairs).map_err(|error| {
         let path = error.path().to_string();
@@ -69,14 +73,14 @@ mod tests {
     }
 
     fn refused(query: &str) -> (String, String) {
-        let error = parse::<Sample>(query).unwrap_err();
+        let error = parse_query::<Sample>(query).unwrap_err();
         assert_eq!(error.code, ErrorCode::InvalidRequest, "{query}");
         (error.fields[0].path.clone(), error.message)
     }
 
     #[test]
     fn known_parameters_are_read_and_the_limit_is_50_unless_told() {
-        let sample: Sample = parse("cursor=a%20b&allow_stale=true&status=active").unwrap();
+        let sample: Sample = parse_query("cursor=a%20b&allow_stale=true&status=active").unwrap();
         assert_eq!((sample.limit.get(), sample.cursor.as_deref()), (50, Some("a b")));
         assert_eq!(sample.allow_stale, Some(true));
         assert!(matches!(sample.status, Some(Status::Active)));
@@ -91,7 +95,7 @@ mod tests {
     #[test]
     fn a_limit_is_taken_from_1_to_its_most() {
         for (limit, fine) in [("1", true), ("500", true), ("0", false), ("501", false)] {
-            assert_eq!(parse::<Sample>(&format!("limit={limit}")).is_ok(), fine, "{limit}");
+            assert_eq!(parse_query::<Sample>(&format!("limit={limit}")).is_ok(), fine, "{limit}");
         }
         for limit in ["", "-1", "x", "99999999999", "1.5"] {
             let (name, message) = refused(&format!("limit={limit}"));

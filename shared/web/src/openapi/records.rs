@@ -1,6 +1,7 @@
 //! The entities' JSON Schemas as components: one for reading, one for writing, one for a page.
 
-use millwright_entities::Entity;
+use millwright_entities::{Entity, Kind};
+use millwright_records::{FilterField, filter_fields};
 use serde_json::{Map, Value, json};
 
 use crate::routes::records::words;
@@ -29,6 +30,7 @@ pub(super) fn schemas() -> Map<String, Value> {
             schemas.insert(format!("{name}Input"), writable(&record, &schemas));
         }
         schemas.insert(format!("{name}Page"), page(&name));
+        schemas.insert(format!("{name}Filter"), filter(entity));
         schemas.insert(name, record);
     }
     schemas
@@ -65,6 +67,40 @@ fn writable(record: &Value, shared: &Map<String, Value>) -> Value {
     input
 }
 
+/// The conditions that a list of an entity may have. A connection has those on fields that its
+/// connector fills: see `/v1/meta`.
+fn filter(entity: &Entity) -> Value {
+    let mut plain = Map::new();
+    let mut compared = Map::new();
+    for field in filter_fields(entity, None) {
+        let value = value_of(&field);
+        let operators: Vec<&str> = field.operators().iter().map(|own| own.as_str()).collect();
+        compared.insert(format!("^{}:({})$", field.name, operators.join("|")), value.clone());
+        plain.insert(field.name.to_owned(), value);
+    }
+    json!({
+        "type": "object",
+        "description": format!("Conditions on {}.", entity.plural()),
+        "properties": plain,
+        "patternProperties": compared,
+        "additionalProperties": false,
+    })
+}
+
+/// A value to compare a field with.
+fn value_of(field: &FilterField) -> Value {
+    let formatted = |format: &str| json!({ "type": "string", "format": format });
+    match field.kind {
+        Kind::Choice => json!({ "enum": field.options }),
+        Kind::Flag => json!({ "type": "boolean" }),
+        Kind::Date => formatted("date"),
+        Kind::Time => formatted("date-time"),
+        Kind::Decimal | Kind::Integer => formatted("decimal"),
+        Kind::Key => json!({ "type": "string", "pattern": "^rec_[0-9a-z]{26}$" }),
+        Kind::Text | Kind::List | Kind::Object => json!({ "type": "string" }),
+    }
+}
+
 fn page(name: &str) -> Value {
     json!({
         "type": "object",
@@ -98,6 +134,21 @@ mod tests {
                 assert!(before.is_none_or(|before| before == *part), "{name} of {entity:?}");
             }
         }
+    }
+
+    #[test]
+    fn the_document_knows_every_condition_that_is_possible() {
+        let schema = &schemas()["PurchaseOrderFilter"];
+        let validator = jsonschema::draft202012::new(schema).unwrap();
+        let fits = |name: &str, value: Value| {
+            let mut filter = json!({});
+            filter[name] = value;
+            validator.is_valid(&filter)
+        };
+        assert!(fits("state", json!("draft")) && !fits("state", json!("lost")));
+        assert!(fits("updatedAt:gteq", json!("2026-03-01T12:00:00Z")));
+        assert!(fits("orderNo:starts_with", json!("PO")) && !fits("state:gt", json!("draft")));
+        assert!(!fits("lineItems", json!("x")) && !fits("orderNo:like", json!("x")));
     }
 
     #[test]

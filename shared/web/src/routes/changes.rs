@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use axum::extract::State;
 use millwright_connection::Connection;
-use millwright_core::{ConnectionId, Cursor, Error, ErrorCode, Result};
+use millwright_core::{ConnectionId, Cursor, Error, ErrorCode, Result, WallTime};
 use millwright_entities::Entity;
 use millwright_records::{ChangePage, FeedHead, Op, Origin, Seq, read_changes};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::records::{is_possible, unknown_entity};
+use super::records::unknown_entity;
 use crate::{
     App,
     data_answer::{DataAnswer, all_synced_at, synced_at},
@@ -161,6 +161,11 @@ async fn start(app: &App, connection: &Connection, cursor: Option<&str>) -> Resu
     }
     let head = app.store.get::<FeedHead>(&records_of(connection).head()).await?;
     Ok(Some(head.map_or(Seq::default(), |row| row.doc.last)))
+}
+
+/// Whether a place in the feed can have been given out: none lies a day ahead.
+fn is_possible(seq: Seq, now: WallTime) -> bool {
+    seq.time() < now + Duration::from_secs(24 * 3600)
 }
 
 async fn read_or_wait(

@@ -2,10 +2,14 @@
 //! and its schema; one file per operation has its handler and what the document says of it. A new
 //! operation is one more file and one more line in [`operations`].
 
+mod access;
+mod asked;
 mod create;
+mod get;
+mod list;
 mod of;
 mod operation;
-mod read;
+mod params;
 pub(crate) mod words;
 
 use millwright_entities::Entity;
@@ -13,9 +17,9 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::App;
 
-pub(crate) use of::OfEntity;
+pub(crate) use access::must_have;
+pub(crate) use of::{OfEntity, unknown_entity};
 pub(crate) use operation::RecordOperation;
-pub(crate) use read::{is_possible, must_have, unknown_entity};
 
 /// The routes of all entities. `statuses` are no rows of a system and have a file of their own.
 pub(crate) fn routes() -> OpenApiRouter<App> {
@@ -27,5 +31,5 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 
 /// What can be asked of an entity's records.
 fn operations(entity: &'static Entity) -> Vec<RecordOperation> {
-    vec![read::list_operation(entity), read::get_operation(entity), create::operation(entity)]
+    vec![list::operation(entity), get::operation(entity), create::operation(entity)]
 }

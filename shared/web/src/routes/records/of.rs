@@ -2,7 +2,7 @@
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
-use millwright_core::Error;
+use millwright_core::{Error, ErrorCode, FieldError};
 use millwright_entities::Entity;
 
 use crate::{App, error::ApiError};
@@ -18,4 +18,14 @@ impl FromRequestParts<App> for OfEntity {
         let route = parts.extensions.get::<Self>().copied();
         route.ok_or_else(|| Error::internal("a route of no entity").into())
     }
+}
+
+/// Refuses a query's `entity` that is none.
+pub(crate) fn unknown_entity() -> Error {
+    let known: Vec<&str> = Entity::ALL.iter().map(|entity| entity.slug).collect();
+    let message = format!("must be one of {}", known.join(", "));
+    let mut error =
+        Error::new(ErrorCode::InvalidRequest, format!("the query parameter entity {message}"));
+    error.fields = vec![FieldError::new("entity", ErrorCode::InvalidRequest, message)];
+    error
 }

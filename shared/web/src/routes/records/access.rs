@@ -1,0 +1,40 @@
+//! Whether a connection's records can be read at all.
+
+use millwright_connection::{Connection, Status};
+use millwright_connector::manifest::EntityDef;
+use millwright_core::{Error, ErrorCode, Result};
+use millwright_entities::Entity;
+
+use super::words;
+use crate::App;
+
+/// What the connection's connector says about an entity.
+///
+/// # Errors
+/// `OPERATION_NOT_SUPPORTED` where its system does not have the entity. The path exists and allows no
+/// method there, so `Allow` is empty (RFC 9110, 10.2.1).
+pub(crate) fn must_have<'a>(
+    app: &'a App,
+    connection: &Connection,
+    entity: &Entity,
+) -> Result<&'a EntityDef> {
+    let manifest = app.engine.catalog().get(&connection.connector_id);
+    let manifest = manifest.ok_or_else(|| Error::internal("a connection of no known connector"))?;
+    manifest.entity(entity.slug).ok_or_else(|| {
+        let message = format!("the connector {} has no {}", manifest.id, words::several(entity));
+        let mut error = Error::new(ErrorCode::OperationNotSupported, message);
+        error.allow = Some(String::new());
+        error
+    })
+}
+
+/// Whether records may be read in the connection's status. With `allow_stale` those of the last sync
+/// are read also while the system cannot be asked.
+///
+/// # Errors
+/// What data calls answer with in this status.
+pub(crate) fn must_be_readable(connection: &Connection, allow_stale: bool) -> Result<()> {
+    let status = connection.status();
+    let failing = matches!(status, Status::ReauthorizationRequired | Status::Unavailable);
+    if allow_stale && failing { Ok(()) } else { status.allow_data() }
+}

@@ -1,0 +1,69 @@
+//! `GET /v1/<entity>/{key}`.
+
+use axum::extract::State;
+use http::Method;
+use millwright_core::Error;
+use millwright_entities::Entity;
+use millwright_records::{Live, get_record};
+use serde_json::Value;
+use utoipa::{IntoParams, openapi::path::ParameterIn};
+
+use super::{
+    OfEntity, RecordOperation,
+    access::{must_be_readable, must_have},
+    params::{RecordGet, refused_one},
+    words,
+};
+use crate::{
+    App,
+    data_answer::{DataAnswer, synced_at},
+    error::Answer,
+    extract::{InformationScope, Params, TextPath, records_of},
+};
+
+pub(super) fn operation(entity: &'static Entity) -> RecordOperation {
+    let id = format!("get_{}", words::one_in_a_name(entity));
+    let summary = format!("Get {}", words::a_record(entity));
+    let answer = format!("The {}.", words::one(entity));
+    RecordOperation::on_record(entity, &Method::GET, &id, &summary, get)
+        .with_parameters(RecordGet::into_params(|| Some(ParameterIn::Query)))
+        .answering(200, &answer, &words::component(entity))
+}
+
+async fn get(
+    OfEntity(entity): OfEntity,
+    InformationScope(connection): InformationScope,
+    State(app): State<App>,
+    TextPath(key): TextPath,
+    Params(asked): Params<RecordGet>,
+) -> Answer<DataAnswer<Value>> {
+    must_have(&app, &connection, entity)?;
+    must_be_readable(&connection, asked.allow_stale)?;
+    refuse_combinations(&asked)?;
+    let (context, scope) = (app.connections(), records_of(&connection));
+    let live = Live::new(&context, &connection, &scope);
+    let deleted = asked.include.deleted;
+    let record = match asked.live {
+        true => live.get(entity.slug, &key).await?,
+        false => get_record(&app.store, &scope, entity.slug, &key, deleted).await?,
+    };
+    let mut records: Vec<Value> = record.into_iter().collect();
+    if asked.include.raw {
+        live.add_raw(entity.slug, &mut records).await?;
+    }
+    let record = records.pop().ok_or_else(|| Error::not_found("record"))?;
+    let synced_at = synced_at(&app.store, &connection, entity.slug).await?;
+    Ok(DataAnswer::new(&connection, synced_at, record))
+}
+
+fn refuse_combinations(asked: &RecordGet) -> Result<(), Error> {
+    let RecordGet { include, live, allow_stale } = asked;
+    let clash = match (include.deleted, include.raw, live, allow_stale) {
+        (true, _, true, _) => ("include", "live=true"),
+        (_, _, true, true) => ("allow_stale", "live=true"),
+        (_, true, _, true) => ("allow_stale", "include=raw"),
+        _ => return Ok(()),
+    };
+    let (name, other) = clash;
+    Err(refused_one(name, &format!("does not combine with {other}")))
+}
