@@ -142,7 +142,7 @@ pub async fn commit_written(
         let row = store.get_doc::<RecordDoc>(&row_key).await?;
         let name = millwright_core::RequestId::new_at(now.millis());
         let commit = CommitId::of_write(name.as_str());
-        let mut doc = next_doc(row.as_ref(), &written.remote_id, &hash, commit, now);
+        let mut doc = next_doc(row.as_ref(), written, &hash, commit, now);
         doc.written_at = Some(now);
         let live = row.as_ref().is_some_and(|row| row.doc.deleted_at.is_none());
         let put = Write::put_with_body(&row_key, &doc, Some(&body), expect(row.as_ref()))?;
@@ -230,7 +230,7 @@ async fn put_one(
         };
         let now = store.clock().wall();
         let commit = pulled.commit.clone();
-        let next = next_doc(row.as_ref(), &record.remote_id, &hash, commit, now);
+        let next = next_doc(row.as_ref(), record, &hash, commit, now);
         let write = Write::put_with_body(&row_key, &next, Some(&body), expect(row.as_ref()))?;
         match store.write(write).await {
             Ok(_) => return Ok(Outcome::Put(op)),
@@ -306,13 +306,13 @@ fn expect(row: Option<&Row<RecordDoc>>) -> Expect {
 
 fn next_doc(
     row: Option<&Row<RecordDoc>>,
-    remote_id: &str,
+    record: &SourceRecord,
     hash: &str,
     commit: CommitId,
     now: WallTime,
 ) -> RecordDoc {
     RecordDoc {
-        remote_id: remote_id.to_owned(),
+        remote_id: record.remote_id.clone(),
         hash: hash.to_owned(),
         commit,
         first_seen_at: row.map_or(now, |row| row.doc.first_seen_at),

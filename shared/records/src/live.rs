@@ -168,15 +168,19 @@ impl<'a> Live<'a> {
             kept.iter().map(|row| (row.key.sk.as_str(), row)).collect();
         let with_meta = |record: SourceRecord| {
             let known = kept.get(key(&record).as_str()).map(|row| &row.doc);
-            with_live_meta(record.record, known)
+            with_live_meta(entity, record.record, known)
         };
         records.into_iter().map(with_meta).collect()
     }
 }
 
 /// A live record. Its etag is that of what the system has now; the times are those of what is kept.
-fn with_live_meta(mut record: Map<String, Value>, known: Option<&RecordDoc>) -> Result<Value> {
-    let mut meta = json!({ "etag": content_hash(&record)? });
+fn with_live_meta(
+    entity: &str,
+    mut record: Map<String, Value>,
+    known: Option<&RecordDoc>,
+) -> Result<Value> {
+    let mut meta = json!({ "etag": content_hash(entity, &record)? });
     if let Some(doc) = known {
         meta["first_seen_at"] = json!(doc.first_seen_at.iso());
         meta["changed_at"] = json!(doc.changed_at.iso());
