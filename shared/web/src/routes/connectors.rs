@@ -72,6 +72,10 @@ pub(crate) enum Operation {
     Get,
     /// Make a record.
     Create,
+    /// Change a record.
+    Update,
+    /// Delete a record.
+    Delete,
 }
 
 /// What a connector can do with an entity.
@@ -82,6 +86,8 @@ pub(crate) struct ConnectorEntity {
     entity: String,
     /// What can be done with its records.
     operations: Vec<Operation>,
+    /// The steps that its records can be taken by, by name.
+    actions: Vec<String>,
     /// Whether a sync reads only what has changed.
     incremental: bool,
     /// Whether deletions are found.
@@ -224,12 +230,25 @@ impl From<FieldKind> for FormFieldType {
 
 impl From<(&str, &EntityDef)> for ConnectorEntity {
     fn from((slug, entity): (&str, &EntityDef)) -> Self {
-        let create = entity.write.create.as_ref().map(|_| Operation::Create);
         Self {
             entity: slug.to_owned(),
-            operations: [Operation::List, Operation::Get].into_iter().chain(create).collect(),
+            operations: operations(entity),
+            actions: entity.write.actions.names().map(str::to_owned).collect(),
             incremental: entity.is_incremental(),
             finds_deletions: !entity.deletions().is_empty(),
         }
     }
+}
+
+/// What a connector can do with an entity's records.
+pub(crate) fn operations(entity: &EntityDef) -> Vec<Operation> {
+    let write = &entity.write;
+    let possible = [
+        (true, Operation::List),
+        (true, Operation::Get),
+        (write.create.is_some(), Operation::Create),
+        (write.update.is_some(), Operation::Update),
+        (write.delete.is_some(), Operation::Delete),
+    ];
+    possible.into_iter().filter_map(|(can, operation)| can.then_some(operation)).collect()
 }

@@ -9,11 +9,11 @@ mod connection;
 mod connection_view;
 mod connections;
 mod connectors;
+mod entities;
 mod health;
 mod jobs;
 pub(crate) mod records;
 mod scenario;
-mod statuses;
 mod syncs;
 mod webhook_deliveries;
 mod webhook_delivery_view;
@@ -34,6 +34,8 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(api_keys::get_api_key, api_keys::revoke_api_key))
         .routes(routes!(connectors::list))
         .routes(routes!(connectors::get))
+        .routes(routes!(entities::list))
+        .routes(routes!(entities::get))
         .routes(routes!(connections::list, connections::create))
         .routes(routes!(connections::get, connections::delete))
         .routes(routes!(connections::disconnect))
@@ -45,7 +47,6 @@ pub(crate) fn all() -> OpenApiRouter<App> {
 
 fn data() -> OpenApiRouter<App> {
     OpenApiRouter::default()
-        .routes(routes!(statuses::list_statuses))
         .routes(routes!(changes::list_changes))
         .routes(routes!(connection::get_current_connection))
         .routes(routes!(syncs::start_sync))

@@ -1,7 +1,9 @@
 //! Whether a connection's records can be read at all.
 
+use std::sync::Arc;
+
 use millwright_connection::{Connection, Status};
-use millwright_connector::manifest::EntityDef;
+use millwright_connector::{Manifest, manifest::EntityDef};
 use millwright_core::{Error, ErrorCode, Result};
 use millwright_entities::Entity;
 
@@ -18,14 +20,22 @@ pub(crate) fn must_have<'a>(
     connection: &Connection,
     entity: &Entity,
 ) -> Result<&'a EntityDef> {
-    let manifest = app.engine.catalog().get(&connection.connector_id);
-    let manifest = manifest.ok_or_else(|| Error::internal("a connection of no known connector"))?;
+    let manifest = manifest_of(app, connection)?;
     manifest.entity(entity.slug).ok_or_else(|| {
         let message = format!("the connector {} has no {}", manifest.id, words::several(entity));
         let mut error = Error::new(ErrorCode::OperationNotSupported, message);
         error.allow = Some(String::new());
         error
     })
+}
+
+/// The connection's connector.
+///
+/// # Errors
+/// When there is none of its name any more.
+pub(crate) fn manifest_of<'a>(app: &'a App, connection: &Connection) -> Result<&'a Manifest> {
+    let manifest = app.engine.catalog().get(&connection.connector_id);
+    manifest.map(Arc::as_ref).ok_or_else(|| Error::internal("a connection of no known connector"))
 }
 
 /// Whether records may be read in the connection's status. With `allow_stale` those of the last sync

@@ -10,6 +10,7 @@ mod list;
 mod of;
 mod operation;
 mod params;
+mod statuses;
 pub(crate) mod words;
 
 use millwright_entities::Entity;
@@ -17,19 +18,22 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::App;
 
-pub(crate) use access::must_have;
+pub(crate) use access::{manifest_of, must_have};
 pub(crate) use of::{OfEntity, unknown_entity};
 pub(crate) use operation::RecordOperation;
 
-/// The routes of all entities. `statuses` are no rows of a system and have a file of their own.
+/// The routes of all entities.
 pub(crate) fn routes() -> OpenApiRouter<App> {
-    let entities = Entity::ALL.iter().filter(|entity| entity.slug != "statuses");
-    entities
+    Entity::ALL
+        .iter()
         .flat_map(operations)
         .fold(OpenApiRouter::default(), |router, operation| router.routes(operation.into()))
 }
 
-/// What can be asked of an entity's records.
+/// What can be asked of an entity's records. `statuses` are no rows of a system.
 fn operations(entity: &'static Entity) -> Vec<RecordOperation> {
+    if entity.slug == "statuses" {
+        return statuses::operations(entity);
+    }
     vec![list::operation(entity), get::operation(entity), create::operation(entity)]
 }
