@@ -1,9 +1,9 @@
 //! The expressions that are paths and nothing else: `.vendor.id`, `.lines[0]."unit price"`.
 
-use super::JqError;
+use super::{JqError, check::constant};
 use crate::json::{Node, Seen};
 use jaq_core::{
-    load::{lex::StrPart, parse as read_term, parse::Term},
+    load::parse::Term,
     path::{Opt, Part, Path},
 };
 
@@ -19,12 +19,6 @@ enum Step {
 }
 
 impl JqPath {
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let term = read_term(text, |parser| parser.term());
-        let term = term.ok_or_else(|| format!("`{text}` is not jq"))?;
-        Self::of(&term).ok_or_else(|| format!("`{text}` is not a path: nothing else is taken yet"))
-    }
-
     /// The path that a term is.
     pub(super) fn of(term: &Term<&str>) -> Option<Self> {
         match term {
@@ -66,7 +60,7 @@ fn element<'a, N: Node<'a>>(list: N, at: i64) -> N {
 
 fn step(index: &Term<&str>) -> Option<Step> {
     match index {
-        Term::Str(None, parts) => name(parts).map(Step::Name),
+        Term::Str(..) => constant(index).map(Step::Name),
         Term::Num(text) => text.parse().ok().map(Step::Position),
         Term::Neg(inner) => match step(inner)? {
             Step::Position(at) => Some(Step::Position(-at)),
@@ -76,28 +70,21 @@ fn step(index: &Term<&str>) -> Option<Step> {
     }
 }
 
-fn name(parts: &[StrPart<&str, Term<&str>>]) -> Option<String> {
-    let mut name = String::new();
-    for part in parts {
-        match part {
-            StrPart::Str(text) => name.push_str(text),
-            StrPart::Char(letter) => name.push(*letter),
-            StrPart::Term(_) => return None,
-        }
-    }
-    Some(name)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
 
+    fn path(text: &str) -> JqPath {
+        let term = jaq_core::load::parse(text, |parser| parser.term()).unwrap();
+        JqPath::of(&term).unwrap()
+    }
+
     #[test]
     fn a_path_is_followed_as_jq_does() {
         let row = json!({"vendor": {"id": 7, "unit price": 1}, "lines": [1, 2, 3], "none": null});
-        for (path, expected) in [
+        for (text, expected) in [
             (".", row.clone()),
             (".vendor.id", json!(7)),
             (".vendor[\"id\"]", json!(7)),
@@ -109,10 +96,10 @@ mod tests {
             (".none.a.b[3]", json!(null)),
             (".nothing", json!(null)),
         ] {
-            assert_eq!(JqPath::parse(path).unwrap().get(&row), Ok(&expected), "{path}");
+            assert_eq!(path(text).get(&row), Ok(&expected), "{text}");
         }
-        for path in [".vendor[0]", ".lines.a", ".vendor.id.x"] {
-            assert!(JqPath::parse(path).unwrap().get(&row).is_err(), "{path}");
+        for text in [".vendor[0]", ".lines.a", ".vendor.id.x"] {
+            assert!(path(text).get(&row).is_err(), "{text}");
         }
     }
 }
