@@ -14,6 +14,7 @@ mod jq;
 mod json;
 pub mod manifest;
 mod mapping;
+pub mod meta;
 mod overlay;
 mod path;
 mod remote;
@@ -33,6 +34,7 @@ pub use mapping::{
     Case, Conditions, EachField, Element, Field, Origin, Reference, References, RowFault, Rule,
     RuleKind, ValueField, check_examples,
 };
+pub use meta::EntityMeta;
 pub use overlay::{MappedField, Overlay};
 pub use path::{NestedKeys, Path};
 pub use sandbox::{Sandbox, SandboxRow, Scenario};

@@ -182,7 +182,7 @@ impl System {
         Ok(Instance { id: parts.join("/"), name: rule.name.as_ref().and_then(text) })
     }
 
-    fn def(&self, entity: &str, operation: &str) -> Result<&EntityDef, SystemError> {
+    pub(crate) fn def(&self, entity: &str, operation: &str) -> Result<&EntityDef, SystemError> {
         let def = self.inner.laid.get(entity).or_else(|| self.manifest().entity(entity));
         def.ok_or_else(|| SystemError::unsupported(entity, operation))
     }

@@ -8,6 +8,7 @@ mod time;
 mod tryton;
 
 use millwright_core::from_iso;
+use millwright_entities::Kind;
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 
@@ -68,6 +69,23 @@ impl Codec {
     /// Whether its unified values are decimals.
     pub(crate) fn is_decimal(self) -> bool {
         matches!(self, Self::Decimal | Self::DecimalText | Self::TrytonDecimal)
+    }
+
+    /// What its unified values are.
+    pub(crate) fn kind(self) -> Kind {
+        match self {
+            Self::Text | Self::Id => Kind::Text,
+            Self::Json => Kind::Object,
+            Self::Boolean => Kind::Flag,
+            Self::Decimal | Self::DecimalText | Self::TrytonDecimal => Kind::Decimal,
+            Self::Date | Self::TrytonDate => Kind::Date,
+            Self::Time
+            | Self::NaiveUtc
+            | Self::UnixSeconds
+            | Self::UnixMillis
+            | Self::TrytonDayStart
+            | Self::TrytonTime => Kind::Time,
+        }
     }
 
     /// A unified value as it gives them; nothing when that is open.

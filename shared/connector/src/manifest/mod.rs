@@ -43,7 +43,7 @@ pub use rules::{Condition, ErrorRule, Operation};
 pub use write::{
     Action, Bounds, ById, Commands, Create, CustomWrite, Delete, DeleteMode, Docs, Each, Example,
     Expected, ExternalId, Extra, Finder, Idempotency, LineForm, LinesField, ListField, Lookup,
-    LookupValue, NaturalFields, ObjectField, Pattern, Rate, Replace, Required, Step, TextRules,
+    LookupValue, NaturalFields, ObjectField, Rate, Replace, Required, Step, TextPattern, TextRules,
     Update, When, WriteDef, WriteField, WriteOp, WriteValue, Written,
 };
 pub(crate) use write::{Subject, TextFault};

@@ -9,4 +9,4 @@ pub use field::{Conditions, EachField, Element, Field, Origin, ValueField};
 pub use fits::{reference_of, unfit};
 pub use read::{Mapper, RowFault};
 pub use write::{Case, Reference, References, Rule, RuleKind, check_examples};
-pub(crate) use write::{LINES, LineChanges, Lookups, Plan, Writer, unified_name};
+pub(crate) use write::{LineChanges, Lookups, Plan, Writer, by_key, unified_name};

@@ -25,7 +25,7 @@ impl Check<'_> {
         self.custom_fields(&place, def);
         self.reading(&place, def);
         self.statuses(&place, def, properties);
-        self.writing(&place, def, properties);
+        self.writing(&place, slug, def, properties);
     }
 
     fn statuses(&mut self, place: &str, def: &EntityDef, properties: &serde_json::Value) {

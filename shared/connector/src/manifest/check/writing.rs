@@ -8,7 +8,7 @@ use crate::{
         Action, Docs, EntityDef, Idempotency, LineForm, Protocol, Request, Step, When, WriteDef,
         WriteField,
     },
-    mapping::{Field, LINES, LineChanges},
+    mapping::{Field, LineChanges, by_key},
     path::Path,
     table::Table,
     template::Template,
@@ -19,8 +19,18 @@ const CREATE: &[&str] = &["record", "token", "steps"];
 const CREATE_STEP: &[&str] = &["record", "token", "steps", "id", "line"];
 const EXISTING: &[&str] = &["record", "steps", "id", "current", "line", "line_id"];
 
+/// What a part of a write side belongs to.
+#[derive(Clone, Copy)]
+struct Of<'a> {
+    slug: &'a str,
+    def: &'a EntityDef,
+    /// The list of lines that it stands in; an empty name is an object.
+    list: Option<&'a str>,
+}
+
 impl Check<'_> {
-    pub(super) fn writing(&mut self, place: &str, def: &EntityDef, properties: &Value) {
+    pub(super) fn writing(&mut self, place: &str, slug: &str, def: &EntityDef, properties: &Value) {
+        let of = Of { slug, def, list: None };
         let write = &def.write;
         let place = &format!("{place}.write");
         if write.is_empty() {
@@ -34,21 +44,21 @@ impl Check<'_> {
             if properties.get(name).is_none() {
                 self.say(&place, "is not a field of this entity");
             }
-            self.write_field(&place, def, &write.fields, name, field, true);
+            self.write_field(&place, of, &write.fields, name, field);
         }
         for (name, lookup) in write.lookups.iter() {
             self.request(&format!("{place}.lookups.{name}"), &lookup.request, &["ids"]);
         }
         self.extra(&format!("{place}.extra"), write, &write.extra, &write.fields);
-        self.operations(place, def);
+        self.operations(place, of);
         self.idempotency(&format!("{place}.idempotency"), write);
         if let Err(why) = def.examples() {
             self.say(&format!("{place}.examples"), why);
         }
     }
 
-    fn operations(&mut self, place: &str, def: &EntityDef) {
-        let write = &def.write;
+    fn operations(&mut self, place: &str, of: Of<'_>) {
+        let write = &of.def.write;
         if let Some(create) = &write.create {
             let place = format!("{place}.create");
             self.course(&place, &create.request, &create.steps, CREATE, &write.fields);
@@ -60,22 +70,22 @@ impl Check<'_> {
         if let Some(update) = &write.update {
             let place = format!("{place}.update");
             self.course(&place, &update.request, &update.steps, EXISTING, &write.fields);
-            self.when(&format!("{place}.when"), def, &update.when);
+            self.when(&format!("{place}.when"), of, &update.when);
             self.docs(&place, update.docs.or(&write.docs));
-            self.patched_lines(&place, def);
+            self.patched_lines(&place, of);
         }
         if let Some(delete) = &write.delete {
             let place = format!("{place}.delete");
             self.course(&place, &delete.request, &delete.steps, EXISTING, &Table::default());
-            self.when(&format!("{place}.when"), def, &delete.when);
+            self.when(&format!("{place}.when"), of, &delete.when);
             self.docs(&place, delete.docs.or(&write.docs));
         }
         for (name, action) in write.actions.iter() {
-            self.action(&format!("{place}.actions.{name}"), def, name, action);
+            self.action(&format!("{place}.actions.{name}"), of, name, action);
         }
     }
 
-    fn action(&mut self, place: &str, def: &EntityDef, name: &str, action: &Action) {
+    fn action(&mut self, place: &str, of: Of<'_>, name: &str, action: &Action) {
         let fine = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if name.is_empty()
             || !name.bytes().all(fine)
@@ -85,16 +95,16 @@ impl Check<'_> {
         }
         self.course(place, &action.request, &action.steps, EXISTING, &action.fields);
         for code in action.from.iter().chain(&action.to) {
-            if def.statuses.get(code).is_none() {
+            if of.def.statuses.get(code).is_none() {
                 self.say(place, format!("there is no status `{code}`"));
             }
         }
-        self.when(&format!("{place}.when"), def, &action.when);
+        self.when(&format!("{place}.when"), of, &action.when);
         for (name, field) in action.fields.iter() {
             let place = format!("{place}.fields.{name}");
-            self.write_field(&place, def, &action.fields, name, field, true);
+            self.write_field(&place, of, &action.fields, name, field);
         }
-        self.docs(place, action.docs.or(&def.write.docs));
+        self.docs(place, action.docs.or(&of.def.write.docs));
     }
 
     /// One request, or steps.
@@ -129,8 +139,9 @@ impl Check<'_> {
                     self.say(&place, format!("`{name}` is not among the fields"));
                 }
             }
-            if step.each.is_some() && !matches!(fields.get(LINES), Some(WriteField::Lines(_))) {
-                self.say(&place, format!("`each` is for the lines of `{LINES}`"));
+            if step.each.is_some() && !matches!(fields.get(&step.lines), Some(WriteField::Lines(_)))
+            {
+                self.say(&place, format!("`{}` is no list of lines among the fields", step.lines));
             }
             let later = steps.get(position..).unwrap_or_default();
             for name in step_names(&step.request) {
@@ -143,10 +154,11 @@ impl Check<'_> {
         }
     }
 
-    fn when(&mut self, place: &str, def: &EntityDef, when: &When) {
+    fn when(&mut self, place: &str, of: Of<'_>, when: &When) {
+        let def = of.def;
         for (name, _) in when.iter().filter(|(name, _)| *name != "status") {
             let known = match name.strip_prefix("line.") {
-                Some(field) => line_field(def, field),
+                Some(field) => of.list.is_some_and(|list| line_field(def, list, field)),
                 None => def.fields.get(name).is_some() || name == "state",
             };
             if !known {
@@ -166,19 +178,17 @@ impl Check<'_> {
         }
     }
 
-    /// `outer` says whether it may be a list of lines.
     fn write_field(
         &mut self,
         place: &str,
-        def: &EntityDef,
+        of: Of<'_>,
         beside: &Table<WriteField>,
         name: &str,
         field: &WriteField,
-        outer: bool,
     ) {
-        let (writable, immutable) = field.states();
-        self.when(&format!("{place}.writable_when"), def, writable);
-        self.when(&format!("{place}.immutable_when"), def, immutable);
+        let (write, (writable, immutable)) = (&of.def.write, field.states());
+        self.when(&format!("{place}.writable_when"), of, writable);
+        self.when(&format!("{place}.immutable_when"), of, immutable);
         if field.to().keys().next().is_none() {
             self.say(place, "needs a place in the system's record (`to`)");
         }
@@ -186,31 +196,32 @@ impl Check<'_> {
             WriteField::Value(value) => {
                 if let Some(lookup) = &value.lookup {
                     let one = [("lookup".to_owned(), lookup.clone())].into_iter().collect();
-                    self.extra(place, &def.write, &one, beside);
+                    self.extra(place, write, &one, beside);
                 }
             }
             WriteField::List(_) => {}
             WriteField::Object(object) => {
+                let of = Of { list: of.list.or(Some("")), ..of };
                 for (name, field) in object.fields.iter() {
                     let place = format!("{place}.fields.{name}");
-                    self.write_field(&place, def, &object.fields, name, field, false);
+                    self.write_field(&place, of, &object.fields, name, field);
                 }
             }
             WriteField::Lines(lines) => {
-                if !outer {
+                if of.list.is_some() {
                     self.say(place, "lines cannot stand inside lines or objects");
                 }
                 self.line_form(place, &lines.form);
                 let whole = matches!(lines.form, LineForm::Plain | LineForm::Replace(_));
-                if name != LINES && !whole && field.written().on_update() {
-                    let why = format!("only the lines of `{LINES}` can be changed one by one");
-                    self.say(place, why);
+                if !by_key(of.slug, name) && !whole && field.written().on_update() {
+                    self.say(place, "has no keys, and cannot be changed one by one");
                 }
+                let of = Of { list: Some(name), ..of };
                 for (name, field) in lines.fields.iter() {
                     let place = format!("{place}.fields.{name}");
-                    self.write_field(&place, def, &lines.fields, name, field, false);
+                    self.write_field(&place, of, &lines.fields, name, field);
                 }
-                self.extra(&format!("{place}.extra"), &def.write, &lines.extra, &lines.fields);
+                self.extra(&format!("{place}.extra"), write, &lines.extra, &lines.fields);
             }
         }
     }
@@ -228,14 +239,19 @@ impl Check<'_> {
     }
 
     /// Lines are matched by their keys, and those follow from their ids.
-    fn patched_lines(&mut self, place: &str, def: &EntityDef) {
-        let Some(WriteField::Lines(lines)) = def.write.fields.get(LINES) else { return };
-        let steps = def.write.update.as_ref().map_or(&[][..], |update| &update.steps);
-        let changes = LineChanges::of(&lines.form, steps);
-        let with_ids =
-            matches!(def.fields.get(LINES), Some(Field::Each(each)) if each.id.is_some());
-        if (changes.change || changes.remove) && !with_ids {
-            self.say(place, format!("changes lines, and `fields.{LINES}` reads no `id` of them"));
+    fn patched_lines(&mut self, place: &str, of: Of<'_>) {
+        let steps = of.def.write.update.as_ref().map_or(&[][..], |update| &update.steps);
+        for (name, field) in of.def.write.fields.iter() {
+            let WriteField::Lines(lines) = field else { continue };
+            let changes = LineChanges::of(name, &lines.form, steps);
+            let read = of.def.fields.get(name);
+            let with_ids = matches!(read, Some(Field::Each(each)) if each.id.is_some());
+            if by_key(of.slug, name) && (changes.change || changes.remove) && !with_ids {
+                self.say(
+                    place,
+                    format!("changes lines, and `fields.{name}` reads no `id` of them"),
+                );
+            }
         }
     }
 
@@ -320,8 +336,8 @@ impl Check<'_> {
 }
 
 /// Whether a line has a field that is read.
-fn line_field(def: &EntityDef, field: &str) -> bool {
-    match def.fields.get(LINES) {
+fn line_field(def: &EntityDef, list: &str, field: &str) -> bool {
+    match def.fields.get(list) {
         Some(Field::Each(each)) => each.object().is_some_and(|fields| fields.get(field).is_some()),
         _ => false,
     }

@@ -6,7 +6,7 @@ use serde::{
 };
 use serde_json::Value;
 
-use super::{Bounds, Docs, Extra, LineForm, LinesField, LookupValue, Pattern, TextRules, When};
+use super::{Bounds, Docs, Extra, LineForm, LinesField, LookupValue, TextPattern, TextRules, When};
 use crate::{
     codec::{Codec, compare_decimals},
     path::Path,
@@ -284,7 +284,7 @@ struct RawWriteField {
     below: Option<String>,
     min_length: Option<usize>,
     max_length: Option<usize>,
-    pattern: Option<Pattern>,
+    pattern: Option<TextPattern>,
     max_items: Option<usize>,
     fields: Option<Table<WriteField>>,
     constants: Option<Table<Value>>,

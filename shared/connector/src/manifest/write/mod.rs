@@ -23,7 +23,7 @@ pub use lines::{ById, Commands, LineForm, LinesField, Replace};
 pub use lookup::{Extra, Lookup, LookupValue};
 pub use operation::{Action, Create, Delete, DeleteMode, Each, Step, Update};
 pub(crate) use text::TextFault;
-pub use text::{Pattern, TextRules};
+pub use text::{TextPattern, TextRules};
 pub(crate) use when::Subject;
 pub use when::When;
 

@@ -116,12 +116,15 @@ pub struct Step {
     /// Whether it is made once for every line that is new, changed or removed; may then name `{line}`
     /// and, for a line that is there, `{line_id}`.
     pub each: Option<Each>,
+    /// The list that `each` is about.
+    #[serde(default = "line_items")]
+    pub lines: String,
     /// Whether an update makes it although none of its fields changes.
     #[serde(default)]
     pub always: bool,
 }
 
-/// The lines that a step is made for, of those in `lineItems`.
+/// The lines that a step is made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Each {
@@ -131,4 +134,8 @@ pub enum Each {
     ChangedLine,
     /// Each line that is removed.
     RemovedLine,
+}
+
+fn line_items() -> String {
+    "lineItems".to_owned()
 }

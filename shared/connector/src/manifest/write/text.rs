@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use regex::{Regex, RegexBuilder};
+use regex_lite::{Regex, RegexBuilder};
 use serde::Deserialize;
 
 /// Rules of a text.
@@ -13,18 +13,18 @@ pub struct TextRules {
     /// So many characters or fewer.
     pub max_length: Option<usize>,
     /// What all of it looks like.
-    pub pattern: Option<Pattern>,
+    pub pattern: Option<TextPattern>,
 }
 
 /// A regular expression that the whole of a text must fit. Of a kind that is matched in linear time:
-/// no look-around, no back references.
+/// no look-around, no back references; classes such as `\d` are those of ASCII, as in ECMAScript.
 #[derive(Clone)]
-pub struct Pattern {
+pub struct TextPattern {
     source: String,
     regex: Regex,
 }
 
-impl Pattern {
+impl TextPattern {
     /// Reads an expression.
     ///
     /// # Errors
@@ -50,13 +50,13 @@ impl Pattern {
     }
 }
 
-impl fmt::Debug for Pattern {
+impl fmt::Debug for TextPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}`", self.source)
     }
 }
 
-impl<'de> Deserialize<'de> for Pattern {
+impl<'de> Deserialize<'de> for TextPattern {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }
@@ -101,7 +101,7 @@ impl TextRules {
                 format!("must have {} characters or fewer", self.max_length.unwrap_or_default())
             }
             TextFault::OtherForm => {
-                format!("must look like {}", self.pattern.as_ref().map_or("", Pattern::as_str))
+                format!("must look like {}", self.pattern.as_ref().map_or("", TextPattern::as_str))
             }
         }
     }
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_pattern_must_fit_the_whole_text() {
-        let pattern = Some(Pattern::parse("[A-Z]{2}|x").unwrap());
+        let pattern = Some(TextPattern::parse("[A-Z]{2}|x").unwrap());
         let rules = TextRules { pattern, ..TextRules::default() };
         assert_eq!((rules.check("AB"), rules.check("x")), (None, None));
         for wrong in ["ABC", "aAB", "AB\n", "", "xx"] {
@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn a_pattern_that_cannot_be_matched_in_linear_time_is_refused() {
         for wrong in ["(", "(a)\\1", "(?=a)", "a{100000}"] {
-            assert!(Pattern::parse(wrong).is_err(), "{wrong}");
+            assert!(TextPattern::parse(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use millwright_core::ConnectionId;
 use millwright_entities::status_key;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::table::Table;
@@ -13,6 +13,12 @@ use crate::table::Table;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(transparent)]
 pub struct When(Table<Vec<Value>>);
+
+impl Serialize for When {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter())
+    }
+}
 
 /// The name that stands for the status' code.
 pub(crate) const STATUS: &str = "status";

@@ -215,16 +215,20 @@ impl<'a> Check<'a> {
             let key = status_key(self.connection, self.slug, &code);
             current.insert("statusKey".to_owned(), Value::from(key));
         }
-        let lines = current.get_mut("lineItems").and_then(Value::as_array_mut);
-        for line in lines.into_iter().flatten().filter_map(Value::as_object_mut) {
-            line.entry("remoteId").or_insert_with(|| Value::from("1"));
+        for list in current.values_mut().filter_map(Value::as_array_mut) {
+            for line in list.iter_mut().filter_map(Value::as_object_mut) {
+                if line.contains_key("key") {
+                    line.entry("remoteId").or_insert_with(|| Value::from("1"));
+                }
+            }
         }
         Ok(Some(current))
     }
 
     fn judged(&self, case: &Case, current: Option<&Record>) -> Trail {
         let (connection, entity, def) = (self.connection, self.slug, self.def);
-        let writer = Writer { connection, entity, def, references: None, lookups: None };
+        let writer =
+            Writer { connection, entity, def, references: None, lookups: None, connected: false };
         let named = writer.references(&case.operation, &case.body, current);
         let known = named.into_iter().filter(|one| !case.unknown.contains(&one.key));
         let references: References =

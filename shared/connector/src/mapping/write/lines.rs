@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{
     judge::{At, Judge, Level, Record, object_of},
-    plan::{Kept, LINES, PlannedLines, put},
+    plan::{Kept, PlannedLines, put},
     trail::RuleKind,
 };
 use crate::{
@@ -22,9 +22,9 @@ pub(crate) struct LineChanges {
 }
 
 impl LineChanges {
-    /// By the form in which lines go, or by steps of their own.
-    pub(crate) fn of(form: &LineForm, steps: &[Step]) -> Self {
-        let step = |each| steps.iter().any(|step| step.each == Some(each));
+    /// By the form in which the lines of a list go, or by steps of their own.
+    pub(crate) fn of(list: &str, form: &LineForm, steps: &[Step]) -> Self {
+        let step = |each| steps.iter().any(|step| step.each == Some(each) && step.lines == list);
         let by_form = match form {
             LineForm::Plain => Self { add: false, change: false, remove: false },
             LineForm::Replace(replace) => {
@@ -72,14 +72,14 @@ impl Judge<'_, '_> {
             let given = level.given.get(name).filter(|value| !value.is_null());
             match (level.before, given) {
                 (None, _) => self.new_list(level, at, field, lines, given, &mut plan),
-                (Some(_), None) if level.given.contains_key(name) && name == LINES => {
+                (Some(_), None) if level.given.contains_key(name) && self.writer.by_key(name) => {
                     self.invalid(at, "are removed one by one, with `deleted`");
                 }
                 (Some(_), None) => {}
-                (Some(before), Some(given)) if name == LINES => {
+                (Some(before), Some(given)) if self.writer.by_key(name) => {
                     let before = before.get(name).and_then(Value::as_array);
                     let before = before.map_or(&[][..], Vec::as_slice);
-                    let allowed = LineChanges::of(&lines.form, steps);
+                    let allowed = LineChanges::of(name, &lines.form, steps);
                     self.patch(level, at, field, lines, (given, before, allowed), &mut plan);
                 }
                 (Some(_), Some(_)) => self.whole_list(level, at, field, lines, name, &mut plan),
@@ -198,7 +198,7 @@ impl Judge<'_, '_> {
         line: &Value,
         plan: &mut PlannedLines<'_>,
     ) {
-        let current = self.current.and_then(|record| record.get(LINES));
+        let current = self.current.and_then(|record| record.get(plan.field.as_str()));
         let current = current.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         let Some(now) = self.line_there(at, line, current) else { return };
         let mut given = line.as_object().cloned().unwrap_or_default();

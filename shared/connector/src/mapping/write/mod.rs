@@ -14,11 +14,12 @@ mod value;
 use std::collections::BTreeMap;
 
 use millwright_core::{ConnectionId, ErrorCode};
+use millwright_entities::Entity;
 use serde_json::{Map, Value};
 
 pub use examples::{Case, check_examples};
 pub(crate) use lines::LineChanges;
-pub(crate) use plan::{LINES, Placed, Plan};
+pub(crate) use plan::{Placed, Plan};
 pub use references::{Reference, References};
 pub(crate) use trail::Trail;
 pub use trail::{Rule, RuleKind};
@@ -55,6 +56,8 @@ pub(crate) struct Writer<'a> {
     pub references: Option<&'a References>,
     /// What was looked up. Without it looked-up values are taken for granted.
     pub lookups: Option<&'a Lookups>,
+    /// Whether it is for a connection: of custom fields only those can be given that it has chosen.
+    pub connected: bool,
 }
 
 impl<'a> Writer<'a> {
@@ -145,6 +148,11 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Whether a patch names the elements of a list by their keys; any other list it gives whole.
+    pub(super) fn by_key(&self, list: &str) -> bool {
+        by_key(self.entity, list)
+    }
+
     pub(super) fn subject<'b>(
         &'b self,
         record: &'b Record,
@@ -155,6 +163,12 @@ impl<'a> Writer<'a> {
 }
 
 static EMPTY: std::sync::LazyLock<Record> = std::sync::LazyLock::new(Map::new);
+
+/// Whether a patch names the elements of a list by their keys.
+pub(crate) fn by_key(entity: &str, list: &str) -> bool {
+    let lists = Entity::find(entity).into_iter().flat_map(Entity::line_lists);
+    lists.into_iter().any(|field| field.name == list)
+}
 
 fn no_fields() -> &'static Table<WriteField> {
     static NONE: std::sync::LazyLock<Table<WriteField>> = std::sync::LazyLock::new(Table::default);
@@ -296,7 +310,8 @@ impl<'a> Judge<'_, 'a> {
         let in_time = |rules: &&CustomWrite| {
             if new { rules.writable.on_create() } else { rules.writable.on_update() }
         };
-        let Some(rules) = rules.filter(in_time).filter(|rules| rules.allows(name)) else {
+        let allowed = rules.filter(in_time).filter(|rules| rules.allows(name));
+        let Some(rules) = allowed.filter(|_| self.writer.has_custom_field(name)) else {
             let message = "this custom field cannot be written with this connector";
             let code = ErrorCode::CustomFieldNotWritable;
             self.trail.fault("custom_fields", RuleKind::Custom, &path, code, message);
@@ -327,6 +342,13 @@ impl<'a> Judge<'_, 'a> {
 const CUSTOM: &str = "customFields";
 
 impl Writer<'_> {
+    /// Whether the connection has chosen a custom field, and nothing says that it is only read.
+    fn has_custom_field(&self, name: &str) -> bool {
+        let Some(custom) = &self.def.custom_fields else { return true };
+        let known = custom.known.get(name).is_none_or(|known| known.writable);
+        known && (!self.connected || self.def.chosen.iter().any(|chosen| chosen == name))
+    }
+
     /// Whether a record is in one of these statuses.
     fn is_in(&self, record: &Record, codes: &[String]) -> bool {
         let key = record.get("statusKey").and_then(Value::as_str);

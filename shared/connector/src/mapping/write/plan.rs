@@ -139,27 +139,24 @@ impl<'a> Plan<'a> {
         self.values.push(Placed { field: String::new(), to, value });
     }
 
-    /// The system's form of the fields that `wanted` says; lines too, unless `lines` is false.
-    pub(crate) fn row(&self, wanted: impl Fn(&str) -> bool, lines: bool) -> Result<Value, String> {
+    /// The system's form of the fields that `wanted` says.
+    pub(crate) fn row(&self, wanted: impl Fn(&str) -> bool) -> Result<Value, String> {
         let mut row = Map::new();
         for placed in self.values.iter().filter(|placed| wanted(&placed.field)) {
             put(&mut row, &placed.to, placed.value.clone());
         }
         let sent = self.lines.iter().filter(|one| !one.is_empty() && wanted(&one.field));
-        for one in sent.filter(|one| lines || one.field != LINES) {
+        for one in sent {
             put(&mut row, one.to, one.value()?);
         }
         Ok(Value::Object(row))
     }
 
-    /// The lines of the field `lineItems`.
-    pub(crate) fn line_items(&self) -> Option<&PlannedLines<'a>> {
-        self.lines.iter().find(|lines| lines.field == LINES)
+    /// What becomes of a list of lines.
+    pub(crate) fn list(&self, name: &str) -> Option<&PlannedLines<'a>> {
+        self.lines.iter().find(|lines| lines.field == name)
     }
 }
-
-/// The list whose entries a patch matches by their keys.
-pub(crate) const LINES: &str = "lineItems";
 
 /// Puts a value at a path of members. The empty path is the record itself: an object is laid over it.
 pub(super) fn put(row: &mut Map<String, Value>, path: &Path, value: Value) {

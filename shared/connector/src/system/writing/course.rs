@@ -49,7 +49,7 @@ impl<'a> Course<'a> {
         let create = create.ok_or_else(|| SystemError::unsupported(entity, "create"))?;
         self.scope = self.scope.with("token", Value::from(token));
         if let Some(request) = &create.request {
-            let row = self.plan.row(|_| true, true).map_err(unfit)?;
+            let row = self.plan.row(|_| true).map_err(unfit)?;
             let answer = self.send(request, false, &[("record", row)]).await?;
             return made(create, &answer);
         }
@@ -70,7 +70,7 @@ impl<'a> Course<'a> {
                 continue;
             }
             let own = |field: &str| field.is_empty() || sends(step, &create.steps, field);
-            let row = self.plan.row(own, self.with_lines(&create.steps)).map_err(unfit)?;
+            let row = self.plan.row(own).map_err(unfit)?;
             let answer = self.send(&step.request, false, &[("record", row)]).await?;
             let id = made(create, &answer)?;
             self.answers.insert(step.name.clone(), answer);
@@ -115,7 +115,7 @@ impl<'a> Course<'a> {
             .with("id", Value::from(current.remote_id.as_str()))
             .with("current", Value::Object(current.record.clone()));
         if let Some(request) = request {
-            let row = self.plan.row(|_| true, true).map_err(unfit)?;
+            let row = self.plan.row(|_| true).map_err(unfit)?;
             self.send(request, false, &[("record", row)]).await?;
             return Ok(());
         }
@@ -142,7 +142,7 @@ impl<'a> Course<'a> {
             return self.lines(step, each).await;
         }
         let own = |field: &str| sends(step, steps, field);
-        let row = self.plan.row(own, self.with_lines(steps)).map_err(unfit)?;
+        let row = self.plan.row(own).map_err(unfit)?;
         let empty = row.as_object().is_some_and(Map::is_empty);
         let may_be_left = leaving == Leaving::Empty || step.fields.is_some();
         if empty && may_be_left && !step.reads && !step.always {
@@ -155,7 +155,7 @@ impl<'a> Course<'a> {
 
     /// The step once for each line that it is for.
     async fn lines(&mut self, step: &Step, each: Each) -> Result<(), SystemError> {
-        let Some(lines) = self.plan.line_items() else { return Ok(()) };
+        let Some(lines) = self.plan.list(&step.lines) else { return Ok(()) };
         let turns: Vec<(Value, Value)> = match each {
             Each::CreatedLine => {
                 lines.created.iter().map(|row| (Value::Null, row.clone())).collect()
@@ -178,11 +178,6 @@ impl<'a> Course<'a> {
         Ok(())
     }
 
-    /// Whether lines go with their record: where they have steps of their own they do not.
-    fn with_lines(&self, steps: &[Step]) -> bool {
-        steps.iter().all(|step| step.each.is_none())
-    }
-
     async fn send(
         &self,
         request: &Request,
@@ -202,8 +197,12 @@ impl<'a> Course<'a> {
     }
 }
 
-/// Whether a step sends a field: one that it names, or one that no step names.
+/// Whether a step sends a field: one that it names, or one that no step names. Lines that have steps
+/// of their own go with no other.
 fn sends(step: &Step, steps: &[Step], field: &str) -> bool {
+    if steps.iter().any(|step| step.each.is_some() && step.lines == field) {
+        return false;
+    }
     match &step.fields {
         Some(named) => named.iter().any(|name| name == field),
         None => {

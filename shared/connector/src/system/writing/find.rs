@@ -77,7 +77,7 @@ impl System {
         let writer = self.writer(entity, &WriteOp::Create)?;
         let writer = Writer { references: Some(references), ..writer };
         let (plan, _) = writer.plan(&WriteOp::Create, record, None);
-        let row = plan.row(|_| true, true).map_err(unfit)?;
+        let row = plan.row(|_| true).map_err(unfit)?;
         Ok(Scope::default().with("token", Value::from(token)).with("record", row))
     }
 

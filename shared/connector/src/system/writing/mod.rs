@@ -178,7 +178,7 @@ impl System {
             return Err(SystemError::unsupported(entity, operation.name()));
         }
         let connection = &self.inner.connection;
-        Ok(Writer { connection, entity, def, references: None, lookups: None })
+        Ok(Writer { connection, entity, def, references: None, lookups: None, connected: true })
     }
 
     /// What is to be sent, once nothing is wrong with it.
@@ -223,7 +223,7 @@ impl System {
 
 /// The whole of a plan as the system's record.
 fn whole(plan: &Plan<'_>) -> Result<Value, SystemError> {
-    plan.row(|_| true, true).map_err(unfit)
+    plan.row(|_| true).map_err(unfit)
 }
 
 /// A plan that cannot be put into the system's form.
