@@ -96,6 +96,36 @@ fn what_cannot_be_meant_is_refused() {
 }
 
 #[test]
+fn a_field_table_is_held_to_the_model_down_to_the_fields_of_lists() {
+    let with = |field: &str| widgets().replace("      name: name\n", &format!("      {field}\n"));
+    for (field, said) in [
+        ("contacts: { each: people, fields: { nmae: n } }", "contacts.nmae: is not a field"),
+        ("name: { each: people, value: n }", "fields.name: is not a list"),
+        ("emails: { each: mails, fields: { x: y } }", "emails: is not a list of objects"),
+        ("companyKey: { path: of, references: vendors }", "needs `references: companies`"),
+        ("companyKey: of", "needs `references: companies`"),
+        ("name: { path: n, references: vendors }", "name: is no key of another record"),
+    ] {
+        let why = read(&with(field)).expect_err(field);
+        assert!(why.contains(said), "{field}: {why}");
+    }
+    for field in [
+        "contacts: { each: people, fields: { name: n, emails: { each: mails, value: a } } }",
+        "companyKey: { path: of, codec: id, references: companies }",
+    ] {
+        assert!(read(&with(field)).is_ok(), "{field}: {:?}", read(&with(field)));
+    }
+    let order = |kind: &str| {
+        let kind = format!("lineItems: {{ each: lines, fields: {{ type: {kind} }} }}");
+        read(&with(&kind).replace("  vendors:", "  purchase-orders:"))
+    };
+    let why = order("{ path: k, enum: { a: part }, otherwise: thing }").unwrap_err();
+    assert!(why.contains("lineItems.type: `thing` is none of its words: part, service"), "{why}");
+    let fine = order("{ path: k, enum: { a: part }, otherwise: other }");
+    assert!(fine.is_ok(), "{fine:?}");
+}
+
+#[test]
 fn a_lower_bound_is_decimal_text_of_a_decimal() {
     let sandbox = include_str!("../systems/sandbox.yaml");
     let known = "codec: decimal_text, min: \"0\"";

@@ -277,20 +277,6 @@ impl Field {
             },
         }
     }
-
-    /// The entities that the field's keys lead to.
-    pub(crate) fn references(&self) -> Vec<&str> {
-        match self {
-            Self::Value(field) => field.references.as_deref().into_iter().collect(),
-            Self::FirstOf(fields) => fields.iter().flat_map(Self::references).collect(),
-            Self::Each(list) => match &list.element {
-                Element::Object(fields) => {
-                    fields.iter().flat_map(|(_, field)| field.references()).collect()
-                }
-                Element::Value(field) => field.references(),
-            },
-        }
-    }
 }
 
 fn join(prefix: &str, key: &str) -> String {

@@ -2,7 +2,7 @@
 
 use millwright_entities::Entity;
 
-use super::{Check, is_slug};
+use super::Check;
 use crate::manifest::EntityDef;
 
 impl Check<'_> {
@@ -12,16 +12,7 @@ impl Check<'_> {
             return self.say(&place, "is not an entity of the unified model");
         };
         let properties = &entity.schema()["properties"];
-        for (name, field) in def.fields.iter() {
-            if properties.get(name).is_none() {
-                self.say(&format!("{place}.fields.{name}"), "is not a field of this entity");
-            }
-            for target in field.references() {
-                if !is_slug(target) {
-                    self.say(&format!("{place}.fields.{name}"), "references no entity");
-                }
-            }
-        }
+        self.fields(&format!("{place}.fields"), entity.fields(), &def.fields);
         self.custom_fields(&place, def);
         self.reading(&place, def);
         self.statuses(&place, def, properties);

@@ -3,6 +3,7 @@
 mod auth;
 mod custom;
 mod entity;
+mod fields;
 mod identity;
 mod protocol;
 mod reading;
