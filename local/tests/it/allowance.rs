@@ -63,7 +63,7 @@ async fn two_instances_together_spend_no_more_than_the_budget() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_more_act_at_the_same_time_than_there_are_places() {
+async fn no_more_act_at_the_same_time_than_there_are_seats() {
     const LIMIT: u32 = 3;
     let folder = tempfile::tempdir().unwrap();
     let dynamo = Dynamo::start(&folder.path().join("dynamo.sqlite")).unwrap();
@@ -93,5 +93,5 @@ async fn no_more_act_at_the_same_time_than_there_are_places() {
 
 async fn ask(store: &Store, who: &str, wanted: u32) -> u32 {
     let claim = Claim { who, in_use: 0, wanted, limit: 3, term: Duration::from_secs(6) };
-    store.allow(&key(), |allowance, now| allowance.places.claim(now, &claim).places).await.unwrap()
+    store.allow(&key(), |allowance, now| allowance.seats.claim(now, &claim).seats).await.unwrap()
 }

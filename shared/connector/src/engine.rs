@@ -13,7 +13,7 @@ use crate::{
     catalog::Catalog,
     manifest::{EntityDef, Manifest, Protocol},
     overlay::Overlay,
-    remote::Remote,
+    remote::{Access, Remote, Shared},
     sandbox::Sandbox,
     system::{Source, System},
 };
@@ -54,6 +54,7 @@ pub struct Engine {
     catalog: Catalog,
     outbound: Outbound,
     store: Store,
+    shared: Shared,
 }
 
 /// Settings and credentials that fit their forms: with defaults, and each value in its one form.
@@ -72,10 +73,19 @@ impl fmt::Debug for Filled {
 }
 
 impl Engine {
-    /// An engine over a catalogue. The store holds what the sandbox is given to keep.
+    /// An engine over a catalogue. The store holds what the sandbox is given to keep, and the limits
+    /// of systems, which all engines over the same store keep to together.
     #[must_use]
     pub fn new(catalog: Catalog, outbound: Outbound, store: Store) -> Self {
-        Self { catalog, outbound, store }
+        let shared = Shared::new(&store);
+        Self { catalog, outbound, store, shared }
+    }
+
+    /// The same engine with the limits of systems counted in this process alone: for tools, and where
+    /// there is no table.
+    #[must_use]
+    pub fn alone(self) -> Self {
+        Self { shared: self.shared.alone(), ..self }
     }
 
     /// The connectors.
@@ -87,21 +97,31 @@ impl Engine {
     /// Opens a connection's system. Nothing is sent yet.
     ///
     /// # Errors
-    /// `NOT_FOUND` for an unknown connector; the faulty fields of settings, credentials and overlays.
+    /// `NOT_FOUND` for an unknown connector; the faulty fields of settings, credentials and overlays;
+    /// `OPERATION_NOT_SUPPORTED` for one that needs OAuth 2.0, which cannot be opened yet.
     pub fn open(&self, target: Target) -> Result<System> {
         let manifest = self
             .catalog
             .get(&target.connector_id)
             .ok_or_else(|| Error::new(ErrorCode::NotFound, "there is no such connector"))?;
         let filled = check_forms(manifest, &target.settings, &target.credentials)?;
+        if manifest.auth.oauth().is_some() {
+            let message = "connections that need OAuth 2.0 cannot be opened yet";
+            return Err(Error::new(ErrorCode::OperationNotSupported, message));
+        }
         let laid = laid_over(manifest, &target.overlays)?;
         let source = match &manifest.protocol {
             Protocol::Http(http) => Source::Remote(Box::new(Remote::new(
                 manifest.clone(),
                 http.clone(),
                 self.outbound.clone(),
-                filled.settings,
-                filled.credentials,
+                self.shared.clone(),
+                Access {
+                    workspace: &target.workspace,
+                    connection: &target.connection,
+                    settings: filled.settings,
+                    credentials: filled.credentials,
+                },
             ))),
             Protocol::Sandbox => Source::Sandbox(Box::new(
                 Sandbox::new(self.store.clone(), target.workspace, target.connection.clone())

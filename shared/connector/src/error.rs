@@ -3,11 +3,9 @@
 use std::{fmt, time::Duration};
 
 use millwright_core::{Error, ErrorCode, FieldError, Upstream};
-use serde::Deserialize;
 
 /// The kinds of failure that callers tell apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SystemErrorClass {
     /// No connection, no answer in time, or an answer that says the system is not working.
     Unreachable,

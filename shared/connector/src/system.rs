@@ -1,6 +1,7 @@
 //! A connection's system, and what can be asked of it.
 
 mod custom;
+mod permissions;
 mod raw;
 mod reading;
 mod writing;
@@ -9,6 +10,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 pub use custom::CustomField;
 use millwright_core::{Clock, ConnectionId};
+pub use permissions::{Permission, Permissions};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -167,6 +169,14 @@ impl System {
                 let answer = remote.call(&probe.request, Operation::Read, |scope| scope).await?;
                 self.instance(&probe.instance, &answer.value)
             }
+        }
+    }
+
+    /// Logs out, where a session is kept and the connector says how. That it fails is no harm: the
+    /// system will end the session by itself.
+    pub async fn log_out(&self) {
+        if let Source::Remote(remote) = &self.inner.source {
+            remote.log_out().await;
         }
     }
 

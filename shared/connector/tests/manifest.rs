@@ -22,7 +22,7 @@ settings:
 credentials:
   key: { title: Key, type: secret, required: true }
 protocol: { http: { base_url: "{settings.url}/api" } }
-auth: { headers: { X-Key: "{credentials.key}" } }
+auth: { api_key: { headers: { X-Key: "{credentials.key}" } } }
 probe:
   request: { method: GET, path: me }
   instance: { id: [org.id], name: org.name }

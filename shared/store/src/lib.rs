@@ -21,7 +21,7 @@ mod sdk;
 mod store;
 mod write;
 
-pub use allowance::{Allowance, Block, Claim, Ledger, Lot, Places, Quota};
+pub use allowance::{Allowance, Block, Claim, Ledger, Lot, Quota, Seats};
 pub use due::{DUE_GRACE, DUE_LOOKAHEAD, DUE_SHARDS, Due, DueRow, QUEUE_DELAY_MAX, Wait};
 pub use error::StoreError;
 pub use lease::Lease;

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use super::{
-    Children, CustomFields, Deletes, Detail, Get, Incremental, Paging, Read, Stream, Sweep,
-    WriteDef,
+    Children, CustomFields, Deletes, Detail, Get, Incremental, Paging, PermissionProbe, Read,
+    Stream, Sweep, WriteDef,
 };
 use crate::{jq::Jq, mapping::Field, path::Path, table::Table};
 
@@ -49,6 +49,9 @@ pub struct EntityDef {
     /// What can be written.
     #[serde(default)]
     pub write: WriteDef,
+    /// How to find out what the connected account may do.
+    #[serde(default)]
+    pub permissions: Vec<PermissionProbe>,
 }
 
 /// A status.

@@ -6,17 +6,22 @@
 
 mod auth;
 mod check;
+mod condition;
 mod custom;
 mod deletes;
 mod entity;
 mod events;
 mod form;
+mod hooks;
 mod incremental;
 mod limits;
 mod paging;
+mod passthrough;
+mod probe;
 mod read;
 mod request;
 mod rules;
+mod time_form;
 mod write;
 
 use std::fmt;
@@ -26,20 +31,32 @@ use millwright_entities::status_key;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::{Map, Value, json};
 
-pub use auth::{Auth, Basic, InstanceRule, Login, LoginStep, Probe};
+pub use auth::{
+    Algorithm, Assertion, AssertionAlgorithm, Auth, Basic, Bearer, Carrier, ClientStyle, Csrf,
+    Encoding, HmacAuth, KeyForm, Login, LoginStep, Oauth2Client, Oauth2Code, Oauth2Jwt,
+    OauthClient, TokenBody, TokenPlace, TokenRules,
+};
+pub(crate) use condition::texts;
+pub use condition::{Condition, Expression, Header, HeaderCondition, Seen};
 pub use custom::{CustomFields, CustomKind, CustomValues, Discover, KnownCustomField, NamedValues};
 pub use deletes::{Deletes, Flag, Sweep};
 pub use entity::{EntityDef, StatusDef};
 pub use events::{Checkpoint, Events, Latest, Log, NewestFirst, Reach, Tombstones};
 pub use form::{FieldKind, Form, FormField};
+pub use hooks::{
+    HookAction, HookEvent, HookSignature, HookTime, HookToken, HookVerify, WebhooksIn,
+};
 pub use incremental::{Feed, Filter, Incremental, Precision, Stream};
-pub use limits::Limits;
+pub use limits::{Budget, BudgetScope, Limits, RateHeaders, ResetHeader, Share};
 pub use paging::{
     Cursor, Ending, IdAfter, LinkHeader, NextUrl, Offset, PageNumber, Paging, Skiptoken,
 };
+pub use passthrough::{AllowRule, Passthrough, PathPattern};
+pub use probe::{InstanceRule, PermissionProbe, Probe};
 pub use read::{Children, Completion, Detail, Get, Listing, OwnDetail, Read};
-pub use request::{Call, HttpProtocol, HttpRequest, Protocol, Request};
-pub use rules::{Condition, ErrorRule, Operation};
+pub use request::{Body, Call, HttpProtocol, HttpRequest, Protocol, Request};
+pub use rules::{ErrorRule, Meaning, Operation};
+pub use time_form::TimeForm;
 pub use write::{
     Action, Bounds, ById, Commands, Create, CustomWrite, Delete, DeleteMode, Docs, Each, Example,
     Expected, ExternalId, Extra, Finder, Idempotency, LineForm, LinesField, ListField, Lookup,
@@ -96,9 +113,14 @@ pub struct Manifest {
     /// What its errors mean: the first rule that fits counts, then the meaning of the HTTP status.
     #[serde(default)]
     pub errors: Vec<ErrorRule>,
-    /// How much at once.
+    /// How much at once, and how often.
     #[serde(default)]
     pub limits: Limits,
+    /// Which calls of the system's own may be made with the stored credentials. None without it.
+    #[serde(default)]
+    pub passthrough: Passthrough,
+    /// How the system's own webhooks are verified, and what they tell of.
+    pub webhooks_in: Option<WebhooksIn>,
     /// What can be read and written, by entity.
     pub entities: Table<EntityDef>,
 }

@@ -60,12 +60,34 @@ pub struct HttpRequest {
     pub method: Method,
     /// The path below the base address. Filled-in values are percent-encoded.
     pub path: Template,
-    /// The query. What is null is left out.
+    /// The query. What is null is left out, a list gives its name several times.
     pub query: Table<Template>,
     /// Headers beside those of every request.
     pub headers: Table<Template>,
     /// The body.
-    pub json: Option<Template>,
+    pub body: Option<Body>,
+}
+
+/// The body of a request, in the form in which the system takes it.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// JSON.
+    Json(Template),
+    /// A form (`application/x-www-form-urlencoded`): an object of values. What is null is left out, a
+    /// list gives its name several times.
+    Form(Template),
+    /// A text, `text/plain` unless a header says otherwise.
+    Text(Template),
+}
+
+impl Body {
+    /// What it is made of.
+    #[must_use]
+    pub fn template(&self) -> &Template {
+        match self {
+            Self::Json(template) | Self::Form(template) | Self::Text(template) => template,
+        }
+    }
 }
 
 /// A JSON-RPC call.
@@ -87,6 +109,8 @@ struct RawRequest {
     query: Option<Table<Template>>,
     headers: Option<Table<Template>>,
     json: Option<Template>,
+    form: Option<Template>,
+    text: Option<Template>,
 }
 
 impl TryFrom<RawRequest> for Request {
@@ -96,7 +120,9 @@ impl TryFrom<RawRequest> for Request {
         let of_http = raw.path.is_some()
             || raw.query.is_some()
             || raw.headers.is_some()
-            || raw.json.is_some();
+            || raw.json.is_some()
+            || raw.form.is_some()
+            || raw.text.is_some();
         match (raw.call, raw.method) {
             (Some(method), None) if !of_http => {
                 Ok(Self::Call(Call { method, params: raw.params.unwrap_or_default() }))
@@ -106,14 +132,27 @@ impl TryFrom<RawRequest> for Request {
                 path: raw.path.ok_or("a request with a `method` needs a `path`")?,
                 query: raw.query.unwrap_or_default(),
                 headers: raw.headers.unwrap_or_default(),
-                json: raw.json,
+                body: body(raw.json, raw.form, raw.text)?,
             })),
             _ => Err("a request has `method` and `path`, or `call` and `params`".to_owned()),
         }
     }
 }
 
-fn known_method(text: &str) -> Result<Method, String> {
+fn body(
+    json: Option<Template>,
+    form: Option<Template>,
+    text: Option<Template>,
+) -> Result<Option<Body>, &'static str> {
+    match (json, form, text) {
+        (json, None, None) => Ok(json.map(Body::Json)),
+        (None, Some(form), None) => Ok(Some(Body::Form(form))),
+        (None, None, Some(text)) => Ok(Some(Body::Text(text))),
+        _ => Err("a request has one body: `json`, `form` or `text`"),
+    }
+}
+
+pub(super) fn known_method(text: &str) -> Result<Method, String> {
     let known = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
     known
         .into_iter()
@@ -122,6 +161,12 @@ fn known_method(text: &str) -> Result<Method, String> {
 }
 
 impl Request {
+    /// Whether it is a JSON-RPC call.
+    #[must_use]
+    pub fn is_call(&self) -> bool {
+        matches!(self, Self::Call(_))
+    }
+
     /// Every template in it.
     pub(crate) fn templates(&self) -> Vec<&Template> {
         match self {
@@ -129,7 +174,7 @@ impl Request {
             Self::Http(http) => {
                 let named = http.query.iter().chain(http.headers.iter());
                 let named = named.map(|(_, template)| template);
-                named.chain([&http.path]).chain(&http.json).collect()
+                named.chain([&http.path]).chain(http.body.as_ref().map(Body::template)).collect()
             }
         }
     }

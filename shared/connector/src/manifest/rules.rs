@@ -1,12 +1,9 @@
 //! What a system's errors mean.
 
 use serde::Deserialize;
-use serde_json::Value;
 
-use crate::{
-    error::SystemErrorClass,
-    path::{NestedKeys, Path},
-};
+use super::Condition;
+use crate::{error::SystemErrorClass, path::Path};
 
 /// One rule over answers, also over those with HTTP status 200.
 #[derive(Clone, Debug, Deserialize)]
@@ -15,30 +12,66 @@ pub struct ErrorRule {
     /// When it fits.
     pub when: Condition,
     /// What it means then.
-    pub class: SystemErrorClass,
+    pub class: Meaning,
     /// Where the system's code is.
     pub code: Option<Path>,
-    /// Where the system's message is.
+    /// Where the system's message is. Of a list of texts, all count.
     pub message: Option<Path>,
+    /// Where the system names the field that is at fault, by its own name.
+    pub field: Option<Path>,
+    /// Where the system says how many seconds to wait, beside `Retry-After`.
+    pub wait_seconds: Option<Path>,
     /// What we say, in place of the general sentence of the class.
     pub say: Option<String>,
 }
 
-/// Everything that is given must hold.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Condition {
-    /// One of these HTTP statuses.
-    #[serde(default)]
-    pub status: Vec<u16>,
-    /// While doing this.
-    pub during: Option<Operation>,
-    /// The body has something other than null here.
-    pub path: Option<Path>,
-    /// It is this.
-    pub equals: Option<Value>,
-    /// Its text has this in it; without a path, the body's text.
-    pub contains: Option<String>,
+/// What an answer means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Meaning {
+    /// Nothing was done, for a reason that passes in a moment, such as a lock: the request is made
+    /// again twice, and then the system counts as unreachable.
+    Retry,
+    /// The system is not working.
+    Unreachable,
+    /// It is asked too often. Nothing was done.
+    RateLimited,
+    /// It refuses the credentials, or the session has ended.
+    Reauthorize,
+    /// The account may not do this.
+    Permission,
+    /// There is no such record.
+    NotFound,
+    /// It refuses what is written.
+    Validation,
+    /// The record is in a state, or was changed, so that this cannot be done.
+    Conflict,
+    /// It does not know this operation.
+    Unsupported,
+    /// It is no error: the answer is empty.
+    Ignore,
+    /// It is an error that trying again does not help against.
+    Fail,
+}
+
+impl Meaning {
+    /// The class of the error; none when it is no error.
+    #[must_use]
+    pub fn class(self) -> Option<SystemErrorClass> {
+        use SystemErrorClass as Class;
+        Some(match self {
+            Self::Ignore => return None,
+            Self::Retry | Self::Unreachable => Class::Unreachable,
+            Self::RateLimited => Class::RateLimited,
+            Self::Reauthorize => Class::Reauthorize,
+            Self::Permission => Class::Permission,
+            Self::NotFound => Class::NotFound,
+            Self::Validation => Class::Validation,
+            Self::Conflict => Class::Conflict,
+            Self::Unsupported => Class::Unsupported,
+            Self::Fail => Class::Malformed,
+        })
+    }
 }
 
 /// What a request is for.
@@ -51,25 +84,4 @@ pub enum Operation {
     Read,
     /// Writing.
     Write,
-}
-
-impl Condition {
-    /// Whether it holds for an answer. `body` is null when it is not JSON.
-    #[must_use]
-    pub fn holds(&self, operation: Operation, status: u16, body: &Value, text: &str) -> bool {
-        let here = match &self.path {
-            None => None,
-            Some(path) => match path.get(body, NestedKeys::Plain) {
-                None | Some(Value::Null) => return false,
-                found => found,
-            },
-        };
-        (self.status.is_empty() || self.status.contains(&status))
-            && self.during.is_none_or(|during| during == operation)
-            && self.equals.as_ref().is_none_or(|value| here == Some(value))
-            && self.contains.as_ref().is_none_or(|part| match here {
-                Some(value) => value.as_str().is_some_and(|text| text.contains(part)),
-                None => text.contains(part),
-            })
-    }
 }

@@ -2,51 +2,70 @@
 
 use std::time::Duration;
 
-use http::{
-    HeaderMap, StatusCode,
-    header::{CONTENT_TYPE, DATE, RETRY_AFTER},
-};
+use http::{StatusCode, header::DATE};
 use jiff::fmt::rfc2822;
 use millwright_core::Upstream;
 use millwright_outbound::Response;
 use serde_json::Value;
-use url::Url;
 
-use super::{Answer, redact::Redaction};
+use super::{page, rate::whole_seconds, redact::Redaction, run::Job};
 use crate::{
     error::{SystemError, SystemErrorClass},
-    manifest::{ErrorRule, Operation},
+    manifest::{ErrorRule, Meaning, Operation, Seen, texts},
+    path::{NestedKeys, Path},
 };
 
+/// What an answer is.
+pub(super) struct Judged {
+    /// Its value, or the error that it is.
+    pub verdict: Result<Value, SystemError>,
+    /// What a rule of the manifest says that it means.
+    pub meaning: Option<Meaning>,
+}
+
+impl Judged {
+    pub(super) fn class(&self) -> Option<SystemErrorClass> {
+        self.verdict.as_ref().err().map(|error| error.class)
+    }
+
+    /// How long the system asks to wait.
+    pub(super) fn wait(&self) -> Option<Duration> {
+        self.verdict.as_ref().err()?.retry_after
+    }
+}
+
 /// The value of an answer, or the error that it is: the manifest's rules first, then what the HTTP
-/// status means, then whether there is a value at all.
-pub(super) fn read(
+/// status means, then whether there is a value at all. `wait` is what the headers say.
+pub(super) fn judge(
     rules: &[ErrorRule],
-    operation: Operation,
-    call: bool,
-    response: Response,
-    url: Url,
-    redaction: Redaction,
-) -> Result<Answer, SystemError> {
+    job: &Job<'_>,
+    response: &Response,
+    wait: Option<Duration>,
+    redaction: &Redaction,
+) -> Judged {
     let parsed = parse(&response.body);
-    let body = parsed.as_ref().unwrap_or(&Value::Null);
-    let status = response.status;
-    let wait = retry_after(&response.headers);
-    if let Some(rule) = rule_for(rules, operation, &response, body) {
-        let mut error = by_rule(rule, status, body, &redaction);
-        error.retry_after = wait;
-        return Err(error);
+    let null = Value::Null;
+    let seen = Seen {
+        operation: Some(job.operation),
+        status: response.status.as_u16(),
+        headers: &response.headers,
+        body: parsed.as_ref().unwrap_or(&null),
+        raw: &response.body,
+    };
+    if let Some(rule) = rules.iter().find(|rule| rule.when.holds(&seen)) {
+        let verdict = by_rule(rule, &seen, wait, redaction);
+        return Judged { verdict, meaning: Some(rule.class) };
     }
-    if !status.is_success() {
-        let mut error = by_status(status);
+    let verdict = if response.status.is_success() {
+        let value = if job.call { result(parsed) } else { parsed };
+        value.ok_or_else(|| no_value(response, job.operation))
+    } else {
+        let mut error = by_status(response, redaction);
         error.retry_after = wait;
-        error.sent = operation == Operation::Write && status.is_server_error();
-        return Err(error);
-    }
-    let value = if call { result(parsed) } else { parsed };
-    let value = value.ok_or_else(|| no_value(&response, operation))?;
-    let asked_at = asked_at(&response);
-    Ok(Answer { value, asked_at, headers: response.headers, url, redaction })
+        error.sent = job.operation == Operation::Write && response.status.is_server_error();
+        Err(error)
+    };
+    Judged { verdict, meaning: None }
 }
 
 /// Nothing at all counts as null: some systems answer a write so.
@@ -54,35 +73,30 @@ fn parse(body: &[u8]) -> Option<Value> {
     if body.is_empty() { Some(Value::Null) } else { serde_json::from_slice(body).ok() }
 }
 
-fn rule_for<'a>(
-    rules: &'a [ErrorRule],
-    operation: Operation,
-    response: &Response,
-    body: &Value,
-) -> Option<&'a ErrorRule> {
-    let text = String::from_utf8_lossy(&response.body);
-    let status = response.status.as_u16();
-    rules.iter().find(|rule| rule.when.holds(operation, status, body, &text))
-}
-
 fn by_rule(
     rule: &ErrorRule,
-    status: StatusCode,
-    body: &Value,
+    seen: &Seen<'_>,
+    wait: Option<Duration>,
     redaction: &Redaction,
-) -> SystemError {
-    let at = |path: &Option<crate::path::Path>| {
-        path.as_ref().and_then(|path| path.text(body)).map(|text| redaction.clean(&text))
+) -> Result<Value, SystemError> {
+    let Some(class) = rule.class.class() else { return Ok(Value::Null) };
+    let at = |path: &Option<Path>| {
+        let found = path.as_ref()?.get(seen.body, NestedKeys::Plain)?;
+        Some(redaction.clean(&texts(found).join("; "))).filter(|text| !text.is_empty())
     };
-    let sentence = rule.say.clone().unwrap_or_else(|| sentence(rule.class).to_owned());
-    let mut error = SystemError::new(rule.class, sentence);
+    let sentence = rule.say.clone().unwrap_or_else(|| sentence(class).to_owned());
+    let mut error = SystemError::new(class, sentence);
     let (code, message) = (at(&rule.code), at(&rule.message));
-    error.upstream = Upstream { status: Some(status.as_u16()), code, message };
-    error
+    error.upstream = Upstream { status: Some(seen.status), code, message };
+    error.upstream_field = at(&rule.field);
+    let said = at(&rule.wait_seconds).and_then(|text| whole_seconds(&text));
+    error.retry_after = wait.max(said);
+    Err(error)
 }
 
-fn by_status(status: StatusCode) -> SystemError {
+fn by_status(response: &Response, redaction: &Redaction) -> SystemError {
     use SystemErrorClass as Class;
+    let status: StatusCode = response.status;
     let class = match status.as_u16() {
         401 => Class::Reauthorize,
         403 => Class::Permission,
@@ -100,6 +114,7 @@ fn by_status(status: StatusCode) -> SystemError {
         SystemError::new(class, sentence(class))
     };
     error.upstream.status = Some(status.as_u16());
+    error.upstream.message = page::words(response).map(|text| redaction.clean(&text));
     error
 }
 
@@ -126,12 +141,7 @@ fn result(body: Option<Value>) -> Option<Value> {
 }
 
 fn no_value(response: &Response, operation: Operation) -> SystemError {
-    let html = response
-        .headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.starts_with("text/html"));
-    let mut error = SystemError::malformed(if html {
+    let mut error = SystemError::malformed(if page::is_html(&response.headers) {
         "the system answered with a page for people: check the address"
     } else {
         "the system's answer is not of the form that it documents"
@@ -141,22 +151,15 @@ fn no_value(response: &Response, operation: Operation) -> SystemError {
     error
 }
 
-/// `Retry-After` in seconds, or as a date compared with the answer's own (RFC 9110, 10.2.3).
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
-    if let Ok(seconds) = text.trim().parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let wait = date(text)? - date(headers.get(DATE)?.to_str().ok()?)?;
-    Some(Duration::from_millis(u64::try_from(wait).unwrap_or(0)))
-}
-
-fn asked_at(response: &Response) -> Option<i64> {
+/// A time by the system's clock at which the request had not yet been looked at, in milliseconds since
+/// the epoch: its `Date`, less what the exchange took.
+pub(super) fn asked_at(response: &Response) -> Option<i64> {
     let answered = date(response.headers.get(DATE)?.to_str().ok()?)?;
     Some(answered - i64::try_from(response.elapsed.as_millis()).unwrap_or(0))
 }
 
-fn date(text: &str) -> Option<i64> {
+/// Milliseconds since the epoch of a date in a header.
+pub(super) fn date(text: &str) -> Option<i64> {
     rfc2822::parse(text).ok().map(|at| at.timestamp().as_millisecond())
 }
 
@@ -181,15 +184,19 @@ mod tests {
         }
     }
 
-    fn read_call(operation: Operation, response: &Response) -> Result<Answer, SystemError> {
-        read(
-            &[],
-            operation,
-            true,
-            response.clone(),
-            Url::parse("https://erp.example/").unwrap(),
-            Redaction::new(&BTreeMap::new(), None, &HeaderMap::new()),
-        )
+    fn read_call(operation: Operation, response: &Response) -> Result<Value, SystemError> {
+        with_rules("[]", operation, response)
+    }
+
+    fn with_rules(
+        rules: &str,
+        operation: Operation,
+        response: &Response,
+    ) -> Result<Value, SystemError> {
+        let rules: Vec<ErrorRule> = serde_saphyr::from_str(rules).unwrap();
+        let job = Job { operation, call: true, build: &|_| Err(String::new()) };
+        let redaction = Redaction::of(&BTreeMap::new());
+        judge(&rules, &job, response, None, &redaction).verdict
     }
 
     #[test]
@@ -216,7 +223,7 @@ mod tests {
     #[test]
     fn a_result_may_be_null_but_must_be_there() {
         let read = |body| read_call(Operation::Read, &response(200, &[], body));
-        assert_eq!(read(r#"{"result": null}"#).unwrap().value, Value::Null);
+        assert_eq!(read(r#"{"result": null}"#).unwrap(), Value::Null);
         for body in ["{}", "[]", "", "<html>"] {
             assert_eq!(read(body).unwrap_err().class, SystemErrorClass::Malformed, "{body}");
         }
@@ -238,13 +245,61 @@ mod tests {
     #[test]
     fn the_systems_clock_is_read_and_the_time_the_exchange_took_is_taken_off() {
         let date = ("date", "Sat, 21 Nov 2026 22:18:55 GMT");
-        let answer =
-            read_call(Operation::Read, &response(200, &[date], r#"{"result": 1}"#)).unwrap();
-        assert_eq!(answer.asked_at, millwright_core::from_iso("2026-11-21T22:18:53.500Z"));
-        let later = ("retry-after", "Sat, 21 Nov 2026 22:19:55 GMT");
-        for (headers, seconds) in [(vec![("retry-after", "7")], 7), (vec![date, later], 60)] {
-            let error = read_call(Operation::Read, &response(429, &headers, "")).unwrap_err();
-            assert_eq!(error.retry_after, Some(Duration::from_secs(seconds)));
+        let asked = asked_at(&response(200, &[date], ""));
+        assert_eq!(asked, millwright_core::from_iso("2026-11-21T22:18:53.500Z"));
+    }
+
+    #[test]
+    fn a_rule_says_what_is_wrong_with_which_field_and_how_long_to_wait() {
+        let rules = "[{when: {status: [200], path: errors}, class: validation, code: type, \
+                     message: errors, field: at.0.field, wait_seconds: extras.wait_seconds}]";
+        let body = r#"{"errors": ["too short", "too plain"], "type": 7,
+                       "at": [{"field": "raw"}], "extras": {"wait_seconds": 2.5}}"#;
+        let error = with_rules(rules, Operation::Write, &response(200, &[], body)).unwrap_err();
+        assert_eq!(error.class, SystemErrorClass::Validation);
+        assert_eq!(error.upstream.code.as_deref(), Some("7"));
+        assert_eq!(error.upstream.message.as_deref(), Some("too short; too plain"));
+        assert_eq!(error.upstream_field.as_deref(), Some("raw"));
+        assert_eq!(error.retry_after, Some(Duration::from_secs(3)));
+    }
+
+    #[test]
+    fn every_meaning_has_its_class_and_what_is_ignored_is_empty() {
+        use SystemErrorClass::*;
+        for (meaning, class) in [
+            ("retry", Some(Unreachable)),
+            ("unreachable", Some(Unreachable)),
+            ("rate_limited", Some(RateLimited)),
+            ("reauthorize", Some(Reauthorize)),
+            ("permission", Some(Permission)),
+            ("not_found", Some(NotFound)),
+            ("validation", Some(Validation)),
+            ("conflict", Some(Conflict)),
+            ("unsupported", Some(Unsupported)),
+            ("fail", Some(Malformed)),
+            ("ignore", None),
+        ] {
+            let rules = format!("[{{when: {{status: [404]}}, class: {meaning}}}]");
+            let found = with_rules(&rules, Operation::Write, &response(404, &[], ""));
+            match class {
+                None => assert_eq!(found.unwrap(), Value::Null),
+                Some(class) => {
+                    let error = found.unwrap_err();
+                    assert_eq!((error.class, error.sent), (class, false), "{meaning}");
+                }
+            }
         }
+    }
+
+    #[test]
+    fn a_page_for_people_is_told_by_its_title() {
+        let html = [("content-type", "text/html; charset=utf-8")];
+        let body = "<html><head><TITLE>\n 502 Bad\n Gateway </title></head>";
+        let error = read_call(Operation::Read, &response(502, &html, body)).unwrap_err();
+        assert_eq!(error.class, SystemErrorClass::Unreachable);
+        assert_eq!(error.upstream.message.as_deref(), Some("502 Bad Gateway"));
+        let text = [("content-type", "text/plain")];
+        let error = read_call(Operation::Read, &response(401, &text, "bad key\n")).unwrap_err();
+        assert_eq!(error.upstream.message.as_deref(), Some("bad key"));
     }
 }

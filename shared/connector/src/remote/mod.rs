@@ -1,26 +1,39 @@
-//! A system behind HTTP: its session, its requests, what its answers mean.
+//! A system behind HTTP: its session, its turns, its requests, what its answers mean.
 
 mod answer;
+mod auth;
 mod build;
+mod gate;
+mod kept;
 mod next;
+mod page;
+mod rate;
 mod redact;
-mod session;
+mod run;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use http::HeaderMap;
-use millwright_core::SecretString;
-use millwright_outbound::{FailureClass, Outbound, OutboundError, OverCap};
+use http::{
+    HeaderMap,
+    header::{PROXY_AUTHENTICATE, SET_COOKIE, WWW_AUTHENTICATE},
+};
+use millwright_core::{Clock, ConnectionId, SecretString, WorkspaceId};
+use millwright_outbound::{Outbound, Url};
 use serde_json::{Map, Value};
-use tokio::sync::{Mutex, Semaphore};
-use url::Url;
 
-use self::{redact::Redaction, session::Session};
+pub(crate) use self::kept::{Kept, Shared};
+use self::{
+    gate::Gate,
+    redact::Redaction,
+    run::{Job, Reply},
+};
 use crate::{
     error::{SystemError, SystemErrorClass},
-    manifest::{Auth, HttpProtocol, Manifest, Operation, Request},
+    manifest::{HttpProtocol, Manifest, Operation, Request},
     template::Scope,
 };
+
+type Credentials = BTreeMap<String, SecretString>;
 
 /// What a system answered.
 #[derive(Debug)]
@@ -28,14 +41,18 @@ use crate::{
 pub(crate) struct Answer {
     /// The whole body, or the `result` of a call.
     pub value: Value,
+    /// Whether a rule says to take it as empty: the value is then null, and there are no rows.
+    pub ignored: bool,
     /// A time by the system's clock at which the request had not yet been looked at, in milliseconds
     /// since the epoch: its `Date`, less what the exchange took.
     pub asked_at: Option<i64>,
-    /// The answer's headers.
+    /// Its headers (`Link`, `Content-Range`, `ETag`, rate limits), without what is for logging in.
     pub headers: HeaderMap,
     /// The address that was asked.
     pub url: Url,
     redaction: Redaction,
+    /// The parameters of its query that the authentication puts there.
+    carried: Vec<String>,
 }
 
 #[expect(dead_code, reason = "kinds of paging to come read it")]
@@ -45,9 +62,17 @@ impl Answer {
     /// # Errors
     /// When it is no address, or leads to another host.
     pub fn next_address(&self, text: &str) -> Result<String, SystemError> {
-        let url = next::address(&self.url, text, &self.redaction);
+        let url = next::address(&self.url, text, &self.redaction, &self.carried);
         url.map(String::from).map_err(SystemError::malformed)
     }
+}
+
+/// What a system says to a question, for a condition to look at.
+pub(crate) enum Said {
+    /// It answers.
+    Answer { status: u16, headers: HeaderMap, value: Value },
+    /// It does not, or refuses.
+    Error(SystemErrorClass),
 }
 
 /// One connection's system.
@@ -56,9 +81,18 @@ pub(crate) struct Remote {
     http: HttpProtocol,
     outbound: Outbound,
     settings: Value,
-    credentials: BTreeMap<String, SecretString>,
-    session: Mutex<Option<Arc<Session>>>,
-    gate: Semaphore,
+    credentials: Credentials,
+    shared: Shared,
+    kept: Arc<Kept>,
+    gates: Vec<Arc<Gate>>,
+}
+
+/// Whose system it is, and how it is reached.
+pub(crate) struct Access<'a> {
+    pub workspace: &'a WorkspaceId,
+    pub connection: &'a ConnectionId,
+    pub settings: Map<String, Value>,
+    pub credentials: Credentials,
 }
 
 impl Remote {
@@ -66,13 +100,17 @@ impl Remote {
         manifest: Arc<Manifest>,
         http: HttpProtocol,
         outbound: Outbound,
-        settings: Map<String, Value>,
-        credentials: BTreeMap<String, SecretString>,
+        shared: Shared,
+        access: Access<'_>,
     ) -> Self {
-        let gate = Semaphore::new(manifest.limits.concurrency);
+        let Access { workspace, connection, settings, credentials } = access;
         let settings = Value::Object(settings);
-        let session = Mutex::new(None);
-        Self { manifest, http, outbound, settings, credentials, session, gate }
+        let kept = shared.kept(workspace, connection, &manifest, &settings, &credentials);
+        let scope = Scope::default().with("settings", settings.clone());
+        // An address that cannot be made is told with the first request.
+        let origin = build::base(&http, &scope).ok().map(|url| url.origin().ascii_serialization());
+        let gates = shared.gates(workspace, connection, &manifest, origin.as_deref());
+        Self { manifest, http, outbound, settings, credentials, shared, kept, gates }
     }
 
     /// Makes a request, logging in first where that is needed. When the system has ended the session
@@ -81,71 +119,56 @@ impl Remote {
         &self,
         request: &Request,
         operation: Operation,
-        add: impl Fn(Scope) -> Scope,
+        add: impl Fn(Scope) -> Scope + Send + Sync,
     ) -> Result<Answer, SystemError> {
         self.call_at(request, operation, None, add).await
     }
 
-    /// Like [`Self::call`], at an address that an answer gave for the next page.
+    /// Like [`Self::call`], at an address that an answer gave for the next page. It must be of the
+    /// connection's own host.
     pub(crate) async fn call_at(
         &self,
         request: &Request,
         operation: Operation,
         next: Option<&str>,
-        add: impl Fn(Scope) -> Scope,
+        add: impl Fn(Scope) -> Scope + Send + Sync,
     ) -> Result<Answer, SystemError> {
-        let Auth::Login(login) = &self.manifest.auth else {
-            return self.exchange(request, operation, None, next, &add).await;
-        };
-        let session = self.session(login, None).await?;
-        match self.exchange(request, operation, Some(&session), next, &add).await {
-            Err(error) if error.class == SystemErrorClass::Reauthorize => {
-                let fresh = self.session(login, Some(&session)).await?;
-                self.exchange(request, operation, Some(&fresh), next, &add).await
+        let carried = self.carried_in_query();
+        let build = |scope| {
+            let mut outgoing = build::request(&self.http, request, &add(scope))?;
+            if let Some(next) = next {
+                let hidden = Redaction::of(&self.credentials);
+                outgoing.url = next::address(&outgoing.url, next, &hidden, &carried)?;
             }
-            other => other,
+            Ok(outgoing)
+        };
+        let job = Job { operation, call: request.is_call(), build: &build };
+        self.run(&job).await?.into_answer(carried)
+    }
+
+    /// Asks a question whose answer a condition looks at.
+    pub(crate) async fn said(&self, request: &Request) -> Said {
+        let build = |scope| build::request(&self.http, request, &scope);
+        let job = Job { operation: Operation::Read, call: request.is_call(), build: &build };
+        let reply = match self.run(&job).await {
+            Ok(reply) => reply,
+            Err(error) => return Said::Error(error.class),
+        };
+        let status = reply.response.status.as_u16();
+        match reply.verdict {
+            Ok(value) => Said::Answer { status, headers: reply.response.headers, value },
+            Err(error) => Said::Error(error.class),
         }
     }
 
-    async fn exchange(
-        &self,
-        request: &Request,
-        operation: Operation,
-        session: Option<&Session>,
-        next: Option<&str>,
-        add: &impl Fn(Scope) -> Scope,
-    ) -> Result<Answer, SystemError> {
-        let scope = add(self.base(session)?);
-        let auth = self.auth_headers(session)?;
-        let values = session.map(|session| &session.values);
-        let redaction = Redaction::new(&self.credentials, values, &auth);
-        let mut built = build::request(&self.http, request, &scope, auth)
-            .map_err(|why| unfit(&redaction.clean(&why)))?;
-        if let Some(next) = next {
-            built.url =
-                next::address(&built.url, next, &redaction).map_err(SystemError::malformed)?;
-        }
-        let url = built.url.clone();
-        built.timeout = self.manifest.limits.timeout();
-        built.body_cap = self.manifest.limits.body_cap_bytes;
-        built.over_cap = OverCap::Fail;
-        let Ok(_permit) = self.gate.acquire().await else {
-            return Err(SystemError::new(
-                SystemErrorClass::Unreachable,
-                "the connection is closed",
-            ));
-        };
-        match self.outbound.send(built).await {
-            Ok(response) => {
-                let call = matches!(request, Request::Call(_));
-                answer::read(&self.manifest.errors, operation, call, response, url, redaction)
-            }
-            Err(error) => Err(unanswered(&error, operation)),
-        }
+    /// The parameters of the query that the authentication puts there.
+    fn carried_in_query(&self) -> Vec<String> {
+        let carriers = self.manifest.auth.carriers().into_iter();
+        carriers.flat_map(|(_, query)| query.names().map(str::to_owned)).collect()
     }
 
     /// Settings, session and snippets: what any template may name.
-    fn base(&self, session: Option<&Session>) -> Result<Scope, SystemError> {
+    fn base(&self, session: Option<&auth::Session>) -> Result<Scope, SystemError> {
         let values = session.map_or(Value::Null, |session| session.values.clone());
         let scope =
             Scope::default().with("settings", self.settings.clone()).with("session", values);
@@ -155,6 +178,26 @@ impl Remote {
             snippets.insert(name.to_owned(), value);
         }
         Ok(scope.with("snippets", Value::Object(snippets)))
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        self.shared.clock()
+    }
+
+    pub(crate) fn kept(&self) -> &Kept {
+        &self.kept
+    }
+}
+
+impl Reply {
+    fn into_answer(self, carried: Vec<String>) -> Result<Answer, SystemError> {
+        let asked_at = answer::asked_at(&self.response);
+        let mut headers = self.response.headers;
+        for name in [SET_COOKIE, WWW_AUTHENTICATE, PROXY_AUTHENTICATE] {
+            headers.remove(name);
+        }
+        let Self { url, redaction, ignored, .. } = self;
+        Ok(Answer { value: self.verdict?, ignored, asked_at, headers, url, redaction, carried })
     }
 }
 
@@ -167,15 +210,4 @@ impl std::fmt::Debug for Remote {
 /// A request that cannot be put together from what there is.
 fn unfit(why: &str) -> SystemError {
     SystemError::malformed(format!("the request cannot be made: {why}"))
-}
-
-fn unanswered(error: &OutboundError, operation: Operation) -> SystemError {
-    tracing::debug!(class = error.class.as_str(), detail = error.detail(), "no usable answer");
-    let class = match error.class {
-        FailureClass::TooLarge | FailureClass::Malformed => SystemErrorClass::Malformed,
-        _ => SystemErrorClass::Unreachable,
-    };
-    let mut system_error = SystemError::new(class, error.to_string());
-    system_error.sent = operation == Operation::Write && error.sent();
-    system_error
 }

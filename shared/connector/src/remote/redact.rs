@@ -2,9 +2,11 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use http::HeaderMap;
 use millwright_core::{ExposeSecret, SecretString};
 use serde_json::Value;
+use url::form_urlencoded;
+
+use super::build::percent_encoded;
 
 /// Long texts of a system are cut here, in characters.
 const MESSAGE_MAX: usize = 500;
@@ -15,8 +17,9 @@ const TOKEN_MIN: usize = 12;
 /// `a` would hide the message and tell the secret.
 const WORD_MAX: usize = 5;
 
-/// The texts that must not be repeated: every credential, the tokens of a session, and the headers that
-/// carry them. A system may well quote them in an error.
+/// The texts that must not be repeated: every credential, the tokens of a session, and what carries
+/// them. A system may well quote them in an error.
+#[derive(Clone, Default)]
 pub(super) struct Redaction(Vec<String>);
 
 impl fmt::Debug for Redaction {
@@ -26,26 +29,37 @@ impl fmt::Debug for Redaction {
 }
 
 impl Redaction {
-    pub(super) fn new(
-        credentials: &BTreeMap<String, SecretString>,
-        session: Option<&Value>,
-        auth: &HeaderMap,
-    ) -> Self {
-        let mut secrets: Vec<String> =
-            credentials.values().map(|secret| secret.expose_secret().to_owned()).collect();
-        let values = session.and_then(Value::as_object).into_iter().flat_map(|map| map.values());
+    /// Hides every credential.
+    pub(super) fn of(credentials: &BTreeMap<String, SecretString>) -> Self {
+        let mut redaction = Self::default();
+        let exposed = credentials.values().map(|secret| secret.expose_secret().to_owned());
+        redaction.add(&exposed.collect::<Vec<_>>());
+        redaction
+    }
+
+    /// Hides the tokens among a session's values too.
+    pub(super) fn add_session(&mut self, values: &Value) {
+        let values = values.as_object().into_iter().flat_map(|map| map.values());
+        let mut tokens = Vec::new();
         for text in values.filter_map(Value::as_str) {
             // A session is often put together from parts, each of which is as good as the whole.
             let parts = text.split([':', ' ']).chain([text]);
-            let tokens = parts.filter(|part| part.len() >= TOKEN_MIN);
-            secrets.extend(tokens.map(str::to_owned));
+            tokens.extend(parts.filter(|part| part.len() >= TOKEN_MIN).map(str::to_owned));
         }
-        for text in auth.values().filter_map(|value| value.to_str().ok()) {
-            secrets.extend(text.rsplit(' ').next().map(str::to_owned));
+        self.add(&tokens);
+    }
+
+    /// Hides more texts, also as they stand in a URL.
+    pub(super) fn add(&mut self, secrets: &[String]) {
+        for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+            let in_url: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+            for form in [percent_encoded(secret), in_url, secret.clone()] {
+                if !self.0.contains(&form) {
+                    self.0.push(form);
+                }
+            }
         }
-        secrets.retain(|secret| !secret.is_empty());
-        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        Self(secrets)
+        self.0.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     }
 
     /// Whether a text has one of them in it.
@@ -55,6 +69,18 @@ impl Redaction {
 
     /// The text without them, cut to a length for people.
     pub(super) fn clean(&self, text: &str) -> String {
+        let clean = self.hide(text);
+        match clean.char_indices().nth(MESSAGE_MAX) {
+            Some((at, _)) => format!("{}...", &clean[..at]),
+            None => clean,
+        }
+    }
+
+    /// The text without them.
+    pub(super) fn hide(&self, text: &str) -> String {
+        if !self.0.iter().any(|secret| text.contains(secret)) {
+            return text.to_owned();
+        }
         let mut clean = String::with_capacity(text.len());
         let mut rest = text;
         while let Some(next) = rest.chars().next() {
@@ -69,10 +95,7 @@ impl Redaction {
                 }
             }
         }
-        match clean.char_indices().nth(MESSAGE_MAX) {
-            Some((at, _)) => format!("{}...", &clean[..at]),
-            None => clean,
-        }
+        clean
     }
 }
 
@@ -91,11 +114,10 @@ mod tests {
     fn clean(credentials: &[&str], session: &Value, text: &str) -> String {
         let named = credentials.iter().enumerate();
         let named = named.map(|(at, text)| (at.to_string(), SecretString::from(*text))).collect();
-        let auth = HeaderMap::from_iter([(
-            http::header::AUTHORIZATION,
-            "Session YWRtaW4=".parse().unwrap(),
-        )]);
-        Redaction::new(&named, Some(session), &auth).clean(text)
+        let mut redaction = Redaction::of(&named);
+        redaction.add_session(session);
+        redaction.add(&["YWRtaW4=".to_owned()]);
+        redaction.clean(text)
     }
 
     #[test]
@@ -115,6 +137,15 @@ mod tests {
         assert_eq!(
             clean(&["admin"], &session, "one administrator, not admin, opens it"),
             "one administrator, not [hidden], opens it"
+        );
+    }
+
+    #[test]
+    fn a_secret_is_hidden_as_it_stands_in_a_url() {
+        let text = "no key `a b/c` in ?key=a+b%2Fc&x or /a%20b%2Fc";
+        assert_eq!(
+            clean(&["a b/c"], &Value::Null, text),
+            "no key `[hidden]` in ?key=[hidden]&x or /[hidden]"
         );
     }
 

@@ -62,6 +62,18 @@ impl Template {
         parse::node(value).map(Self)
     }
 
+    /// The text that it begins with; nothing when it begins with a placeholder or is no text.
+    pub(crate) fn literal_start(&self) -> Option<&str> {
+        match &self.0 {
+            Node::Literal(value) => value.as_str(),
+            Node::Text(parts) => match parts.first()? {
+                Part::Text(text) => Some(text),
+                Part::Placeholder(_) => None,
+            },
+            Node::Placeholder(_) | Node::List(_) | Node::Object(_) => None,
+        }
+    }
+
     /// Every placeholder in it.
     pub(crate) fn placeholders(&self) -> Vec<&Placeholder> {
         let mut found = Vec::new();

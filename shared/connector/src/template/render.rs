@@ -69,6 +69,31 @@ impl Template {
     }
 }
 
+impl Template {
+    /// The filled-in text of an address: a value at its beginning stays as it is, those further on are
+    /// changed by `escape`.
+    ///
+    /// # Errors
+    /// As with [`Self::render_text`].
+    pub(crate) fn render_address(
+        &self,
+        scope: &Scope,
+        escape: impl Fn(&str) -> Result<String, String>,
+    ) -> Result<String, String> {
+        match &self.0 {
+            Node::Placeholder(one) => filled(one, scope),
+            Node::Text(parts) => match parts.split_first() {
+                Some((Part::Placeholder(first), rest)) => {
+                    let rest = Self(Node::Text(rest.to_vec())).render_text(scope, escape)?;
+                    Ok(filled(first, scope)? + &rest)
+                }
+                _ => self.render_text(scope, escape),
+            },
+            _ => self.render_text(scope, escape),
+        }
+    }
+}
+
 fn node(node: &Node, scope: &Scope) -> Result<Value, String> {
     match node {
         Node::Literal(value) => Ok(value.clone()),

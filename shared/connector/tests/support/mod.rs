@@ -45,7 +45,7 @@ pub fn engine() -> Engine {
 
 /// Some connectors, with no table behind them.
 pub fn engine_with(catalog: Catalog) -> Engine {
-    Engine::new(catalog, outbound(), store_at("http://127.0.0.1:1"))
+    Engine::new(catalog, outbound(), store_at("http://127.0.0.1:1")).alone()
 }
 
 /// A connection with always the same ids.

@@ -1,9 +1,9 @@
 //! What all instances together may do to somebody else's system: one row for each limit, on the wall
-//! clock, with budgets in blocks of tokens, places for calls at the same time, and a hold that keeps
+//! clock, with budgets in blocks of tokens, seats for calls at the same time, and a hold that keeps
 //! everybody off until a time.
 
 mod ledger;
-mod places;
+mod seats;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -11,7 +11,7 @@ use millwright_core::{Error, Result, WallTime};
 use serde::{Deserialize, Serialize};
 
 pub use ledger::{Block, Ledger, Quota};
-pub use places::{Claim, Lot, Places};
+pub use seats::{Claim, Lot, Seats};
 
 use crate::{
     Document, Expect, Key, Store, StoreError, Write,
@@ -32,7 +32,7 @@ pub struct Allowance {
     budgets: BTreeMap<u64, Ledger>,
     /// Who acts.
     #[serde(default)]
-    pub places: Places,
+    pub seats: Seats,
 }
 
 impl Allowance {
@@ -60,7 +60,7 @@ impl Document for Allowance {
             // A block counts for a window and a little more.
             Some(ledger.newest()? + Duration::from_millis(window.saturating_mul(2)))
         });
-        let newest = budgets.chain(self.held_until).chain(self.places.newest()).max();
+        let newest = budgets.chain(self.held_until).chain(self.seats.newest()).max();
         newest.map(|newest| newest + KEPT_FOR)
     }
 }
@@ -130,7 +130,7 @@ mod tests {
         allowance.hold(now);
         allowance.budget(quota).draw(now, quota, 3).unwrap();
         let claim = Claim { who: "a", in_use: 0, wanted: 1, limit: 2, term: quota.window };
-        allowance.places.claim(now, &claim);
+        allowance.seats.claim(now, &claim);
         let text = serde_json::to_string(&allowance).unwrap();
         assert_eq!(serde_json::from_str::<Allowance>(&text).unwrap(), allowance);
     }

@@ -17,6 +17,7 @@ impl Check<'_> {
         self.reading(&place, def);
         self.statuses(&place, def, properties);
         self.writing(&place, slug, def, properties);
+        self.permissions(&place, entity, def);
     }
 
     fn statuses(&mut self, place: &str, def: &EntityDef, properties: &serde_json::Value) {

@@ -12,14 +12,6 @@ impl Check<'_> {
         if ![1, 2, 4].contains(&manifest.tier) {
             self.say("tier", "is 1, 2 or 4");
         }
-        let limits = &manifest.limits;
-        if limits.page_size == 0
-            || limits.page_size > limits.page_size_max
-            || limits.concurrency == 0
-            || limits.ids_per_request == 0
-        {
-            self.say("limits", "are at least 1, and page_size is at most page_size_max");
-        }
         if manifest.settings.fields().iter().any(|field| field.kind == FieldKind::Secret) {
             self.say("settings", "hold no secret: it belongs into the credentials");
         }

@@ -4,12 +4,15 @@ mod auth;
 mod custom;
 mod entity;
 mod fields;
+mod hooks;
 mod identity;
+mod limits;
+mod oauth;
 mod protocol;
 mod reading;
 mod writing;
 
-use super::{Auth, Manifest};
+use super::Manifest;
 use crate::template::Template;
 
 /// Everything that is wrong, each with its place in the file.
@@ -18,6 +21,9 @@ pub(super) fn problems(manifest: &Manifest) -> Vec<String> {
     check.identity();
     check.protocol();
     check.auth();
+    check.errors();
+    check.limits();
+    check.webhooks_in();
     for (name, snippet) in manifest.snippets.iter() {
         check.template(&format!("snippets.{name}"), snippet, &[]);
     }
@@ -48,7 +54,7 @@ impl Check<'_> {
                 "credentials" => {
                     roots.contains(&"credentials") && self.manifest.credentials.has(name)
                 }
-                "session" => self.keeps(name),
+                "session" => self.manifest.auth.keeps(name),
                 "snippets" => {
                     !place.starts_with("snippets.") && self.manifest.snippets.get(name).is_some()
                 }
@@ -61,10 +67,13 @@ impl Check<'_> {
         }
     }
 
-    fn keeps(&self, name: &str) -> bool {
-        match &self.manifest.auth {
-            Auth::Login(login) => login.steps.iter().any(|step| step.keep.get(name).is_some()),
-            _ => false,
+    /// Of `root`, only these may be named.
+    fn members(&mut self, place: &str, template: &Template, root: &str, names: &[&str]) {
+        for placeholder in template.placeholders() {
+            let name = placeholder.path.as_str();
+            if placeholder.root == root && !names.contains(&name) {
+                self.say(place, format!("there is no `{{{root}.{name}}}`"));
+            }
         }
     }
 }

@@ -1,25 +1,51 @@
 //! How the system is spoken to, and requests.
 
 use super::Check;
-use crate::manifest::{Protocol, Request};
+use crate::{
+    manifest::{FieldKind, Protocol, Request},
+    template::Template,
+};
 
 impl Check<'_> {
     pub(super) fn protocol(&mut self) {
         let Protocol::Http(http) = &self.manifest.protocol else { return };
-        for placeholder in http.base_url.placeholders() {
-            if placeholder.root != "settings" {
-                self.say("protocol.http.base_url", "may only name settings");
-            }
-        }
-        self.template("protocol.http.base_url", &http.base_url, &[]);
+        self.base_url(&http.base_url);
         for (name, header) in http.headers.iter() {
-            self.template(&format!("protocol.http.headers.{name}"), header, &[]);
+            let place = format!("protocol.http.headers.{name}");
+            self.header_name(&place, name);
+            self.template(&place, header, &[]);
         }
         if let Some(path) = &http.json_rpc {
             self.template("protocol.http.json_rpc", path, &[]);
         }
         if self.manifest.probe.is_none() {
             self.say("probe", "is missing");
+        }
+    }
+
+    /// It begins with a scheme, or with a setting that is an address.
+    fn base_url(&mut self, url: &Template) {
+        let place = "protocol.http.base_url";
+        self.only_settings(place, url);
+        self.template(place, url, &[]);
+        let written = url
+            .literal_start()
+            .map(|start| start.starts_with("https://") || start.starts_with("http://"));
+        let begins = written.unwrap_or_else(|| {
+            let first = url.placeholders().first().and_then(|first| first.path.keys().next());
+            let fields = self.manifest.settings.fields();
+            fields
+                .iter()
+                .any(|field| Some(field.name.as_str()) == first && field.kind == FieldKind::Url)
+        });
+        if !begins {
+            self.say(place, "begins with https:// or with a setting of type `url`");
+        }
+    }
+
+    pub(super) fn only_settings(&mut self, place: &str, template: &Template) {
+        if template.placeholders().iter().any(|placeholder| placeholder.root != "settings") {
+            self.say(place, "may only name settings");
         }
     }
 
@@ -33,8 +59,21 @@ impl Check<'_> {
                 self.say(place, "is a call, and the protocol has no `json_rpc`");
             }
         }
+        if let Request::Http(http) = request {
+            for name in http.headers.names() {
+                self.header_name(&format!("{place}.headers.{name}"), name);
+            }
+        }
         for template in request.templates() {
             self.template(place, template, roots);
+        }
+    }
+
+    pub(super) fn probe(&mut self) {
+        let Some(probe) = &self.manifest.probe else { return };
+        self.request("probe.request", &probe.request, &[]);
+        if probe.instance.id.is_empty() {
+            self.say("probe.instance.id", "names nothing");
         }
     }
 }

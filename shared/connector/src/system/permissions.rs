@@ -1,0 +1,104 @@
+//! What the connected account may do.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde::Serialize;
+
+use super::{Source, System};
+use crate::{
+    error::SystemErrorClass,
+    manifest::{EntityDef, Operation, PermissionProbe, Seen},
+    remote::{Remote, Said},
+};
+
+/// How long what was found out is believed.
+const BELIEVED_FOR: Duration = Duration::from_secs(300);
+/// How long it is not asked again where the system did not say.
+const DOUBTED_FOR: Duration = Duration::from_secs(30);
+
+/// Whether the connected account may do something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Permission {
+    /// It may.
+    Granted,
+    /// It may not.
+    Missing,
+    /// The system does not say.
+    Unknown,
+}
+
+/// What the connected account may do with an entity, by operation: `read`, `create`, `update`,
+/// `delete`, `actions.<name>`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Permissions(BTreeMap<String, Permission>);
+
+impl Permissions {
+    /// Whether an operation is allowed; unknown where nothing is known of it.
+    #[must_use]
+    pub fn of(&self, operation: &str) -> Permission {
+        self.0.get(operation).copied().unwrap_or(Permission::Unknown)
+    }
+
+    /// The operations that something is known of.
+    pub fn known(&self) -> impl Iterator<Item = (&str, Permission)> {
+        self.0.iter().map(|(operation, permission)| (operation.as_str(), *permission))
+    }
+
+    fn note(&mut self, probe: &PermissionProbe, said: &Said) {
+        for (operation, condition) in probe.granted.iter() {
+            let found = match said {
+                Said::Answer { status, headers, value } => {
+                    let seen = Seen {
+                        operation: Some(Operation::Read),
+                        status: *status,
+                        headers,
+                        body: value,
+                        raw: &[],
+                    };
+                    if condition.holds(&seen) { Permission::Granted } else { Permission::Missing }
+                }
+                Said::Error(SystemErrorClass::Permission) => Permission::Missing,
+                Said::Error(_) => Permission::Unknown,
+            };
+            // Where several probes speak of one operation, one that is missing decides.
+            let known = self.0.entry(operation.to_owned()).or_insert(found);
+            if *known != Permission::Missing {
+                *known = if found == Permission::Granted { *known } else { found };
+            }
+        }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.0.values().all(|permission| *permission != Permission::Unknown)
+    }
+}
+
+impl System {
+    /// What the connected account may do with an entity, as far as the system tells it. What was found
+    /// out is believed for five minutes.
+    pub async fn permissions(&self, entity: &str) -> Permissions {
+        let Some(def) = self.manifest().entity(entity) else { return Permissions::default() };
+        match &self.inner.source {
+            Source::Sandbox(_) => Permissions::default(),
+            Source::Remote(remote) => remote.permissions(entity, def).await,
+        }
+    }
+}
+
+impl Remote {
+    async fn permissions(&self, entity: &str, def: &EntityDef) -> Permissions {
+        let now = self.clock().wall();
+        if let Some(known) = self.kept().permissions(entity, now) {
+            return known;
+        }
+        let mut found = Permissions::default();
+        for probe in &def.permissions {
+            found.note(probe, &self.said(&probe.request).await);
+        }
+        let believed = if found.is_complete() { BELIEVED_FOR } else { DOUBTED_FOR };
+        self.kept().keep_permissions(entity, now + believed, found.clone());
+        found
+    }
+}
