@@ -1,10 +1,17 @@
 //! From a unified record to what a system takes, and what is wrong with it before anything is sent.
 
+mod admission;
+mod custom;
 mod equal;
 mod examples;
 mod judge;
+mod line_changes;
 mod lines;
+mod looked_up;
 mod merge;
+mod names;
+mod operations;
+mod patch;
 mod plan;
 mod references;
 mod trail;
@@ -13,27 +20,25 @@ mod value;
 
 use std::collections::BTreeMap;
 
-use millwright_core::{ConnectionId, ErrorCode};
+use millwright_core::ConnectionId;
 use millwright_entities::Entity;
 use serde_json::{Map, Value};
 
 pub use examples::{Case, check_examples};
-pub(crate) use lines::LineChanges;
-pub(crate) use plan::{Placed, Plan};
+pub(crate) use line_changes::LineChanges;
+pub(crate) use plan::Plan;
 pub use references::{Reference, References};
 pub(crate) use trail::Trail;
 pub use trail::{Rule, RuleKind};
 pub(crate) use upstream::unified_name;
 
 use self::{
-    judge::{Judge, Level},
+    judge::Judge,
     references::{collect, without_positions},
 };
 pub(crate) use crate::manifest::TextFault;
 use crate::{
-    manifest::{
-        Action, CustomWrite, EntityDef, Extra, LineForm, Step, Subject, When, WriteField, WriteOp,
-    },
+    manifest::{EntityDef, LineForm, Step, Subject, WriteField, WriteOp},
     path::Path,
     table::Table,
 };
@@ -175,11 +180,6 @@ fn no_fields() -> &'static Table<WriteField> {
     &NONE
 }
 
-fn no_extra() -> &'static Table<Extra> {
-    static NONE: std::sync::LazyLock<Table<Extra>> = std::sync::LazyLock::new(Table::default);
-    &NONE
-}
-
 /// Whether an update sends more of a field than what changes.
 fn is_sent_whole(field: &WriteField) -> bool {
     match field {
@@ -188,183 +188,4 @@ fn is_sent_whole(field: &WriteField) -> bool {
         WriteField::Object(_) => true,
         WriteField::Lines(lines) => matches!(lines.form, LineForm::Replace(_)),
     }
-}
-
-impl<'a> Judge<'_, 'a> {
-    /// Whether the record's state allows the operation.
-    fn states(&mut self, operation: &WriteOp) {
-        let def = self.writer.def;
-        let (write, Some(record)) = (&def.write, self.current) else { return };
-        let none = When::default();
-        let (place, when, from) = match operation {
-            WriteOp::Create => return,
-            WriteOp::Update => {
-                ("update".to_owned(), write.update.as_ref().map(|one| &one.when), &[][..])
-            }
-            WriteOp::Delete => {
-                ("delete".to_owned(), write.delete.as_ref().map(|one| &one.when), &[][..])
-            }
-            WriteOp::Action(name) => {
-                let Some(action) = write.actions.get(name) else { return };
-                (format!("actions.{name}"), Some(&action.when), &action.from[..])
-            }
-        };
-        let when = when.unwrap_or(&none);
-        if when.is_empty() && from.is_empty() {
-            return;
-        }
-        let in_from = from.is_empty() || self.writer.is_in(record, from);
-        let fits = in_from && when.holds(self.writer.subject(record, None));
-        let conflict = (!fits).then(|| conflict(operation, from, when));
-        self.trail.state(&place, conflict);
-    }
-
-    /// A new record, or a patch of the one that is there.
-    fn record(&mut self, body: &Record, before: Option<&Record>, steps: &[Step]) -> Plan<'a> {
-        let def = self.writer.def;
-        let write = &def.write;
-        let level = Level {
-            rules: "fields.",
-            path: "",
-            fields: &write.fields,
-            extra: &write.extra,
-            given: body,
-            before,
-            whole: false,
-            line: None,
-            action: false,
-        };
-        self.unknown(level, |name| name == CUSTOM);
-        let custom = self.custom(level);
-        let mut values = self.level(level);
-        values.extend(custom);
-        let lines = self.all_lines(&write.fields, level, steps);
-        // What is always sent is no change by itself.
-        let changes = before.is_none_or(|before| {
-            let changed = |(name, value): (&String, &Value)| {
-                !equal::same(before.get(name).unwrap_or(&Value::Null), value)
-            };
-            body.iter().any(changed)
-        });
-        if changes { Plan { values, lines } } else { Plan::default() }
-    }
-
-    /// What goes with an action.
-    fn action(&mut self, name: &str, action: &'a Action, body: &Record) -> Plan<'a> {
-        let rules = format!("actions.{name}.fields.");
-        let level = Level {
-            rules: &rules,
-            path: "",
-            fields: &action.fields,
-            extra: no_extra(),
-            given: body,
-            before: None,
-            whole: false,
-            line: None,
-            action: true,
-        };
-        self.unknown(level, |_| false);
-        let values = self.level(level);
-        let lines = self.all_lines(&action.fields, level, &[]);
-        Plan { values, lines }
-    }
-
-    /// A delete takes no body.
-    fn nothing(&mut self, body: &Record) -> Plan<'a> {
-        for name in body.keys() {
-            let message = "is not a field that can be given here";
-            self.trail.fault("delete", RuleKind::Known, name, ErrorCode::ValidationFailed, message);
-        }
-        Plan::default()
-    }
-
-    /// Fields of the customer's own.
-    fn custom(&mut self, level: Level<'_>) -> Vec<Placed> {
-        let given = match level.given.get(CUSTOM) {
-            None | Some(Value::Null) => return Vec::new(),
-            Some(Value::Object(given)) => given,
-            Some(_) => {
-                let at = judge::At { rules: "custom_fields", path: CUSTOM };
-                self.invalid(at, "must be an object");
-                return Vec::new();
-            }
-        };
-        let before = level.before.map(|before| before.get(CUSTOM).unwrap_or(&Value::Null));
-        let mut placed = Vec::new();
-        for (name, value) in given {
-            let now = before.map(|before| &before[name.as_str()]);
-            if now.is_some_and(|now| equal::same(now, value)) {
-                continue;
-            }
-            if let Some(to) = self.custom_place(name, value, level.before.is_none()) {
-                placed.push(Placed { field: CUSTOM.to_owned(), to, value: value.clone() });
-            }
-        }
-        placed
-    }
-
-    /// Where a custom field goes, if it can be written.
-    fn custom_place(&mut self, name: &str, value: &Value, new: bool) -> Option<Path> {
-        let path = format!("{CUSTOM}.{name}");
-        let rules = self.writer.def.write.custom_fields.as_ref();
-        let in_time = |rules: &&CustomWrite| {
-            if new { rules.writable.on_create() } else { rules.writable.on_update() }
-        };
-        let allowed = rules.filter(in_time).filter(|rules| rules.allows(name));
-        let Some(rules) = allowed.filter(|_| self.writer.has_custom_field(name)) else {
-            let message = "this custom field cannot be written with this connector";
-            let code = ErrorCode::CustomFieldNotWritable;
-            self.trail.fault("custom_fields", RuleKind::Custom, &path, code, message);
-            return None;
-        };
-        let at = judge::At { rules: "custom_fields", path: &path };
-        let long = |max: usize| value.as_str().is_some_and(|text| text.chars().count() > max);
-        if let Some(max) = rules.max_length {
-            if long(max) {
-                let message = format!("must have {max} characters or fewer");
-                let code = ErrorCode::ValidationFailed;
-                self.trail.fault(at.rules, RuleKind::Length, at.path, code, message);
-                return None;
-            }
-            self.trail.pass(at.rules, RuleKind::Length);
-        }
-        self.trail.pass(at.rules, RuleKind::Custom);
-        let quoted = format!("\"{name}\"");
-        let place = match rules.to.as_str() {
-            "" => quoted,
-            to => format!("{to}.{quoted}"),
-        };
-        Path::parse(&place).map_err(|_| self.invalid(at, "has a name that cannot be sent")).ok()
-    }
-}
-
-/// The member that has fields of the customer's own.
-const CUSTOM: &str = "customFields";
-
-impl Writer<'_> {
-    /// Whether the connection has chosen a custom field, and nothing says that it is only read.
-    fn has_custom_field(&self, name: &str) -> bool {
-        let Some(custom) = &self.def.custom_fields else { return true };
-        let known = custom.known.get(name).is_none_or(|known| known.writable);
-        known && (!self.connected || self.def.chosen.iter().any(|chosen| chosen == name))
-    }
-
-    /// Whether a record is in one of these statuses.
-    fn is_in(&self, record: &Record, codes: &[String]) -> bool {
-        let key = record.get("statusKey").and_then(Value::as_str);
-        let of =
-            |code: &String| millwright_entities::status_key(self.connection, self.entity, code);
-        key.is_some_and(|key| codes.iter().any(|code| of(code) == key))
-    }
-}
-
-fn conflict(operation: &WriteOp, from: &[String], when: &When) -> String {
-    let mut words = Vec::new();
-    if !from.is_empty() {
-        words.push(format!("status is {}", from.join(" or ")));
-    }
-    if !when.is_empty() {
-        words.push(when.words());
-    }
-    format!("`{}` can only be done while {}", operation.name(), words.join(" and "))
 }

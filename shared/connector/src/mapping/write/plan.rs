@@ -16,6 +16,8 @@ pub(crate) struct Placed {
     pub field: String,
     pub to: Path,
     pub value: Value,
+    /// Whether it is new or changed; what is sent although it is not does not count as a change.
+    pub fresh: bool,
 }
 
 /// A system's line that is there.
@@ -36,12 +38,17 @@ pub(crate) struct PlannedLines<'a> {
     pub removed: Vec<String>,
     /// With [`LineForm::Replace`]: every line that there shall be, in order.
     pub all: Vec<Value>,
+    /// Whether another list takes the place of the one that is there, an empty one too.
+    pub replaced: bool,
 }
 
 impl PlannedLines<'_> {
     /// Whether nothing becomes of them.
     pub(crate) fn is_empty(&self) -> bool {
-        self.created.is_empty() && self.changed.is_empty() && self.removed.is_empty()
+        !self.replaced
+            && self.created.is_empty()
+            && self.changed.is_empty()
+            && self.removed.is_empty()
     }
 
     /// Their form in the system's record.
@@ -131,12 +138,13 @@ pub(crate) struct Plan<'a> {
 impl<'a> Plan<'a> {
     /// Whether nothing changes.
     pub(crate) fn is_empty(&self) -> bool {
-        self.values.is_empty() && self.lines.iter().all(PlannedLines::is_empty)
+        !self.values.iter().any(|placed| placed.fresh)
+            && self.lines.iter().all(PlannedLines::is_empty)
     }
 
     /// Adds a value that comes from no field. It goes with the request that makes the record.
     pub(crate) fn place(&mut self, to: Path, value: Value) {
-        self.values.push(Placed { field: String::new(), to, value });
+        self.values.push(Placed { field: String::new(), to, value, fresh: true });
     }
 
     /// The system's form of the fields that `wanted` says.
