@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use support::script::{Exchange, Script, content_type, json, read, status};
 
 const LOGIN: &str = "common.db.login";
+const WAREHOUSES: &str = "model.stock.location.search";
 const PREFERENCES: &str = "model.res.user.get_preferences";
 const PURCHASES: &str = "model.purchase.purchase.search_read";
 const LINES: &str = "model.purchase.line.search_read";
@@ -20,8 +21,12 @@ const PRODUCTS: &str = "model.product.product.search_read";
 const CREATE: &str = "model.purchase.purchase.create";
 const PASSWORD: &str = "adminpw";
 
-fn login() -> [Exchange; 2] {
-    [json(LOGIN, "login.json"), json(PREFERENCES, "preferences.json")]
+fn login() -> [Exchange; 3] {
+    [
+        json(LOGIN, "login.json"),
+        json(PREFERENCES, "preferences.json"),
+        json(WAREHOUSES, "warehouses.json"),
+    ]
 }
 
 async fn after_login(answers: impl IntoIterator<Item = Exchange>) -> (Script, System) {
@@ -92,7 +97,7 @@ async fn a_session_is_made_once_and_carried_in_a_header() {
         let header = asked[2].headers["authorization"].to_str().unwrap();
         assert!(header.starts_with("Session YWRtaW46MTow"), "{header}");
         assert_eq!(asked[1].headers["authorization"], header);
-        assert_eq!(asked[3].headers["authorization"], header);
+        assert_eq!(asked[4].headers["authorization"], header);
     });
 }
 
@@ -115,9 +120,9 @@ async fn an_edited_line_brings_its_order_back() {
     let since = json!({"__class__": "datetime", "year": 2026, "month": 11, "day": 21,
         "hour": 22, "minute": 55, "second": 0, "microsecond": 0});
     let window = json!(["OR", ["write_date", ">=", since], ["create_date", ">=", since]]);
-    assert_eq!(params[2].1[0], json!([["id", ">", 0], window]));
     assert_eq!(params[3].1[0], json!([["id", ">", 0], window]));
-    assert_eq!(params[4].1[0], json!([["id", "in", [5]]]));
+    assert_eq!(params[4].1[0], json!([["id", ">", 0], window]));
+    assert_eq!(params[5].1[0], json!([["id", "in", [5]]]));
 }
 
 #[tokio::test]
@@ -133,7 +138,7 @@ async fn pages_go_on_after_the_last_id() {
     let position: Position = serde_json::from_str(&kept).unwrap();
     let last = system.pull("vendors", &Pull { position, ..first }).await.unwrap();
     assert!(last.records.is_empty() && last.next.is_none());
-    assert_eq!(script.params()[3].1[0][0], json!(["id", ">", 4]));
+    assert_eq!(script.params()[4].1[0][0], json!(["id", ">", 4]));
 }
 
 #[tokio::test]
@@ -190,7 +195,7 @@ async fn ids_are_listed_in_large_pages() {
     let page = system.list_ids("vendors", None).await.unwrap();
     assert_eq!(page.ids.len(), 13);
     assert_eq!(page.next, None);
-    assert_eq!(script.params()[2].1[2], json!(10_000));
+    assert_eq!(script.params()[3].1[2], json!(10_000));
 }
 
 fn draft() -> Value {
@@ -234,12 +239,12 @@ async fn a_draft_and_its_lines_are_made_in_one_call() {
     assert_eq!(made.unwrap(), "134");
     script.assert_played();
     let params = script.params();
-    assert_eq!(params[2].1[0][0], json!(["id", "in", [4]]));
-    assert_eq!(params[3].1[0][0], json!(["id", "in", [1, 2]]));
+    assert_eq!(params[3].1[0][0], json!(["id", "in", [4]]));
+    assert_eq!(params[4].1[0][0], json!(["id", "in", [1, 2]]));
     let number = |text: &str| serde_json::from_str::<Value>(text).unwrap();
     let decimal = |text: &str| json!({"__class__": "Decimal", "decimal": text});
     assert_eq!(
-        params[4].1[0],
+        params[5].1[0],
         json!([{
             "party": 4,
             "reference": "MW-2",
@@ -509,7 +514,7 @@ async fn what_the_manifest_does_not_have_is_refused_before_any_call() {
         system.pull("work-orders", &Pull::default()).await.map(drop),
         system.list_ids("work-orders", None).await.map(drop),
         system.get("work-orders", &[]).await.map(drop),
-        system.create("vendors", &empty, &none, "token").await.map(drop),
+        system.create("products", &empty, &none, "token").await.map(drop),
     ] {
         assert_eq!(refused.unwrap_err().class, SystemErrorClass::Unsupported);
     }
