@@ -16,7 +16,7 @@ mod support;
 
 use std::time::Instant;
 
-use millwright_connector::{Pull, References, System, SystemError, WriteOp};
+use millwright_connector::{Position, Pull, References, System, SystemError, WriteOp};
 use millwright_core::from_iso;
 use serde_json::{Map, Value};
 
@@ -92,9 +92,9 @@ async fn pull(system: &System, entity: &str, from: Option<i64>) -> Result<(), Sy
 }
 
 async fn ids(system: &System, entity: &str) -> Result<(), SystemError> {
-    let mut after: Option<String> = None;
+    let mut after: Option<Position> = None;
     loop {
-        let page = system.list_ids(entity, after.as_deref()).await?;
+        let page = system.list_ids(entity, after.as_ref()).await?;
         let ids: Vec<&str> = page.ids.iter().map(String::as_str).collect();
         println!("{} ids {}", ids.len(), brief(&ids));
         match page.next {

@@ -39,8 +39,8 @@ pub use overlay::{MappedField, Overlay};
 pub use path::{NestedKeys, Path};
 pub use sandbox::{Sandbox, SandboxRow, Scenario};
 pub use system::{
-    CustomField, Found, IdPage, Instance, LookUp, Permission, Permissions, Position, Pull, Pulled,
-    SourceRecord, System,
+    Checkpoint, CustomField, Found, IdPage, Instance, LookUp, Permission, Permissions, Position,
+    Pull, Pulled, SourceRecord, System,
 };
 pub use table::Table;
 pub use template::{Scope, Template};

@@ -14,6 +14,7 @@ pub use permissions::{Permission, Permissions};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use self::reading::Place;
 use crate::{
     error::{SystemError, SystemErrorClass},
     manifest::{EntityDef, InstanceRule, Manifest, Operation},
@@ -62,16 +63,43 @@ pub struct Pull {
     /// the epoch: the `source_time` at which the run before began. The manifest's overlap is taken off
     /// here. `None` reads everything.
     pub from: Option<i64>,
+    /// From when on deletions are told, also when everything is read: the `source_time` of the last
+    /// reading. `None` is the same as `from`; a first reading needs none.
+    pub deletions_from: Option<i64>,
+    /// Where the reading before came to in the system's log.
+    pub checkpoint: Option<Checkpoint>,
     /// Where to go on.
     pub position: Position,
     /// Rows a page; 0 leaves it to the manifest, which also has the last word.
     pub page_size: u32,
+    /// Whether records are to come with the rows that they were made of.
+    pub raw: bool,
 }
 
-/// A place in a reading. Opaque to whoever keeps it; a reading goes on only with the same `from`.
+/// A place in a reading. Opaque to whoever keeps it; a reading goes on only with the same `from`,
+/// `deletions_from` and `checkpoint`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
     stream: u16,
+    place: Place,
+}
+
+impl Position {
+    /// Whether the system may forget it, as it may a cursor that it has given: when it is refused, the
+    /// reading begins anew.
+    #[must_use]
+    pub fn perishes(&self) -> bool {
+        self.place.perishes()
+    }
+
+    pub(crate) fn after(id: String) -> Self {
+        Self { stream: 0, place: Place::after(id) }
+    }
+}
+
+/// A place in a system's log, from which a later reading goes on. Opaque to whoever keeps it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
     after: Option<String>,
 }
 
@@ -81,13 +109,21 @@ pub struct Pulled {
     /// The records, in the order of the system's ids, or of the children whose parents they are: one
     /// record may then come again on a later page.
     pub records: Vec<SourceRecord>,
-    /// Rows that could not be mapped.
+    /// Rows that could not be mapped, or are not shown to the account.
     pub faults: Vec<RowFault>,
+    /// Remote ids of records that are gone. None of them is among the records.
+    pub deleted: Vec<String>,
     /// Where to go on; nothing when everything has been read.
     pub next: Option<Position>,
     /// A time by the system's clock from before the page was read, in milliseconds since the epoch.
     /// That of a reading's first page is the next reading's `from`.
     pub source_time: Option<i64>,
+    /// Where the next reading goes on in the system's log, as far as is known: the last one that a
+    /// reading gives counts, once it is complete.
+    pub checkpoint: Option<Checkpoint>,
+    /// The system's log no longer reaches back to the checkpoint: everything has to be read anew,
+    /// without one.
+    pub lost_track: bool,
 }
 
 /// Records that were read, and rows that could not be.
@@ -112,6 +148,8 @@ pub struct SourceRecord {
     pub remote_id: String,
     /// The complete unified record, without `meta`.
     pub record: Map<String, Value>,
+    /// The row that it was made of, with details and children; only where it was asked for.
+    pub raw: Option<Value>,
 }
 
 /// A page of ids.
@@ -119,8 +157,8 @@ pub struct SourceRecord {
 pub struct IdPage {
     /// The ids, in the system's order.
     pub ids: Vec<String>,
-    /// What to go on after; nothing when all have been listed.
-    pub next: Option<String>,
+    /// Where to go on; nothing when all have been listed.
+    pub next: Option<Position>,
 }
 
 /// Rows with their ids.

@@ -15,10 +15,11 @@ use crate::{
     append::{PageDraft, announce_feed, append},
     compare::{Verdict, judge},
     content::content_hash,
+    gone::mark_gone,
 };
 
 /// Rows of one commit that are put at the same time.
-const PUTS_AT_ONCE: usize = 16;
+pub(crate) const PUTS_AT_ONCE: usize = 16;
 /// The largest record kept, in bytes of JSON: a DynamoDB item holds 400 KB, keys and all.
 const RECORD_MAX: usize = 380 * 1024;
 /// How often a commit is begun again because another one moved the feed's head first.
@@ -43,6 +44,9 @@ pub struct Pulled<'a> {
     pub records: Vec<SourceRecord>,
     /// The rows whose records are gone from the source.
     pub gone: Vec<Row<RecordDoc>>,
+    /// Remote ids of which the source says that they are gone. Ids without a row are ignored, and so
+    /// is one whose record was fetched.
+    pub deleted: Vec<String>,
 }
 
 /// What a commit did, counted.
@@ -100,7 +104,7 @@ where
 {
     let mut tally = Tally::default();
     let mut entries = put_changed(store, &pulled, &mut tally).await?;
-    entries.extend(put_gone(store, &pulled, &mut tally).await?);
+    entries.extend(mark_gone(store, &pulled, &mut tally).await?);
     let checkpoint = checkpoint(&tally)?;
     if entries.is_empty() {
         return match store.write(checkpoint).await {
@@ -245,57 +249,12 @@ async fn put_one(
     Err(Error::internal("a record changed too often to be put"))
 }
 
-/// Marks the rows whose records are gone and answers with their entries.
-async fn put_gone(store: &Store, pulled: &Pulled<'_>, tally: &mut Tally) -> Result<Vec<Entry>> {
-    let keys: Vec<Key> = pulled.gone.iter().map(|row| row.key.clone()).collect();
-    let rows = store.get_all::<RecordDoc>(&keys).await?;
-    let marked: Vec<Option<Entry>> = stream::iter(rows)
-        .map(|row| mark_gone(store, pulled, row))
-        .buffer_unordered(PUTS_AT_ONCE)
-        .try_collect()
-        .await?;
-    let entries: Vec<Entry> = marked.into_iter().flatten().collect();
-    tally.deleted += entries.len() as u64;
-    Ok(entries)
-}
-
-async fn mark_gone(
-    store: &Store,
-    pulled: &Pulled<'_>,
-    mut row: Row<RecordDoc>,
-) -> Result<Option<Entry>> {
-    if row.doc.written_at.is_some_and(|written| written >= pulled.fetch_started) {
-        return Ok(None);
-    }
-    let now = store.clock().wall();
-    row.doc.commit = pulled.commit.clone();
-    row.doc.deleted_at = row.doc.deleted_at.or(Some(now));
-    row.doc.changed_at = now;
-    match store.write(Write::replace(&row)?).await {
-        Ok(_) => Ok(Some(Entry { key: row.key.sk, op: Op::Deleted })),
-        // Written by somebody else just now: the next pass judges it anew.
-        Err(StoreError::Conflict(_)) => gone_after_all(store, pulled, &row).await,
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// After a conflict: whether the mark stands all the same, its answer having been lost.
-async fn gone_after_all(
-    store: &Store,
-    pulled: &Pulled<'_>,
-    row: &Row<RecordDoc>,
-) -> Result<Option<Entry>> {
-    let now = store.get_doc::<RecordDoc>(&row.key).await?;
-    let marked = now.is_some_and(|now| now.doc.commit == pulled.commit);
-    Ok(marked.then(|| Entry { key: row.key.sk.clone(), op: Op::Deleted }))
-}
-
 /// The fetched records by key; of several with one key the last fetched stands.
 fn by_key(records: &[SourceRecord]) -> Result<HashMap<String, &SourceRecord>> {
     records.iter().map(|record| Ok((record_key(&record.record)?.to_owned(), record))).collect()
 }
 
-fn record_key(record: &Map<String, Value>) -> Result<&str> {
+pub(crate) fn record_key(record: &Map<String, Value>) -> Result<&str> {
     let key = record.get("key").and_then(Value::as_str);
     key.ok_or_else(|| Error::internal("a mapped record has no key"))
 }

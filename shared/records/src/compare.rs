@@ -39,6 +39,16 @@ pub(crate) fn judge(
     Verdict::Changed(if never_told { Op::Inserted } else { Op::Updated })
 }
 
+/// Whether a row is to be marked as gone. Not when a write through the API is newer than the fetch, and
+/// not when it is marked already, unless by one of the `unfinished` commits, which never told of it.
+#[must_use]
+pub(crate) fn is_gone(row: &RecordDoc, fetch_started: WallTime, unfinished: &[CommitId]) -> bool {
+    if row.written_at.is_some_and(|written| written >= fetch_started) {
+        return false;
+    }
+    row.deleted_at.is_none() || unfinished.contains(&row.commit)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,5 +99,17 @@ mod tests {
     fn a_deleted_record_that_comes_back_is_new() {
         let gone = RecordDoc { deleted_at: Some(FETCHED), ..row("a") };
         assert_eq!(judge(Some(&gone), "a", FETCHED, &[]), Verdict::Changed(Op::Inserted));
+    }
+
+    #[test]
+    fn a_row_is_marked_as_gone_once_and_not_against_a_newer_write() {
+        let live = row("a");
+        assert!(is_gone(&live, FETCHED, &[]));
+        let marked = RecordDoc { deleted_at: Some(FETCHED), ..row("a") };
+        assert!(!is_gone(&marked, FETCHED, &[]));
+        assert!(is_gone(&marked, FETCHED, &[CommitId::of_pull(3, 1)]), "its mark was never told");
+        let written = |at| RecordDoc { written_at: Some(WallTime::from_millis(at)), ..row("a") };
+        assert!(!is_gone(&written(1_000), FETCHED, &[]));
+        assert!(is_gone(&written(999), FETCHED, &[]));
     }
 }

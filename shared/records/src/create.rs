@@ -152,7 +152,7 @@ async fn read_back(
     let key = record_key(&scope.connection, entity, remote_id);
     record.insert("key".to_owned(), json!(key));
     record.insert("remoteId".to_owned(), json!(remote_id));
-    let written = SourceRecord { remote_id: remote_id.to_owned(), record };
+    let written = SourceRecord { remote_id: remote_id.to_owned(), record, raw: None };
     (written, Some("the record was created and could not be read back yet"))
 }
 

@@ -12,6 +12,7 @@ mod content;
 mod create;
 mod feed;
 mod filter;
+mod gone;
 mod list;
 mod live;
 mod model;

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     outage_backoff,
+    plan::window_after,
     slice::{Slice, StepError},
     state::{NextRun, SyncStatus},
 };
@@ -27,9 +28,10 @@ pub(crate) async fn completed(slice: &mut Slice<'_>) -> Result<(), StepError> {
     note(slice, Observation::Answered).await?;
     note(slice, Observation::Loaded(slice.row.doc.entity.clone())).await?;
     let now = slice.context.store.clock().wall();
+    let rereads = slice.entity()?.rereads();
     let state = &mut slice.row.doc;
     let Some(pass) = state.pass.take() else { return Ok(()) };
-    state.window_from = Some(pass.source_started.unwrap_or(pass.started_at.millis()));
+    window_after(state, &pass, rereads);
     state.runs_since_sweep = if pass.swept { 0 } else { state.runs_since_sweep + 1 };
     state.unfinished.clear();
     state.failures = 0;
@@ -58,10 +60,16 @@ pub(crate) async fn completed(slice: &mut Slice<'_>) -> Result<(), StepError> {
 pub(crate) async fn failed(slice: &mut Slice<'_>, error: SystemError) -> Result<(), StepError> {
     let (observation, error) = verdict(slice, error).await;
     let passing = observation == Verdict::ProbeIsWell && slice.row.doc.failures == 0;
-    let limited = error.class == SystemErrorClass::RateLimited;
     let state = &mut slice.row.doc;
-    if !limited {
-        state.failures += 1;
+    if error.class == SystemErrorClass::RateLimited {
+        // It is at work, and asks us to wait: that is no failure.
+        let wait = error.retry_after.unwrap_or(RATE_LIMIT_WAIT);
+        tracing::info!(connection = %slice.connection.id, entity = state.entity, ?wait, "asked to wait");
+        return rest(slice, wait, None).await;
+    }
+    state.failures += 1;
+    if let Some(pass) = &mut state.pass {
+        pass.phase.refused_at(error.class);
     }
     if passing {
         // One call failed and the next went well: go on at once. A second time it counts.
@@ -79,12 +87,12 @@ pub(crate) async fn failed(slice: &mut Slice<'_>, error: SystemError) -> Result<
     let wait = wait_after(&error, state.failures, slice.limits.interval);
     // An episode is told once, not at every try of it.
     let told = state.failure_told;
-    state.failure_told |= !limited;
-    let event = (!told && !limited).then(|| failure_event(slice, &error));
+    state.failure_told = true;
+    let event = (!told).then(|| failure_event(slice, &error));
     match observation {
         Verdict::Observed(observation) => note(slice, observation).await?,
         // A first load ends even when an entity failed.
-        _ if !limited && slice.row.doc.is_first_load() => {
+        _ if slice.row.doc.is_first_load() => {
             note(slice, Observation::Loaded(slice.row.doc.entity.clone())).await?;
         }
         _ => {}
@@ -104,7 +112,6 @@ pub(crate) async fn answered(slice: &mut Slice<'_>) -> Result<(), StepError> {
 /// How long a pass waits after a failure.
 fn wait_after(error: &SystemError, failures: u32, interval: Duration) -> Duration {
     match error.class {
-        SystemErrorClass::RateLimited => error.retry_after.unwrap_or(RATE_LIMIT_WAIT),
         SystemErrorClass::Unreachable | SystemErrorClass::Reauthorize => {
             outage_backoff(failures, rand::random())
         }

@@ -66,12 +66,40 @@ fn begin_pass(state: &mut SyncState, wall: WallTime) {
         mode,
         trigger: if requested.is_some() { Trigger::Request } else { Trigger::Schedule },
         started_at: wall,
-        from: if full { None } else { state.window_from },
+        from: if full { None } else { state.next_from },
+        deletions_from: state.next_from.or(state.window_from),
+        checkpoint: state.checkpoint.clone(),
+        reached: None,
         source_started: None,
         phase: Phase::Pulling(Position::default()),
         swept: false,
         counts: Counts::default(),
     });
+}
+
+/// The pass has lost its place in the source's log: it begins anew and reads everything.
+pub(crate) fn start_over(state: &mut SyncState) {
+    state.checkpoint = None;
+    if let Some(pass) = &mut state.pass {
+        pass.mode = Mode::Full;
+        pass.from = None;
+        pass.checkpoint = None;
+        pass.reached = None;
+        pass.source_started = None;
+        pass.phase = Phase::Pulling(Position::default());
+    }
+}
+
+/// The pass has ended well: from when on the next one reads. With `rereads` a change may be lost by one
+/// pass without anything showing it, so that each is read by two: the next pass reaches back to where
+/// the one before this began. After a reading of everything that is so too, unless the ids were listed
+/// and what was missing has been fetched.
+pub(crate) fn window_after(state: &mut SyncState, pass: &Pass, rereads: bool) {
+    let began = pass.source_started.unwrap_or(pass.started_at.millis());
+    let healed = pass.from.is_none() && pass.swept;
+    state.next_from = if rereads && !healed { state.window_from } else { Some(began) };
+    state.window_from = Some(began);
+    state.checkpoint = pass.reached.clone().or_else(|| pass.checkpoint.clone());
 }
 
 /// Whether a pass lists ids when its pages are in: always when everything was read or somebody asked,
@@ -83,6 +111,7 @@ pub(crate) fn wants_sweep(pass: &Pass, runs_since: u32, every: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use millwright_connector::Checkpoint;
     use millwright_core::{ConnectionId, WorkspaceId};
     use millwright_records::CommitId;
 
@@ -98,7 +127,7 @@ mod tests {
     }
 
     fn loaded() -> SyncState {
-        SyncState { window_from: Some(900), run: None, ..fresh() }
+        SyncState { window_from: Some(900), next_from: Some(900), run: None, ..fresh() }
     }
 
     #[test]
@@ -183,5 +212,46 @@ mod tests {
         assert!(wants_sweep(&pass, 0, 1));
         pass.trigger = Trigger::Request;
         assert!(wants_sweep(&pass, 0, 4));
+    }
+
+    fn ended(state: &mut SyncState, began: i64, swept: bool, rereads: bool) -> Option<i64> {
+        state.run = Some(NextRun::at(NOW, NOW));
+        begin(state, WALL, NOW, LEASE);
+        let mut pass = state.pass.take().unwrap();
+        (pass.source_started, pass.swept) = (Some(began), swept);
+        let from = pass.from;
+        window_after(state, &pass, rereads);
+        state.lease.release();
+        from
+    }
+
+    #[test]
+    fn where_rows_may_be_lost_unseen_each_change_is_read_by_two_passes() {
+        let mut state = fresh();
+        let read: Vec<Option<i64>> =
+            [1, 2, 3, 4].map(|began| ended(&mut state, began, false, true)).to_vec();
+        assert_eq!(read, [None, None, Some(1), Some(2)]);
+        let mut swept = fresh();
+        let read: Vec<Option<i64>> =
+            [1, 2, 3, 4].map(|began| ended(&mut swept, began, began == 1, true)).to_vec();
+        assert_eq!(read, [None, Some(1), Some(1), Some(2)], "a sweep heals the first load");
+        let mut firm = fresh();
+        let read = [1, 2, 3].map(|began| ended(&mut firm, began, false, false));
+        assert_eq!(read, [None, Some(1), Some(2)]);
+    }
+
+    #[test]
+    fn a_lost_place_in_the_log_makes_the_pass_read_everything() {
+        let mut state = SyncState {
+            checkpoint: Some(Checkpoint::default()),
+            run: Some(NextRun::at(NOW, NOW)),
+            ..loaded()
+        };
+        begin(&mut state, WALL, NOW, LEASE);
+        assert!(state.pass.as_ref().unwrap().checkpoint.is_some());
+        start_over(&mut state);
+        let pass = state.pass.unwrap();
+        assert_eq!((pass.mode, pass.from, pass.checkpoint), (Mode::Full, None, None));
+        assert_eq!(pass.deletions_from, Some(900));
     }
 }

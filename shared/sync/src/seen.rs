@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use bytes::Bytes;
 use millwright_blob::Blob;
+use millwright_connector::Position;
 use millwright_core::{Error, Result};
 
 /// The listed ids of one pass.
@@ -13,8 +14,8 @@ pub(crate) struct Seen {
     ids: HashSet<String>,
     unkept: Vec<String>,
     parts: u32,
-    /// The last id listed. It is saved only together with the ids up to it.
-    pub after: Option<String>,
+    /// Where the listing goes on. It is saved only together with the ids up to it.
+    pub after: Option<Position>,
     /// Whether every row since the first was compared with this very set.
     pub whole: bool,
 }

@@ -1,7 +1,7 @@
 //! The row of sync state.
 
 use millwright_connection::connection_pk;
-use millwright_connector::Position;
+use millwright_connector::{Checkpoint, Position, SystemErrorClass};
 use millwright_core::{
     ConnectionId, QueueName, Result, RunId, ScheduleTime, WallTime, Work, WorkspaceId,
 };
@@ -70,8 +70,8 @@ pub(crate) enum Phase {
     Pulling(Position),
     /// Listing the ids that exist, after this one; `parts` of the list are in the blob store.
     Listing {
-        /// The last id listed.
-        after: Option<String>,
+        /// Where the listing goes on.
+        after: Option<Position>,
         /// Parts kept.
         parts: u32,
         /// The wall clock before the first listing: newer writes win.
@@ -88,6 +88,24 @@ pub(crate) enum Phase {
     },
 }
 
+impl Phase {
+    /// The system has refused what was asked of it here. Where it was asked for a page by a cursor that
+    /// it has given itself, it may have forgotten that: what was being listed is listed anew.
+    pub fn refused_at(&mut self, class: SystemErrorClass) {
+        use SystemErrorClass::{Conflict, Malformed, NotFound, Validation};
+        if !matches!(class, Conflict | Malformed | NotFound | Validation) {
+            return;
+        }
+        match self {
+            Self::Pulling(position) if position.perishes() => *position = Position::default(),
+            Self::Listing { after, .. } if after.as_ref().is_some_and(Position::perishes) => {
+                *after = None;
+            }
+            _ => {}
+        }
+    }
+}
+
 /// A pass: one reading of everything that may have changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Pass {
@@ -97,6 +115,15 @@ pub(crate) struct Pass {
     pub started_at: WallTime,
     /// From when on, on the source's clock; nothing reads everything.
     pub from: Option<i64>,
+    /// From when on deletions are told, also when everything is read; nothing for a first load.
+    #[serde(default)]
+    pub deletions_from: Option<i64>,
+    /// Where in the source's log it goes on.
+    #[serde(default)]
+    pub checkpoint: Option<Checkpoint>,
+    /// Where in the source's log the next one goes on, as far as is known.
+    #[serde(default)]
+    pub reached: Option<Checkpoint>,
     /// The source's clock when the pass began: where the next one starts, less the overlap.
     pub source_started: Option<i64>,
     pub phase: Phase,
@@ -148,8 +175,14 @@ pub struct SyncState {
     pub commits: u64,
     /// Commits of earlier fences whose pages never came to be, as far as this pass may meet them.
     pub unfinished: Vec<CommitId>,
-    /// Where the next incremental pass starts, on the source's clock; nothing before the first load.
+    /// When the last complete pass began, on the source's clock; nothing before the first load.
     pub window_from: Option<i64>,
+    /// From when on the next incremental pass reads, on the source's clock; nothing for everything.
+    #[serde(default)]
+    pub next_from: Option<i64>,
+    /// Where in the source's log the next pass goes on.
+    #[serde(default)]
+    pub checkpoint: Option<Checkpoint>,
     /// The running pass.
     pub(crate) pass: Option<Pass>,
     /// What somebody asked for, not begun yet.
@@ -191,6 +224,8 @@ impl SyncState {
             commits: 0,
             unfinished: Vec::new(),
             window_from: None,
+            next_from: None,
+            checkpoint: None,
             pass: None,
             requested: None,
             run: Some(NextRun::at(now, now)),

@@ -1,6 +1,9 @@
 //! The id sweep: lists the ids that exist, marks the rows that are not among them, and fetches what is
 //! listed but has no row. It runs only after all pages of a pass are in.
 
+use std::collections::HashSet;
+
+use millwright_connector::SystemErrorClass;
 use millwright_core::{Result, WallTime};
 use millwright_records::{Pulled, RecordDoc, records_pk};
 use millwright_store::{Range, Row, Table};
@@ -14,6 +17,8 @@ use crate::{
 
 /// Rows compared at a time: also the most that one commit marks.
 const ROWS_AT_ONCE: usize = 500;
+/// Rows that are looked for by their ids at a time: perhaps with a call for each.
+const CONFIRMED_AT_ONCE: usize = 50;
 
 /// Lists one page of ids. They and the position are kept in memory, and saved together when the slice
 /// hands on.
@@ -21,7 +26,7 @@ pub(crate) async fn list_step(slice: &mut Slice<'_>) -> Result<Step, StepError> 
     load_seen(slice).await?;
     let entity = slice.row.doc.entity.clone();
     let after = slice.seen.as_ref().and_then(|seen| seen.after.clone());
-    let page = slice.ask(slice.system.list_ids(&entity, after.as_deref())).await?;
+    let page = slice.ask(slice.system.list_ids(&entity, after.as_ref())).await?;
     let complete = page.next.is_none();
     if let Some(seen) = &mut slice.seen {
         seen.add(page.ids);
@@ -60,8 +65,12 @@ pub(crate) async fn compare_step(
     let page = store
         .query_docs::<RecordDoc>(Table::Records, &pk, &Range::All, after.as_deref(), ROWS_AT_ONCE)
         .await?;
-    let gone = take_gone(slice, page.rows);
-    let last = page.next.is_none();
+    let confirms = slice.entity()?.confirms_deletions();
+    let (mut gone, stopped_at) = take_gone(slice, page.rows, confirms);
+    let next = stopped_at.or(page.next);
+    if confirms && !gone.is_empty() {
+        gone = confirmed(slice, &entity, gone).await?;
+    }
     let pulled = Pulled {
         scope: &slice.scope.clone(),
         entity: &entity,
@@ -71,13 +80,15 @@ pub(crate) async fn compare_step(
         initial: slice.row.doc.is_first_load(),
         records: Vec::new(),
         gone,
+        deleted: Vec::new(),
     };
+    let last = next.is_none();
     commit_page(slice, pulled, 0, |state| {
         if let Some(pass) = &mut state.pass
             && let Phase::Comparing { after, .. } = &mut pass.phase
-            && page.next.is_some()
+            && next.is_some()
         {
-            *after = page.next;
+            *after = next;
         }
     })
     .await?;
@@ -91,12 +102,22 @@ pub(crate) async fn compare_step(
     Ok(Step::Finished)
 }
 
-/// The rows whose ids were not listed. A row that an unfinished commit had marked is among them: that
-/// mark was never told.
-fn take_gone(slice: &mut Slice<'_>, rows: Vec<Row<RecordDoc>>) -> Vec<Row<RecordDoc>> {
-    let Some(seen) = &mut slice.seen else { return Vec::new() };
-    let mut gone = Vec::new();
+/// The rows whose ids were not listed, and the row to go on after when there are more than can be
+/// confirmed at a time. A row that an unfinished commit had marked is among them: that mark was never
+/// told.
+fn take_gone(
+    slice: &mut Slice<'_>,
+    rows: Vec<Row<RecordDoc>>,
+    confirms: bool,
+) -> (Vec<Row<RecordDoc>>, Option<String>) {
+    let mut gone: Vec<Row<RecordDoc>> = Vec::new();
+    let Some(seen) = &mut slice.seen else { return (gone, None) };
+    let mut before = None;
     for row in rows {
+        if confirms && gone.len() == CONFIRMED_AT_ONCE {
+            return (gone, before);
+        }
+        before = Some(row.key.sk.clone());
         let listed = seen.contains(&row.doc.remote_id);
         let live = row.doc.deleted_at.is_none();
         if live && listed {
@@ -107,7 +128,39 @@ fn take_gone(slice: &mut Slice<'_>, rows: Vec<Row<RecordDoc>>) -> Vec<Row<Record
             gone.push(row);
         }
     }
-    gone
+    (gone, None)
+}
+
+/// Of rows that a listing did not show which may have shifted while it was read, those whose records
+/// the system does not know by their ids either. What it does know is committed as it is now, and what
+/// it does not want to show stays as it is.
+async fn confirmed(
+    slice: &mut Slice<'_>,
+    entity: &str,
+    gone: Vec<Row<RecordDoc>>,
+) -> Result<Vec<Row<RecordDoc>>, StepError> {
+    let ids: Vec<String> = gone.iter().map(|row| row.doc.remote_id.clone()).collect();
+    let fetch_started = slice.context.store.clock().wall();
+    let found = match slice.ask(slice.system.find(entity, &ids)).await {
+        // The account may see none of them: that is not the same as gone.
+        Err(StepError::System(error))
+            if matches!(
+                error.class,
+                SystemErrorClass::Permission | SystemErrorClass::Validation
+            ) =>
+        {
+            return Ok(Vec::new());
+        }
+        found => found?,
+    };
+    let records = found.records.iter().map(|record| &record.remote_id);
+    let there: HashSet<String> =
+        records.chain(found.faults.iter().map(|fault| &fault.remote_id)).cloned().collect();
+    if !there.is_empty() {
+        tracing::info!(entity, rows = there.len(), "a listing left out rows that are there");
+        commit(slice, entity, fetch_started, found, |_| {}).await?;
+    }
+    Ok(gone.into_iter().filter(|row| !there.contains(&row.doc.remote_id)).collect())
 }
 
 /// Fetches what is listed but has no row, such as what a slow transaction brought in under an old

@@ -53,6 +53,7 @@ pub use paging::{
 };
 pub use passthrough::{AllowRule, Passthrough, PathPattern};
 pub use probe::{InstanceRule, PermissionProbe, Probe};
+pub(crate) use read::is_set;
 pub use read::{Children, Completion, Detail, Get, Listing, OwnDetail, Read};
 pub use request::{Body, Call, HttpProtocol, HttpRequest, Protocol, Request};
 pub use rules::{ErrorRule, Meaning, Operation};

@@ -37,7 +37,6 @@ type Credentials = BTreeMap<String, SecretString>;
 
 /// What a system answered.
 #[derive(Debug)]
-#[expect(dead_code, reason = "kinds of paging to come read it")]
 pub(crate) struct Answer {
     /// The whole body, or the `result` of a call.
     pub value: Value,
@@ -55,7 +54,6 @@ pub(crate) struct Answer {
     carried: Vec<String>,
 }
 
-#[expect(dead_code, reason = "kinds of paging to come read it")]
 impl Answer {
     /// The address of the next page, as this answer gives it: on the same host, fit to be kept.
     ///

@@ -17,6 +17,6 @@ impl System {
         remote_ids: &[String],
     ) -> Result<Vec<(String, Value)>, SystemError> {
         let def = self.def(entity, "read")?;
-        self.rows(entity, def, remote_ids).await
+        Ok(self.rows(entity, def, remote_ids).await?.rows)
     }
 }
