@@ -1,4 +1,4 @@
-//! The function `sync`: slices of syncs, and jobs.
+//! The function `sync`: slices of syncs, jobs, and writes that nobody works on any more.
 
 mod context;
 
@@ -11,6 +11,7 @@ use millwright_core::{
 };
 use millwright_job::{JobKind, JobState, JobTask, announce_job, find_job};
 use millwright_queue::{Outcome, each_message, parse_body};
+use millwright_records::{Settled, WriteTask, WriteTiming, settle_write};
 use millwright_sync::{EraseEnd, SliceEnd, SliceTask, run_erase, run_slice};
 use serde::Deserialize;
 
@@ -20,6 +21,7 @@ use serde::Deserialize;
 enum Task {
     Slice(SliceTask),
     Job(JobTask),
+    Write(WriteTask),
 }
 
 /// The function, built once per process.
@@ -55,6 +57,7 @@ impl Handler {
         match received.task {
             Task::Slice(task) => self.slice(&task, received.hop, deadline).await,
             Task::Job(task) => self.job(&task, received.hop, deadline).await,
+            Task::Write(task) => self.write(&task).await,
         }
     }
 
@@ -63,6 +66,14 @@ impl Handler {
         Ok(match run_slice(context, self.context.limits, task, hop, deadline).await? {
             SliceEnd::Done => Outcome::Done,
             SliceEnd::Busy(until) => Outcome::Later(until.since(context.store.clock().wall())),
+        })
+    }
+
+    async fn write(&self, task: &WriteTask) -> Result<Outcome> {
+        let context = &self.context.connection;
+        Ok(match settle_write(context, WriteTiming::default(), task).await? {
+            Settled::Done => Outcome::Done,
+            Settled::Busy(until) => Outcome::Later(until.since(context.store.clock().wall())),
         })
     }
 

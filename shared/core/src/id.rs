@@ -120,6 +120,9 @@ id_type!(
 id_type!(
     /// One request to the API.
     RequestId, "req");
+id_type!(
+    /// One write through the API: also the token by which a system can know it again.
+    WriteId, "write");
 
 /// A delivery: one message to one endpoint. The id holds both, so it needs no look-up table.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

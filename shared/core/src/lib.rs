@@ -17,7 +17,7 @@ pub use error::{Error, ErrorCode, ErrorType, FieldError, Result, Upstream};
 pub use hash::{constant_time_eq, derive_id_part, sha256_hex, shard_of};
 pub use id::{
     ApiKeyId, ConnectionId, DeliveryId, EndpointId, JobId, MessageId, RequestId, RunId,
-    WorkspaceId, random_token,
+    WorkspaceId, WriteId, random_token,
 };
 pub use queue_name::{QueueName, Work};
 pub use secrecy::{ExposeSecret, SecretString};

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use millwright_connection::connection_key;
 use millwright_connector::SourceRecord;
 use millwright_core::{Error, Result, WallTime};
 use millwright_queue::Queue;
@@ -21,7 +20,7 @@ use crate::{
 /// Rows of one commit that are put at the same time.
 pub(crate) const PUTS_AT_ONCE: usize = 16;
 /// The largest record kept, in bytes of JSON: a DynamoDB item holds 400 KB, keys and all.
-const RECORD_MAX: usize = 380 * 1024;
+pub(crate) const RECORD_MAX: usize = 380 * 1024;
 /// How often a commit is begun again because another one moved the feed's head first.
 pub(crate) const TRIES: u32 = 50;
 
@@ -125,56 +124,6 @@ where
     Ok(tally)
 }
 
-/// Commits one record as it stands in the source after a write through the API: row, page and head in
-/// one transaction.
-///
-/// # Errors
-/// When the table fails.
-pub async fn commit_written(
-    store: &Store,
-    queue: &Queue,
-    scope: &Scope,
-    entity: &str,
-    written: &SourceRecord,
-) -> Result<RecordDoc> {
-    let now = store.clock().wall();
-    let key = record_key(&written.record)?;
-    let row_key = scope.record(entity, key);
-    let hash = content_hash(entity, &written.record)?;
-    let body = serde_json::to_string(&written.record).map_err(Error::internal)?;
-    for _ in 0..TRIES {
-        let row = store.get_doc::<RecordDoc>(&row_key).await?;
-        let name = millwright_core::RequestId::new_at(now.millis());
-        let commit = CommitId::of_write(name.as_str());
-        let mut doc = next_doc(row.as_ref(), written, &hash, commit, now);
-        doc.written_at = Some(now);
-        let live = row.as_ref().is_some_and(|row| row.doc.deleted_at.is_none());
-        let put = Write::put_with_body(&row_key, &doc, Some(&body), expect(row.as_ref()))?;
-        let page = PageDraft {
-            commit: doc.commit.clone(),
-            entity,
-            origin: Origin::Write,
-            initial: false,
-            entries: vec![Entry {
-                key: key.to_owned(),
-                op: if live { Op::Updated } else { Op::Inserted },
-            }],
-        };
-        // A connection that is being erased takes no more rows.
-        let connection = connection_key(&scope.workspace, &scope.connection);
-        let there = Write::check(&connection, Expect::Present);
-        match append(store, scope, &page, &[put, there]).await {
-            Ok(()) => {
-                announce_feed(queue, scope).await;
-                return Ok(doc);
-            }
-            Err(CommitError::Fenced) => {}
-            Err(CommitError::Failed(error)) => return Err(error),
-        }
-    }
-    Err(Error::internal("a record changed too often to be written"))
-}
-
 /// Puts the rows that differ and answers with their entries.
 async fn put_changed(store: &Store, pulled: &Pulled<'_>, tally: &mut Tally) -> Result<Vec<Entry>> {
     let fetched = by_key(&pulled.records)?;
@@ -231,6 +180,7 @@ async fn put_one(
         let op = match judge(doc, &hash, pulled.fetch_started, pulled.unfinished) {
             Verdict::Changed(op) => op,
             Verdict::Unchanged | Verdict::WrittenSince => return Ok(Outcome::Left),
+            Verdict::Untold => return tell_again(store, pulled, &row_key).await,
         };
         let now = store.clock().wall();
         let commit = pulled.commit.clone();
@@ -249,21 +199,49 @@ async fn put_one(
     Err(Error::internal("a record changed too often to be put"))
 }
 
+/// Takes a row as it stands into this commit: the one that put it never came to be.
+async fn tell_again(store: &Store, pulled: &Pulled<'_>, row_key: &Key) -> Result<Outcome> {
+    let mut tried = None;
+    for _ in 0..TRIES {
+        let Some(mut row) = store.get::<RecordDoc>(row_key).await? else { break };
+        if !pulled.unfinished.contains(&row.doc.commit) {
+            // The put may have been made all the same, its answer having been lost.
+            let mine = tried.filter(|_| row.doc.commit == pulled.commit);
+            return Ok(mine.map_or(Outcome::Left, Outcome::Put));
+        }
+        let op = match row.doc.deleted_at {
+            Some(_) => Op::Deleted,
+            None if row.doc.first_seen_at == row.doc.changed_at => Op::Inserted,
+            None => Op::Updated,
+        };
+        row.doc.commit = pulled.commit.clone();
+        match store.write(Write::replace(&row)?).await {
+            Ok(_) => return Ok(Outcome::Put(op)),
+            Err(StoreError::Conflict(_)) => tried = Some(op),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(Outcome::Left)
+}
+
 /// The fetched records by key; of several with one key the last fetched stands.
 fn by_key(records: &[SourceRecord]) -> Result<HashMap<String, &SourceRecord>> {
     records.iter().map(|record| Ok((record_key(&record.record)?.to_owned(), record))).collect()
 }
 
+/// The key in a mapped record.
 pub(crate) fn record_key(record: &Map<String, Value>) -> Result<&str> {
     let key = record.get("key").and_then(Value::as_str);
     key.ok_or_else(|| Error::internal("a mapped record has no key"))
 }
 
-fn expect(row: Option<&Row<RecordDoc>>) -> Expect {
+/// What a write expects of a row that was read, or was not there.
+pub(crate) fn expect(row: Option<&Row<RecordDoc>>) -> Expect {
     row.map_or(Expect::Absent, |row| Expect::Version(row.version))
 }
 
-fn next_doc(
+/// The row's document once it holds this record.
+pub(crate) fn next_doc(
     row: Option<&Row<RecordDoc>>,
     record: &SourceRecord,
     hash: &str,

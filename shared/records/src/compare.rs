@@ -13,6 +13,8 @@ pub(crate) enum Verdict {
     Unchanged,
     /// A write through the API is newer than the fetch: the row stands.
     WrittenSince,
+    /// The same, and the commit that put the row never came to be: what stands there must be told.
+    Untold,
 }
 
 /// Judges a fetched record with content `hash` against the row. A row written by one of the
@@ -25,10 +27,10 @@ pub(crate) fn judge(
     unfinished: &[CommitId],
 ) -> Verdict {
     let Some(row) = row else { return Verdict::Changed(Op::Inserted) };
-    if row.written_at.is_some_and(|written| written >= fetch_started) {
-        return Verdict::WrittenSince;
-    }
     let untold = unfinished.contains(&row.commit);
+    if row.written_at.is_some_and(|written| written >= fetch_started) {
+        return if untold { Verdict::Untold } else { Verdict::WrittenSince };
+    }
     if row.deleted_at.is_some() {
         return Verdict::Changed(Op::Inserted);
     }
@@ -93,6 +95,22 @@ mod tests {
         let written = |at| RecordDoc { written_at: Some(WallTime::from_millis(at)), ..row("a") };
         assert_eq!(judge(Some(&written(1_000)), "b", FETCHED, &[]), Verdict::WrittenSince);
         assert_eq!(judge(Some(&written(999)), "b", FETCHED, &[]), Verdict::Changed(Op::Updated));
+    }
+
+    #[test]
+    fn a_record_deleted_through_the_api_is_not_raised_by_a_page_fetched_before() {
+        let at = |ms| Some(WallTime::from_millis(ms));
+        let gone = RecordDoc { deleted_at: at(1_000), written_at: at(1_000), ..row("a") };
+        assert_eq!(judge(Some(&gone), "a", FETCHED, &[]), Verdict::WrittenSince);
+        let later = FETCHED + std::time::Duration::from_millis(1);
+        assert_eq!(judge(Some(&gone), "a", later, &[]), Verdict::Changed(Op::Inserted));
+    }
+
+    #[test]
+    fn what_an_unfinished_commit_put_is_told_even_when_it_was_written_since() {
+        let written = RecordDoc { written_at: Some(FETCHED), ..row("a") };
+        let unfinished = [CommitId::of_pull(3, 1)];
+        assert_eq!(judge(Some(&written), "b", FETCHED, &unfinished), Verdict::Untold);
     }
 
     #[test]

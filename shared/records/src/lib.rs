@@ -9,7 +9,6 @@ mod append;
 mod commit;
 mod compare;
 mod content;
-mod create;
 mod feed;
 mod filter;
 mod gone;
@@ -18,9 +17,9 @@ mod live;
 mod model;
 mod publish;
 mod seq;
+mod write;
 
-pub use commit::{CommitError, Pulled, Tally, commit_pulled, commit_written};
-pub use create::{Creation, create};
+pub use commit::{CommitError, Pulled, Tally, commit_pulled};
 pub use feed::{Change, ChangePage, read_changes};
 pub use filter::{
     Condition, FilterField, Filters, Operator, fills, filter_fields, sortable_fields, sortable_time,
@@ -36,3 +35,8 @@ pub use model::{
 };
 pub use publish::publish_pages;
 pub use seq::Seq;
+pub use write::{
+    Answered, Askers, Before, IfMatch, Operation, Sent, Settled, Warning, WriteDoc, WriteFault,
+    WriteRequest, WriteShown, WriteState, WriteTask, WriteTiming, find_write, settle_write, write,
+    write_key,
+};

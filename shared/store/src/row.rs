@@ -69,6 +69,9 @@ impl fmt::Debug for Key {
 pub struct Version(pub(crate) u64);
 
 impl Version {
+    /// The version of a row that was put where none was.
+    pub const FIRST: Self = Self(1);
+
     /// The version a row has after one write on condition of this one.
     #[must_use]
     pub const fn next(self) -> Self {

@@ -113,7 +113,7 @@ impl Write {
 /// Blind puts start anew at a version that no reader of an older row can hold.
 fn next_version(expect: Expect) -> Version {
     match expect {
-        Expect::Absent => Version(1),
+        Expect::Absent => Version::FIRST,
         Expect::Version(Version(n)) => Version(n + 1),
         Expect::Anything | Expect::Present => Version(random_version()),
     }

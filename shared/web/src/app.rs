@@ -9,6 +9,7 @@ use millwright_core::{
 };
 use millwright_outbound::Outbound;
 use millwright_queue::Queue;
+use millwright_records::WriteTiming;
 use millwright_store::Store;
 use millwright_vault::Vault;
 use millwright_webhook::Webhooks;
@@ -47,6 +48,8 @@ pub struct Settings {
     /// The most records that one page of a list examines: a page of a list with conditions may be
     /// short, even empty, while there is more.
     pub list_effort: usize,
+    /// How long each part of a write may take.
+    pub write_timing: WriteTiming,
 }
 
 impl Settings {
@@ -61,7 +64,12 @@ impl Settings {
     #[must_use]
     pub fn new(public_url: &str) -> Self {
         let public_url = public_url.trim_end_matches('/').to_owned();
-        Self { public_url, body_limit: Self::BODY_LIMIT, list_effort: Self::LIST_EFFORT }
+        Self {
+            public_url,
+            body_limit: Self::BODY_LIMIT,
+            list_effort: Self::LIST_EFFORT,
+            write_timing: WriteTiming::default(),
+        }
     }
 
     /// From `MILLWRIGHT_PUBLIC_URL` (must be set), `MILLWRIGHT_BODY_LIMIT` (bytes, 1 MiB unless

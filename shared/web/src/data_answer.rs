@@ -4,7 +4,7 @@ use axum::{
     Json,
     response::{IntoResponse, Response},
 };
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, header};
 use millwright_connection::Connection;
 use millwright_core::{Result, WallTime};
 use millwright_store::Store;
@@ -21,13 +21,19 @@ pub(crate) const SYNCED_AT: HeaderName = HeaderName::from_static("millwright-syn
 pub(crate) struct DataAnswer<T> {
     status: &'static str,
     synced_at: Option<WallTime>,
+    etag: Option<String>,
     body: T,
 }
 
 impl<T> DataAnswer<T> {
     /// An answer about a connection.
     pub(crate) fn new(connection: &Connection, synced_at: Option<WallTime>, body: T) -> Self {
-        Self { status: connection.status().as_str(), synced_at, body }
+        Self { status: connection.status().as_str(), synced_at, etag: None, body }
+    }
+
+    /// The same with the record's entity tag, a strong one (RFC 9110, 8.8.3).
+    pub(crate) fn tagged(self, etag: Option<&str>) -> Self {
+        Self { etag: etag.map(|tag| format!("\"{tag}\"")), ..self }
     }
 }
 
@@ -39,6 +45,10 @@ impl<T: Serialize> IntoResponse for DataAnswer<T> {
         let synced_at = self.synced_at.and_then(|at| HeaderValue::from_str(&at.iso()).ok());
         if let Some(synced_at) = synced_at {
             headers.insert(SYNCED_AT, synced_at);
+        }
+        let etag = self.etag.and_then(|tag| HeaderValue::from_str(&tag).ok());
+        if let Some(etag) = etag {
+            headers.insert(header::ETAG, etag);
         }
         response
     }

@@ -39,6 +39,20 @@ impl AnyJson {
 #[derive(Clone, Debug)]
 pub(crate) struct OptionalJsonBody<T>(pub(crate) T);
 
+/// A JSON merge patch (RFC 7396), sent as such or as plain JSON.
+#[derive(Clone, Debug)]
+pub(crate) struct MergePatch<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + ToSchema + 'static> FromRequest<App> for MergePatch<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+        let (headers, bytes) = received(request, app).await?;
+        require_type(&headers, &[MERGE_PATCH, JSON])?;
+        Ok(Self(parse(&bytes)?))
+    }
+}
+
 impl<T: DeserializeOwned + ToSchema + 'static> FromRequest<App> for JsonBody<T> {
     type Rejection = ApiError;
 
@@ -93,13 +107,22 @@ pub(crate) async fn read_body(body: Body, limit: usize) -> Result<Bytes, Error> 
     }
 }
 
+/// The type of JSON (RFC 8259, 11).
+const JSON: &str = "application/json";
+/// The type of a merge patch (RFC 7396, 4).
+pub(crate) const MERGE_PATCH: &str = "application/merge-patch+json";
+
 fn require_json(headers: &HeaderMap) -> Result<(), Error> {
+    require_type(headers, &[JSON])
+}
+
+fn require_type(headers: &HeaderMap, taken: &[&str]) -> Result<(), Error> {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = content_type.and_then(|text| text.split(';').next()).unwrap_or_default();
-    if essence.trim().eq_ignore_ascii_case("application/json") {
+    if taken.iter().any(|one| essence.trim().eq_ignore_ascii_case(one)) {
         return Ok(());
     }
-    let message = "send the body as Content-Type: application/json";
+    let message = format!("send the body as Content-Type: {}", taken.join(" or "));
     Err(Error::new(ErrorCode::UnsupportedMediaType, message))
 }
 
@@ -301,6 +324,17 @@ mod tests {
                 headers.insert(header::CONTENT_TYPE, text.parse().unwrap());
             }
             assert_eq!(require_json(&headers).is_ok(), fine, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_merge_patch_may_be_sent_as_such_or_as_json() {
+        for (text, fine) in
+            [(MERGE_PATCH, true), (JSON, true), ("application/json-patch+json", false)]
+        {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_TYPE, text.parse().unwrap());
+            assert_eq!(require_type(&headers, &[MERGE_PATCH, JSON]).is_ok(), fine, "{text}");
         }
     }
 

@@ -32,6 +32,29 @@ impl FromRequestParts<App> for TextPath {
     }
 }
 
+/// The path's two parameters as text: a record's key, and the name of an action.
+#[derive(Clone, Debug)]
+pub(crate) struct ActionPath {
+    /// The record's key.
+    pub(crate) key: String,
+    /// The action's name.
+    pub(crate) name: String,
+}
+
+impl FromRequestParts<App> for ActionPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let params = RawPathParams::from_request_parts(parts, app).await;
+        let params =
+            params.map_err(|_| Error::new(ErrorCode::NotFound, "there is no such path"))?;
+        let of = |wanted| params.iter().find(|(name, _)| *name == wanted);
+        let text = |wanted| of(wanted).map(|(_, value)| value.to_owned());
+        let both = text("key").zip(text("name")).map(|(key, name)| Self { key, name });
+        both.ok_or_else(|| Error::internal("a path without its parameters").into())
+    }
+}
+
 async fn only_param(parts: &mut Parts, app: &App) -> Result<String, ApiError> {
     let params = RawPathParams::from_request_parts(parts, app).await;
     // Only a path that is not UTF-8 is refused; nothing has such a name.

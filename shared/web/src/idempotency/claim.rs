@@ -6,7 +6,7 @@ use millwright_core::{Error, ErrorCode, ExposeSecret, Result, SecretString};
 use millwright_store::{Expect, Row, Write};
 use millwright_vault::Sealed;
 
-use super::record::{Decision, Head, Record, State, record_key};
+use super::record::{Decision, Head, Record, State, Twice, record_key};
 use crate::App;
 
 /// How often a claim is begun again when others write the row at the same time.
@@ -21,8 +21,8 @@ pub(super) struct Slot<'a> {
     /// SHA-256 of the key.
     pub(super) hash: &'a str,
     pub(super) fingerprint: &'a str,
-    /// Whether the request sends to a connected system.
-    pub(super) sends: bool,
+    /// What running the request twice would do.
+    pub(super) twice: Twice,
 }
 
 /// What came of a claim.
@@ -42,7 +42,7 @@ impl Slot<'_> {
         let key = record_key(&self.caller.workspace, self.hash);
         for _ in 0..TRIES {
             let now = self.app.clock().wall();
-            let claim = Record::claim(self.fingerprint, self.caller.role, self.sends, now);
+            let claim = Record::claim(self.fingerprint, self.caller.role, self.twice, now);
             let Some(mut row) = self.app.store.get::<Record>(&key).await? else {
                 let write = Write::put(&key, &claim, Expect::Absent)?;
                 match self.app.store.write(write).await {

@@ -1,5 +1,8 @@
 //! The header, and what it is the key of.
 
+use std::convert::Infallible;
+
+use axum::extract::FromRequestParts;
 use http::{HeaderMap, HeaderName, request::Parts};
 use millwright_core::{Error, ErrorCode, sha256_hex};
 
@@ -33,6 +36,25 @@ pub(super) fn fingerprint(parts: &Parts, body: &[u8]) -> String {
     // None of the parts can hold a line break.
     let text = [parts.method.as_str(), target, connection, &sha256_hex(body)].join("\n");
     sha256_hex(text.as_bytes())
+}
+
+/// What a request with an idempotency key comes down to: the same text for the same request under the
+/// same key, also when the first one broke off. Nothing without a key.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SameAs(pub(crate) Option<String>);
+
+impl SameAs {
+    pub(super) fn of(hash: &str, fingerprint: &str) -> Self {
+        Self(Some(sha256_hex(format!("{hash}\n{fingerprint}").as_bytes())))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for SameAs {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get::<Self>().cloned().unwrap_or_default())
+    }
 }
 
 #[cfg(test)]

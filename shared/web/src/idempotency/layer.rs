@@ -11,13 +11,12 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, request::Parts};
 use http_body_util::BodyExt;
 use millwright_access::Role;
 use millwright_core::{Error, RequestId};
-use millwright_entities::Entity;
 use millwright_store::Row;
 
 use super::{
     claim::{Claim, Slot},
-    key::{IDEMPOTENT_REPLAYED, fingerprint, hash_of_key},
-    record::{Head, Record, is_kept},
+    key::{IDEMPOTENT_REPLAYED, SameAs, fingerprint, hash_of_key},
+    record::{Head, Record, Twice, is_kept},
 };
 use crate::{
     App, error,
@@ -40,14 +39,15 @@ pub(crate) async fn idempotency(
     let caller = caller_of(&mut parts, &app).await?;
     let body = read_body(body, app.settings.body_limit).await?;
     let fingerprint = fingerprint(&parts, &body);
-    let sends = is_data_write(parts.uri.path());
-    let slot = Slot { app: &app, caller: &caller, hash: &hash, fingerprint: &fingerprint, sends };
+    let twice = twice(parts.uri.path());
+    let slot = Slot { app: &app, caller: &caller, hash: &hash, fingerprint: &fingerprint, twice };
     match slot.claim().await? {
         Claim::Replay(head, body) => Ok(replayed(&head, body)),
         Claim::Run(row) => {
             let id = request_id(&parts);
             let needed = NeededRole::default();
             parts.extensions.insert(needed.clone());
+            parts.extensions.insert(SameAs::of(&hash, &fingerprint));
             let answer = caught(next.run(Request::from_parts(parts, Body::from(body)))).await;
             settle(&slot, row, needed.get(), answer, &id).await
         }
@@ -58,11 +58,10 @@ fn is_covered(method: &Method) -> bool {
     matches!(*method, Method::POST | Method::PATCH | Method::DELETE)
 }
 
-/// Whether a request to this path is sent on to the connected system, being about an entity's
-/// records.
-fn is_data_write(path: &str) -> bool {
-    let resource = path.strip_prefix("/v1/").and_then(|rest| rest.split('/').next());
-    resource.is_some_and(|resource| Entity::find(resource).is_some())
+/// What running a request to this path twice would do. A write to a record looks for the first one
+/// before it sends anything; a native call cannot.
+fn twice(path: &str) -> Twice {
+    if path == "/v1/passthrough" { Twice::Unknown } else { Twice::Harmless }
 }
 
 fn request_id(parts: &Parts) -> RequestId {
@@ -144,12 +143,10 @@ mod tests {
     }
 
     #[test]
-    fn a_write_to_an_entity_is_sent_on_and_nothing_else_is() {
-        for path in ["/v1/purchase-orders", "/v1/purchase-orders/rec_1"] {
-            assert!(is_data_write(path), "{path}");
-        }
-        for path in ["/v1/sync", "/v1/connections", "/v1/purchase-orders-x", "/purchase-orders"] {
-            assert!(!is_data_write(path), "{path}");
+    fn a_native_call_must_not_be_made_twice_and_all_else_may() {
+        assert_eq!(twice("/v1/passthrough"), Twice::Unknown);
+        for path in ["/v1/sync", "/v1/purchase-orders", "/v1/purchase-orders/rec_1"] {
+            assert_eq!(twice(path), Twice::Harmless, "{path}");
         }
     }
 

@@ -5,8 +5,9 @@
 //! secret (a new API key). Kept are successes, and failures that came after something was sent to a
 //! connected system and that another try would not change. Not kept are 429, whatever else is
 //! `retryable`, and every failure before anything was sent: there the same key may be used again, even
-//! with a corrected body. A claim whose process died is free after 60 s, except where the request is sent
-//! on to a system: it may have arrived, so its key is answered `WRITE_OUTCOME_UNKNOWN` from then on.
+//! with a corrected body. A claim whose process died is free after 60 s. A write to a record then asks
+//! the system what became of the first one ([`SameAs`] names it); a native call may have arrived and
+//! cannot be asked for, so its key is answered `WRITE_OUTCOME_UNKNOWN` from then on.
 //! Whoever has the role that the operation needs is told the answer, whichever key asked first.
 
 mod claim;
@@ -14,4 +15,5 @@ mod key;
 mod layer;
 mod record;
 
+pub(crate) use key::SameAs;
 pub(crate) use layer::idempotency;

@@ -20,13 +20,24 @@ pub(super) struct Record {
     pub(super) fingerprint: String,
     /// The role its answer needs: who may less must not be told it.
     pub(super) role: Role,
-    /// Whether it sends to a connected system, where doing it twice cannot be undone.
+    /// What running it twice would do.
     #[serde(default)]
-    pub(super) sends: bool,
+    pub(super) twice: Twice,
     /// How far it is.
     pub(super) state: State,
     /// When the key may be used anew.
     pub(super) until: WallTime,
+}
+
+/// What running a request twice would do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Twice {
+    /// No harm: either all of it is ours, or it finds out first what the first one did.
+    #[default]
+    Harmless,
+    /// It is sent on to a connected system as it is, where nothing tells what became of the first one.
+    Unknown,
 }
 
 /// How far the request is.
@@ -67,11 +78,11 @@ pub(super) enum Decision {
 
 impl Record {
     /// A claim for a request that starts now, made with a key of this role.
-    pub(super) fn claim(fingerprint: &str, role: Role, sends: bool, now: WallTime) -> Self {
+    pub(super) fn claim(fingerprint: &str, role: Role, twice: Twice, now: WallTime) -> Self {
         Self {
             fingerprint: fingerprint.to_owned(),
             role,
-            sends,
+            twice,
             state: State::Running(now + CLAIM),
             until: now + KEPT,
         }
@@ -93,7 +104,7 @@ impl Record {
                 let message = "the first request with this idempotency key is still running";
                 Err(Error::new(ErrorCode::IdempotencyInProgress, message))
             }
-            State::Running(_) if self.sends => {
+            State::Running(_) if self.twice == Twice::Unknown => {
                 // Who may not write has not been told more than that the key is in use.
                 role.require(Role::Write)?;
                 Err(outcome_unknown())
@@ -135,13 +146,13 @@ mod tests {
 
     fn answered() -> (Record, Head) {
         let head = Head { status: 201, headers: vec![], in_blob: false };
-        let claim = Record::claim("f", Role::Write, false, NOW);
+        let claim = Record::claim("f", Role::Write, Twice::Harmless, NOW);
         (Record { state: State::Answered(head.clone()), ..claim }, head)
     }
 
     #[test]
     fn a_running_request_is_waited_for_and_a_dead_one_is_not() {
-        let claim = Record::claim("f", Role::Admin, false, NOW);
+        let claim = Record::claim("f", Role::Admin, Twice::Harmless, NOW);
         let code = |at| claim.decide("f", Role::Write, at).map_err(|error| error.code);
         let running = Err(ErrorCode::IdempotencyInProgress);
         assert_eq!(code(NOW + Duration::from_secs(59)), running);
@@ -149,8 +160,8 @@ mod tests {
     }
 
     #[test]
-    fn a_write_that_died_is_not_done_twice() {
-        let claim = Record::claim("f", Role::Write, true, NOW);
+    fn a_native_call_that_died_is_not_made_twice() {
+        let claim = Record::claim("f", Role::Write, Twice::Unknown, NOW);
         let code = |role, at| claim.decide("f", role, at).unwrap_err().code;
         assert_eq!(code(Role::Write, NOW), ErrorCode::IdempotencyInProgress);
         assert_eq!(code(Role::Write, NOW + CLAIM), ErrorCode::WriteOutcomeUnknown);

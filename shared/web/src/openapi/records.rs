@@ -13,6 +13,7 @@ const SHARED: &str = "#/components/schemas/record_";
 /// The components of all entities, by name.
 pub(super) fn schemas() -> Map<String, Value> {
     let mut schemas = Map::new();
+    schemas.insert("ActionInput".to_owned(), action());
     for entity in Entity::ALL {
         let mut record = entity.schema().clone();
         relocate(&mut record);
@@ -27,7 +28,9 @@ pub(super) fn schemas() -> Map<String, Value> {
             }
         }
         if entity.slug != "statuses" {
-            schemas.insert(format!("{name}Input"), writable(&record, &schemas));
+            let input = writable(&record, &schemas);
+            schemas.insert(format!("{name}Patch"), patch(entity, &input));
+            schemas.insert(format!("{name}Input"), input);
         }
         schemas.insert(format!("{name}Page"), page(&name));
         schemas.insert(format!("{name}Filter"), filter(entity));
@@ -99,6 +102,30 @@ fn value_of(field: &FilterField) -> Value {
         Kind::Key => json!({ "type": "string", "pattern": "^rec_[0-9a-z]{26}$" }),
         Kind::Text | Kind::List | Kind::Object => json!({ "type": "string" }),
     }
+}
+
+/// What goes with an action: each has its own.
+fn action() -> Value {
+    json!({
+        "type": "object",
+        "description": "What goes with the action, as `/v1/meta/<entity>` lists it; often nothing.",
+        "additionalProperties": true,
+    })
+}
+
+/// What a merge patch may hold: the same, and lines that are named by their keys.
+fn patch(entity: &Entity, input: &Value) -> Value {
+    let mut patch = input.clone();
+    for list in entity.line_lists() {
+        let lines = &mut patch["properties"][list.name]["items"]["properties"];
+        if lines.is_object() {
+            let key = "The line to change or to remove; without it a line is added.";
+            let deleted = "Whether the line is to be removed.";
+            lines["key"] = json!({ "type": "string", "description": key });
+            lines["deleted"] = json!({ "type": "boolean", "description": deleted });
+        }
+    }
+    patch
 }
 
 fn page(name: &str) -> Value {

@@ -19,6 +19,7 @@ mod webhook_deliveries;
 mod webhook_delivery_view;
 mod webhook_endpoints;
 mod webhook_messages;
+mod writes;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -51,6 +52,7 @@ fn data() -> OpenApiRouter<App> {
         .routes(routes!(connection::get_current_connection))
         .routes(routes!(syncs::start_sync))
         .routes(routes!(syncs::get_sync_status))
+        .routes(routes!(writes::get_write))
         .merge(records::routes())
 }
 

@@ -3,15 +3,19 @@
 //! operation is one more file and one more line in [`operations`].
 
 mod access;
+mod act;
 mod asked;
 mod create;
+mod delete;
 mod get;
 mod list;
 mod of;
 mod operation;
 mod params;
 mod statuses;
+mod update;
 pub(crate) mod words;
+mod write;
 
 use millwright_entities::Entity;
 use utoipa_axum::router::OpenApiRouter;
@@ -35,5 +39,12 @@ fn operations(entity: &'static Entity) -> Vec<RecordOperation> {
     if entity.slug == "statuses" {
         return statuses::operations(entity);
     }
-    vec![list::operation(entity), get::operation(entity), create::operation(entity)]
+    vec![
+        list::operation(entity),
+        get::operation(entity),
+        create::operation(entity),
+        update::operation(entity),
+        delete::operation(entity),
+        act::operation(entity),
+    ]
 }

@@ -56,6 +56,23 @@ impl RecordOperation {
         Self::new(entity, method, path, handler).named(id, summary).with_key(entity)
     }
 
+    /// `POST /v1/<entity>/{key}/actions/{name}`.
+    pub(crate) fn on_action<H, T>(
+        entity: &'static Entity,
+        method: &Method,
+        id: &str,
+        summary: &str,
+        handler: H,
+    ) -> Self
+    where
+        H: axum::handler::Handler<T, App>,
+        T: 'static,
+    {
+        let path = format!("/v1/{}/{{key}}/actions/{{name}}", entity.slug);
+        let operation = Self::new(entity, method, path, handler).named(id, summary);
+        operation.with_key(entity).with_text_in_path("name", "The action's name.")
+    }
+
     fn new<H, T>(entity: &'static Entity, method: &Method, path: String, handler: H) -> Self
     where
         H: axum::handler::Handler<T, App>,
@@ -84,10 +101,28 @@ impl RecordOperation {
 
     /// A JSON body of the component `schema`.
     pub(crate) fn with_body(self, schema: &str) -> Self {
-        let body = RequestBodyBuilder::new()
-            .content("application/json", content(schema))
-            .required(Some(Required::True));
+        self.with_bodies(&["application/json"], schema)
+    }
+
+    /// A body of the component `schema`, of one of these types.
+    pub(crate) fn with_bodies(self, types: &[&str], schema: &str) -> Self {
+        self.with_body_that(Required::True, types, schema)
+    }
+
+    /// A JSON body of the component `schema`, or none.
+    pub(crate) fn with_optional_body(self, schema: &str) -> Self {
+        self.with_body_that(Required::False, &["application/json"], schema)
+    }
+
+    fn with_body_that(self, required: Required, types: &[&str], schema: &str) -> Self {
+        let body = RequestBodyBuilder::new().required(Some(required));
+        let body = types.iter().fold(body, |body, kind| body.content(*kind, content(schema)));
         Self { document: self.document.request_body(Some(RequestBody::from(body))), ..self }
+    }
+
+    /// An error that is this operation's own, beside those that all have.
+    pub(crate) fn refusing(self, status: u16, description: &str) -> Self {
+        self.answering(status, description, "ErrorAnswer")
     }
 
     /// An answer of the component `schema`.
@@ -100,14 +135,18 @@ impl RecordOperation {
     }
 
     fn with_key(self, entity: &Entity) -> Self {
+        self.with_text_in_path("key", &format!("The key of the {}.", words::one(entity)))
+    }
+
+    fn with_text_in_path(self, name: &str, description: &str) -> Self {
         let text = Schema::from(ObjectBuilder::new().schema_type(Type::String).build());
-        let key = ParameterBuilder::new()
-            .name("key")
+        let parameter = ParameterBuilder::new()
+            .name(name)
             .parameter_in(ParameterIn::Path)
             .required(Required::True)
-            .description(Some(format!("The key of the {}.", words::one(entity))))
+            .description(Some(description))
             .schema(Some(text));
-        Self { document: self.document.parameter(key), ..self }
+        Self { document: self.document.parameter(parameter), ..self }
     }
 }
 
