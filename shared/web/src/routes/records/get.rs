@@ -53,7 +53,8 @@ async fn get(
     }
     let record = records.pop().ok_or_else(|| Error::not_found("record"))?;
     let synced_at = synced_at(&app.store, &connection, entity.slug).await?;
-    Ok(DataAnswer::new(&connection, synced_at, record))
+    let etag = record["meta"]["etag"].as_str().map(str::to_owned);
+    Ok(DataAnswer::new(&connection, synced_at, record).tagged(etag.as_deref()))
 }
 
 fn refuse_combinations(asked: &RecordGet) -> Result<(), Error> {
