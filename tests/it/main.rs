@@ -7,6 +7,7 @@ mod e2e_large;
 mod e2e_tryton;
 mod faults;
 mod functions;
+mod reading;
 mod scene;
 mod sync_histories;
 mod template;

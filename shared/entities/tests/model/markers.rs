@@ -89,10 +89,10 @@ fn a_status_of_the_systems_stands_beside_a_state_of_the_model() {
 }
 
 #[test]
-fn a_filter_stands_on_at_most_a_dozen_single_values_of_an_entity() {
+fn a_filter_stands_on_about_a_dozen_single_values_of_an_entity() {
     for entity in Entity::ALL {
         let filters: Vec<&Field> = entity.filterable().collect();
-        assert!(filters.len() > 1 && filters.len() <= 12, "{entity:?} {}", filters.len());
+        assert!(filters.len() > 1 && filters.len() <= 13, "{entity:?} {}", filters.len());
         assert!(filters.iter().all(|field| field.kind.is_scalar()), "{entity:?}");
         for name in ["state", "statusKey", "isActive", "code", "name", "email"] {
             let field = entity.field(name);

@@ -1,0 +1,199 @@
+//! The whole API in process over the local table, and records that a test puts there itself.
+
+use std::{collections::HashMap, path::Path};
+
+use http::Method;
+use millwright_access::{Environment, Role, create_key, create_workspace};
+use millwright_connection::{Connection, ConnectionContext, NewConnection, Observation, observe};
+use millwright_connector::{Credentials, Sandbox, SandboxRow, SourceRecord};
+use millwright_core::{Clock, ExposeSecret, SecretString, WallTime, WorkspaceId};
+use millwright_entities::record_key;
+use millwright_outbound::{Outbound, OutboundConfig};
+use millwright_records::{CommitId, Pulled, RecordDoc, Scope, commit_pulled};
+use millwright_store::{Document, Expect, Key, Write};
+use millwright_sync::connect;
+use millwright_tests::{
+    api::{Answer, Api},
+    cloud::Cloud,
+    faults::{QueueFaults, TableFaults},
+};
+use millwright_web::{App, Settings};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+/// A running API with one sandbox connection, whose records are the test's own.
+pub struct Scene {
+    pub api: Api,
+    pub context: ConnectionContext,
+    pub connection: Connection,
+    pub workspace: WorkspaceId,
+    commits: std::sync::atomic::AtomicU64,
+    _cloud: Cloud,
+    _folder: tempfile::TempDir,
+}
+
+/// What a puller's own row is to these tests: nothing.
+#[derive(Serialize, Deserialize)]
+struct Nothing {}
+
+impl Document for Nothing {}
+
+impl Scene {
+    pub async fn calm() -> Self {
+        Self::start(TableFaults::NONE, Settings::LIST_EFFORT).await
+    }
+
+    /// With faults before the table, and pages that examine so many records.
+    pub async fn start(faults: TableFaults, list_effort: usize) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::system();
+        let cloud = Cloud::start(folder.path(), faults, QueueFaults::NONE, 7, clock.clone()).await;
+        let variables = variables(&cloud, folder.path());
+        let source: HashMap<&str, &str> =
+            variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let context = ConnectionContext::from_source(&source, clock, &cloud.sdk()).unwrap();
+        let workspace = create_workspace(&context.store, "Acme", Environment::Test).await.unwrap();
+        let made = create_key(&context.store, &workspace, "all", Role::Admin, None);
+        let (_, key) = made.await.unwrap();
+        let workspace = workspace.id;
+        let connection = connect(&context, &workspace, sandbox("ok")).await.unwrap();
+        let api = serve(&context, list_effort).await;
+        let api = api.with_key(Some(key.expose_secret())).about(connection.id.as_str());
+        let commits = std::sync::atomic::AtomicU64::new(0);
+        Self { api, context, connection, workspace, commits, _cloud: cloud, _folder: folder }
+    }
+
+    pub fn scope(&self) -> Scope {
+        Scope {
+            workspace: self.workspace.clone(),
+            connection: self.connection.id.clone(),
+            customer: None,
+        }
+    }
+
+    /// The sandbox behind the connection.
+    pub fn sandbox(&self) -> Sandbox {
+        let (store, workspace) = (self.context.store.clone(), self.workspace.clone());
+        Sandbox::new(store, workspace, self.connection.id.clone())
+    }
+
+    pub async fn put_behind(&self, entity: &str, id: &str, row: Value) {
+        let row: SandboxRow = row.as_object().unwrap().clone();
+        self.sandbox().put(entity, id, row).await.unwrap();
+    }
+
+    /// The key of a record.
+    pub fn key(&self, entity: &str, id: &str) -> String {
+        record_key(&self.connection.id, entity, id)
+    }
+
+    /// Keeps records as a sync that found them would.
+    pub async fn found(&self, entity: &str, records: impl IntoIterator<Item = (String, Value)>) {
+        let records: Vec<SourceRecord> =
+            records.into_iter().map(|(id, fields)| self.record(entity, id, &fields)).collect();
+        for some in records.chunks(500) {
+            self.commit(entity, some.to_vec(), &[]).await;
+        }
+    }
+
+    /// Marks records as gone, as a sync that missed them would.
+    pub async fn missed(&self, entity: &str, ids: &[&str]) {
+        self.commit(entity, Vec::new(), ids).await;
+    }
+
+    async fn commit(&self, entity: &str, records: Vec<SourceRecord>, gone: &[&str]) {
+        let scope = self.scope();
+        let key = |id: &&str| scope.record(entity, &self.key(entity, id));
+        let gone: Vec<Key> = gone.iter().map(key).collect();
+        let gone = self.context.store.get_docs::<RecordDoc>(&gone).await.unwrap();
+        let number = self.commits.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let pulled = Pulled {
+            scope: &scope,
+            entity,
+            fetch_started: self.now() + std::time::Duration::from_secs(60),
+            commit: CommitId::of_pull(1, number),
+            unfinished: &[],
+            initial: false,
+            records,
+            gone,
+        };
+        let own = Key::state(format!("{}#test", self.workspace), "puller");
+        let checkpoint = |_: &_| Ok(Write::put(&own, &Nothing {}, Expect::Anything)?);
+        let (store, queue) = (&self.context.store, &self.context.queue);
+        commit_pulled(store, queue, pulled, checkpoint).await.unwrap();
+    }
+
+    fn record(&self, entity: &str, id: String, fields: &Value) -> SourceRecord {
+        let mut record = Map::new();
+        record.insert("key".to_owned(), json!(self.key(entity, &id)));
+        record.insert("remoteId".to_owned(), json!(id));
+        record.extend(fields.as_object().unwrap().clone());
+        SourceRecord { remote_id: id, record }
+    }
+
+    pub fn now(&self) -> WallTime {
+        self.context.store.clock().wall()
+    }
+
+    /// Lets the connection be known as failing, or as well.
+    pub async fn observe(&self, observation: Observation) {
+        observe(&self.context, &self.workspace, &self.connection.id, &observation).await.unwrap();
+    }
+
+    /// GET, whatever comes of it.
+    pub async fn answer(&self, path: &str) -> Answer {
+        self.api.call(Method::GET, path, None).await
+    }
+
+    /// The remote ids of a list, all pages of it, in its order.
+    pub async fn ids(&self, path: &str) -> Vec<String> {
+        ids_of(&self.api.all(path).await)
+    }
+}
+
+pub fn ids_of(records: &[Value]) -> Vec<String> {
+    records.iter().map(|record| record["remoteId"].as_str().unwrap().to_owned()).collect()
+}
+
+pub fn sandbox(login: &str) -> NewConnection {
+    let settings = Map::from_iter([("stateful".to_owned(), json!(true))]);
+    let credentials =
+        Credentials::from([("username".to_owned(), SecretString::from(login.to_owned()))]);
+    NewConnection {
+        connector_id: "sandbox".to_owned(),
+        name: None,
+        customer: None,
+        metadata: Map::new(),
+        settings,
+        credentials,
+    }
+}
+
+fn variables(cloud: &Cloud, folder: &Path) -> HashMap<String, String> {
+    let key = folder.join("vault.key");
+    millwright_vault::create_key_file(&key).unwrap();
+    std::fs::create_dir_all(folder.join("blobs")).unwrap();
+    let mut variables = cloud.variables().clone();
+    let mut set = |name: &str, value: String| variables.insert(name.to_owned(), value);
+    set("MILLWRIGHT_BLOB", format!("file:{}", folder.join("blobs").display()));
+    set("MILLWRIGHT_VAULT", format!("file:{}", key.display()));
+    variables
+}
+
+/// Serves the API on a free port.
+async fn serve(context: &ConnectionContext, list_effort: usize) -> Api {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let app = App {
+        store: context.store.clone(),
+        queue: context.queue.clone(),
+        blob: context.blob.clone(),
+        vault: context.vault.clone(),
+        outbound: Outbound::new(OutboundConfig::default()).unwrap(),
+        engine: context.engine.clone(),
+        settings: Settings { list_effort, ..Settings::new(&base) },
+    };
+    let router = millwright_web::router(app);
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    Api::new(&base, None)
+}
