@@ -9,7 +9,7 @@ use std::{
 };
 
 use millwright_connection::{Connection, ConnectionContext, NewConnection, open_system};
-use millwright_connector::{Credentials, Pull, Sandbox, SandboxRow};
+use millwright_connector::{Credentials, Pull, SandboxControl, SandboxRow};
 use millwright_core::{Clock, SecretString, WorkspaceId};
 use millwright_event::{Body, Message};
 use millwright_records::{
@@ -122,8 +122,8 @@ fn sandbox() -> NewConnection {
 }
 
 impl World {
-    fn source(&self) -> Sandbox {
-        Sandbox::new(self.calm.clone(), self.workspace.clone(), self.connection.id.clone())
+    fn source(&self) -> SandboxControl {
+        SandboxControl::new(self.calm.clone(), &self.workspace, &self.connection.id)
     }
 
     /// One insert, edit or deletion behind Millwright's back.

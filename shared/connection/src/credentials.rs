@@ -66,5 +66,6 @@ pub async fn open_system(context: &ConnectionContext, connection: &Connection) -
         settings: connection.settings.clone(),
         credentials,
         overlays: BTreeMap::new(),
+        scenario: connection.scenario,
     })
 }

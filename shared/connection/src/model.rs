@@ -1,5 +1,6 @@
 //! The connection's row.
 
+use millwright_connector::Scenario;
 use millwright_core::{ConnectionId, ScheduleTime, WallTime, WorkspaceId};
 use millwright_store::{Document, Key};
 use serde::{Deserialize, Serialize};
@@ -54,6 +55,9 @@ pub struct Connection {
     pub credits: u32,
     /// When it was made.
     pub created_at: WallTime,
+    /// The scenario that the present request asked a sandbox for. It is never kept.
+    #[serde(skip)]
+    pub scenario: Option<Scenario>,
 }
 
 impl Connection {

@@ -144,6 +144,7 @@ mod tests {
             loading: vec!["vendors".to_owned(), "materials".to_owned()],
             credits: 1,
             created_at: WallTime::from_millis(0),
+            scenario: None,
         }
     }
 

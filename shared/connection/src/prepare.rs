@@ -60,6 +60,7 @@ pub async fn prepare(
         settings: new.settings.clone(),
         credentials: new.credentials.clone(),
         overlays: std::collections::BTreeMap::new(),
+        scenario: None,
     })?;
     let instance = system.probe().await.map_err(while_connecting)?;
     let connection = Connection {
@@ -80,6 +81,7 @@ pub async fn prepare(
         loading,
         credits: credits_of(manifest.tier),
         created_at: now,
+        scenario: None,
     };
     let more = json!({
         "connector_id": connection.connector_id,

@@ -14,7 +14,7 @@ use crate::{
     manifest::{EntityDef, Manifest, Protocol},
     overlay::Overlay,
     remote::{Access, Remote, Shared},
-    sandbox::Sandbox,
+    sandbox::{Place, Sandbox, Scenario},
     system::{Source, System},
 };
 
@@ -36,6 +36,8 @@ pub struct Target {
     pub credentials: Credentials,
     /// What the connection wants otherwise than the manifest says, by entity.
     pub overlays: BTreeMap<String, Overlay>,
+    /// The scenario that this one request asked for. Only a sandbox heeds it.
+    pub scenario: Option<Scenario>,
 }
 
 impl fmt::Debug for Target {
@@ -123,10 +125,17 @@ impl Engine {
                     credentials: filled.credentials,
                 },
             ))),
-            Protocol::Sandbox => Source::Sandbox(Box::new(
-                Sandbox::new(self.store.clone(), target.workspace, target.connection.clone())
-                    .opened_with(&filled.settings, &filled.credentials),
-            )),
+            Protocol::Sandbox => Source::Sandbox(Box::new(Sandbox::open(
+                Place {
+                    store: self.store.clone(),
+                    workspace: target.workspace,
+                    connection: target.connection.clone(),
+                },
+                Arc::clone(manifest),
+                &filled.settings,
+                &filled.credentials,
+                target.scenario,
+            ))),
         };
         let clock = self.store.clock().clone();
         Ok(System::new(Arc::clone(manifest), target.connection, source, laid, clock))

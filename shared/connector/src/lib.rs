@@ -37,7 +37,10 @@ pub use mapping::{
 pub use meta::EntityMeta;
 pub use overlay::{MappedField, Overlay};
 pub use path::{NestedKeys, Path};
-pub use sandbox::{Sandbox, SandboxRow, Scenario};
+pub use sandbox::{
+    DataSet, Match, Named, Respond, Rule, SandboxControl, SandboxRow, Scenario, ScenarioRequest,
+    Told, Window,
+};
 pub use system::{
     Checkpoint, CustomField, Found, IdPage, Instance, LookUp, Permission, Permissions, Position,
     Pull, Pulled, SourceRecord, System,

@@ -87,11 +87,13 @@ impl OutboundError {
         &self.detail
     }
 
-    pub(crate) fn before_sending(class: FailureClass, detail: impl Into<String>) -> Self {
+    /// A failure before anything was sent. Public for whoever plays a system that cannot be reached.
+    pub fn before_sending(class: FailureClass, detail: impl Into<String>) -> Self {
         Self { class, sent: false, hint: None, detail: detail.into() }
     }
 
-    pub(crate) fn after_sending(class: FailureClass, detail: impl Into<String>) -> Self {
+    /// A failure after which the request may have reached the other side. Public for the same.
+    pub fn after_sending(class: FailureClass, detail: impl Into<String>) -> Self {
         Self { class, sent: true, hint: None, detail: detail.into() }
     }
 

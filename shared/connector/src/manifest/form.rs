@@ -29,6 +29,12 @@ pub struct FormField {
     /// What can be chosen, for [`FieldKind::Enum`].
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub options: Vec<String>,
+    /// The least, for [`FieldKind::Integer`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub minimum: Option<u64>,
+    /// The most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maximum: Option<u64>,
     /// Whether it must be filled in.
     pub required: bool,
     /// What counts when it is not.
@@ -53,6 +59,8 @@ pub enum FieldKind {
     Secret,
     /// True or false.
     Boolean,
+    /// A whole number.
+    Integer,
     /// One of a few.
     Enum,
 }
@@ -66,6 +74,8 @@ struct RawField {
     kind: FieldKind,
     #[serde(default)]
     options: Vec<String>,
+    minimum: Option<u64>,
+    maximum: Option<u64>,
     #[serde(default)]
     required: bool,
     default: Option<Value>,
@@ -159,11 +169,21 @@ impl FormField {
             help: raw.help,
             kind: raw.kind,
             options: raw.options,
+            minimum: raw.minimum,
+            maximum: raw.maximum,
             required: raw.required,
             default: raw.default,
             example: raw.example,
             order: raw.order.unwrap_or(position),
         }
+    }
+
+    fn integer(&self, value: &Value) -> Result<Value, String> {
+        let (least, most) = (self.minimum.unwrap_or(0), self.maximum.unwrap_or(u64::MAX));
+        let number = value.as_u64().filter(|number| (least..=most).contains(number));
+        number
+            .map(Value::from)
+            .ok_or_else(|| format!("must be a whole number from {least} to {most}"))
     }
 
     /// The value in its one form, or what is wrong with it.
@@ -173,6 +193,7 @@ impl FormField {
             FieldKind::Boolean => {
                 value.as_bool().map(Value::Bool).ok_or_else(|| "must be true or false".to_owned())
             }
+            FieldKind::Integer => self.integer(value),
             // A password may begin or end with a blank.
             FieldKind::Secret => value.as_str().map(Value::from).ok_or("must be text".to_owned()),
             FieldKind::Text => Ok(Value::from(text()?)),
@@ -217,6 +238,7 @@ mod tests {
             "url: {title: Address, type: url, required: true}\n\
              kind: {title: Kind, type: enum, options: [a, b], default: a, order: 0}\n\
              stateful: {title: Stateful, type: boolean}\n\
+             count: {title: Count, type: integer, minimum: 1, maximum: 9}\n\
              password: {title: Password, type: secret}\n",
         )
         .unwrap()
@@ -247,6 +269,16 @@ mod tests {
                 ("settings.stateful", ErrorCode::ValidationFailed),
             ]
         );
+    }
+
+    #[test]
+    fn a_number_is_whole_and_within_its_limits() {
+        assert_eq!(check(json!({"url": "http://a", "count": 9})).1, []);
+        for wrong in [json!(0), json!(10), json!(1.5), json!(-1), json!("9")] {
+            let (_, faults) = check(json!({"url": "http://a", "count": wrong}));
+            assert_eq!(faults.len(), 1, "{wrong}");
+            assert_eq!(faults[0].message, "must be a whole number from 1 to 9");
+        }
     }
 
     #[test]

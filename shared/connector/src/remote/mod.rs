@@ -7,6 +7,7 @@ mod gate;
 mod kept;
 mod next;
 mod page;
+pub(crate) mod played;
 mod rate;
 mod redact;
 mod run;

@@ -253,7 +253,7 @@ fn not_yet(wait: Duration) -> SystemError {
     error
 }
 
-fn unanswered(error: &OutboundError, operation: Operation) -> SystemError {
+pub(super) fn unanswered(error: &OutboundError, operation: Operation) -> SystemError {
     tracing::debug!(class = error.class.as_str(), detail = error.detail(), "no usable answer");
     let class = match error.class {
         FailureClass::TooLarge | FailureClass::Malformed => SystemErrorClass::Malformed,

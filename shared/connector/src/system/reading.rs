@@ -147,8 +147,9 @@ impl System {
         let place = &at.unwrap_or(&start).place;
         let (rows, next) = match &self.inner.source {
             Source::Sandbox(sandbox) => {
-                let page = sandbox.page(entity, place.after_id(), sweep.page_size, None).await?;
-                (page.rows, page.next.map(Position::after))
+                let listed = sandbox.ids(entity, place.after_id(), sweep.page_size).await?;
+                let (ids, next) = listed;
+                return Ok(IdPage { ids, next: next.map(Position::after) });
             }
             Source::Remote(remote) => self.id_page(remote, entity, def, sweep, place).await?,
         };

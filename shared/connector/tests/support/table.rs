@@ -31,6 +31,9 @@ async fn answer(State(rows): State<Rows>, headers: HeaderMap, body: Bytes) -> (S
     let mut rows = rows.lock().unwrap();
     let answer = match target {
         "PutItem" => {
+            if !holds(&request, rows.get(&key(&request["Item"]))) {
+                return refused("ConditionalCheckFailedException", "as it says");
+            }
             rows.insert(key(&request["Item"]), request["Item"].clone());
             json!({})
         }
@@ -43,7 +46,10 @@ async fn answer(State(rows): State<Rows>, headers: HeaderMap, body: Bytes) -> (S
                 request["RequestItems"].as_object().unwrap().iter().next().unwrap();
             let keys: Vec<_> = wanted["Keys"].as_array().unwrap().iter().map(key).collect();
             if keys.iter().collect::<BTreeSet<_>>().len() < keys.len() {
-                return refused("Provided list of item keys contains duplicates");
+                return refused(
+                    "ValidationException",
+                    "Provided list of item keys contains duplicates",
+                );
             }
             let found: Vec<&Value> = keys.iter().filter_map(|key| rows.get(key)).collect();
             json!({"Responses": {table: found}, "UnprocessedKeys": {}})
@@ -54,8 +60,21 @@ async fn answer(State(rows): State<Rows>, headers: HeaderMap, body: Bytes) -> (S
     (StatusCode::OK, answer.to_string())
 }
 
-fn refused(message: &str) -> (StatusCode, String) {
-    let kind = "com.amazon.coral.validate#ValidationException";
+/// The two conditions that rows are put on: that there is none, or that it is as it was read.
+fn holds(request: &Value, row: Option<&Value>) -> bool {
+    match request["ConditionExpression"].as_str() {
+        None => true,
+        Some("version = :version") => {
+            let wanted = &request["ExpressionAttributeValues"][":version"];
+            row.is_some_and(|row| row["version"] == *wanted)
+        }
+        Some(absent) if absent.starts_with("attribute_not_exists") => row.is_none(),
+        Some(other) => panic!("{other} is not played"),
+    }
+}
+
+fn refused(kind: &str, message: &str) -> (StatusCode, String) {
+    let kind = format!("com.amazonaws.dynamodb.v20120810#{kind}");
     (StatusCode::BAD_REQUEST, json!({"__type": kind, "message": message}).to_string())
 }
 

@@ -6,6 +6,7 @@ mod caller;
 mod condition;
 mod path;
 mod query;
+mod scenario;
 mod schema_check;
 mod scope;
 mod time;

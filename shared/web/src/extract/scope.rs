@@ -6,7 +6,7 @@ use millwright_connection::{Connection, find_connection};
 use millwright_core::{ConnectionId, Error, ErrorCode};
 use millwright_records::Scope;
 
-use super::caller_of;
+use super::{caller_of, scenario::as_asked};
 use crate::{App, error::ApiError};
 
 /// Names the connection that a request with an API key is about.
@@ -44,7 +44,8 @@ impl FromRequestParts<App> for InformationScope {
 async fn connection(parts: &mut Parts, app: &App) -> Result<Connection, ApiError> {
     let caller = caller_of(parts, app).await?;
     let id = connection_id(parts)?;
-    Ok(find_connection(&app.store, &caller.workspace, &id).await?.doc)
+    let connection = find_connection(&app.store, &caller.workspace, &id).await?.doc;
+    Ok(as_asked(app, &parts.headers, connection)?)
 }
 
 fn connection_id(parts: &Parts) -> Result<ConnectionId, Error> {

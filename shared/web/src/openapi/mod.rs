@@ -126,6 +126,7 @@ fn complete_operation(path: &str, method: &str, operation: &mut Value) {
     }
     if is_about_data(operation) {
         add_parameter(operation, "ConnectionId");
+        add_parameter(operation, "Scenario");
         add_headers(operation, "Millwright-Connection-Status", "ConnectionStatus");
         add_headers(operation, "Millwright-Synced-At", "SyncedAt");
     }
@@ -176,6 +177,14 @@ fn parameters() -> Value {
             "required": true,
             "description": "The connection whose data this is about.",
             "schema": { "type": "string", "examples": ["conn_01jd8r2v7m5w3k9x1c4t6z8q0a"] },
+        },
+        "Scenario": {
+            "name": "Millwright-Scenario",
+            "in": "header",
+            "required": false,
+            "description": "For a sandbox: how it is to behave for this one call, as the name of a \
+                scenario. For any other connection it is refused.",
+            "schema": { "type": "string", "examples": ["slow-5s", "429", "lost-answer"] },
         },
         "IdempotencyKey": {
             "name": "Idempotency-Key",

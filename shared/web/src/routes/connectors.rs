@@ -33,6 +33,8 @@ pub(crate) enum FormFieldType {
     Secret,
     /// True or false.
     Boolean,
+    /// A whole number.
+    Integer,
     /// One of a few.
     Enum,
 }
@@ -52,6 +54,12 @@ pub(crate) struct FormField {
     kind: FormFieldType,
     /// What can be chosen, for `enum`.
     options: Vec<String>,
+    /// The least, for `integer`.
+    #[schema(required)]
+    minimum: Option<u64>,
+    /// The most, for `integer`.
+    #[schema(required)]
+    maximum: Option<u64>,
     /// Whether it must be filled in.
     required: bool,
     /// What counts when it is not.
@@ -209,6 +217,8 @@ impl From<&connector::FormField> for FormField {
             help: field.help.clone(),
             kind: field.kind.into(),
             options: field.options.clone(),
+            minimum: field.minimum,
+            maximum: field.maximum,
             required: field.required,
             default: field.default.clone(),
             example: field.example.clone(),
@@ -223,6 +233,7 @@ impl From<FieldKind> for FormFieldType {
             FieldKind::Url => Self::Url,
             FieldKind::Secret => Self::Secret,
             FieldKind::Boolean => Self::Boolean,
+            FieldKind::Integer => Self::Integer,
             FieldKind::Enum => Self::Enum,
         }
     }

@@ -21,6 +21,7 @@ mod webhook_endpoints;
 mod webhook_messages;
 mod writes;
 
+pub(crate) use scenario::sandbox_manifest;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{App, openapi};
@@ -40,7 +41,7 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(connections::list, connections::create))
         .routes(routes!(connections::get, connections::delete))
         .routes(routes!(connections::disconnect))
-        .routes(routes!(scenario::put_scenario))
+        .routes(routes!(scenario::get_scenario, scenario::put_scenario))
         .merge(data())
         .merge(webhooks())
         .routes(routes!(jobs::get_job))

@@ -1,9 +1,14 @@
 //! The sandbox through the engine, on a stand-in for the table.
 
+#[path = "../support/mod.rs"]
 mod support;
 
+mod data;
+mod rules;
+mod scenarios;
+
 use millwright_connector::{
-    Catalog, Engine, Pull, Pulled, References, Sandbox, Scenario, System, SystemErrorClass,
+    Catalog, Engine, Pull, Pulled, References, SandboxControl, Scenario, System, Target,
 };
 use millwright_core::{Error, ErrorCode, WorkspaceId};
 use millwright_entities::{Entity, record_key};
@@ -21,8 +26,24 @@ fn open(engine: &Engine, stateful: bool) -> System {
     engine.open(support::target("sandbox", json!({"stateful": stateful}), &[])).unwrap()
 }
 
-fn hand(store: &Store) -> Sandbox {
-    Sandbox::new(store.clone(), WorkspaceId::derived(&["test"]), support::connection())
+/// A sandbox with settings and a login.
+fn open_as(engine: &Engine, settings: Value, login: &str) -> System {
+    engine.open(support::target("sandbox", settings, &[("username", login)])).unwrap()
+}
+
+/// A sandbox for one request that asks for a scenario.
+fn asking(engine: &Engine, scenario: &str) -> System {
+    let target = support::target("sandbox", json!({"stateful": true}), &[]);
+    engine.open(Target { scenario: Some(scenario.parse().unwrap()), ..target }).unwrap()
+}
+
+fn hand(store: &Store) -> SandboxControl {
+    SandboxControl::new(store.clone(), &WorkspaceId::derived(&["test"]), &support::connection())
+}
+
+/// Tells the sandbox a scenario by its name.
+async fn tell(store: &Store, name: &str) {
+    hand(store).tell(name.parse::<Scenario>().unwrap().into()).await.unwrap();
 }
 
 async fn everything(system: &System, entity: &str, from: Option<i64>, size: u32) -> Vec<Pulled> {
@@ -96,7 +117,7 @@ async fn a_stateful_sandbox_keeps_what_is_made() {
     let (engine, store) = engine().await;
     let system = open(&engine, true);
     assert!(!system.simulated());
-    let before = store.clock().wall().millis();
+    let before = store.clock().schedule().millis();
     let (record, references) = draft();
     let id = system.create(ORDERS, &record, &references, "token").await.unwrap();
     let made = &system.get(ORDERS, std::slice::from_ref(&id)).await.unwrap()[0].record;
@@ -154,7 +175,7 @@ async fn any_other_sandbox_plays_a_write_through_and_changes_nothing() {
 async fn rows_can_be_put_and_deleted_by_hand() {
     let (engine, store) = engine().await;
     let (system, hand) = (open(&engine, true), hand(&store));
-    let before = store.clock().wall().millis();
+    let before = store.clock().schedule().millis();
     let mut row = hand.row("vendors", "ven-0002").await.unwrap().unwrap();
     row.insert("name".to_owned(), json!("Renamed"));
     hand.put("vendors", "ven-0002", row).await.unwrap();
@@ -171,49 +192,6 @@ async fn rows_can_be_put_and_deleted_by_hand() {
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].record["name"], "Renamed");
     assert_eq!(hand.row("vendors", "ven-0003").await.unwrap(), None);
-}
-
-#[tokio::test]
-async fn an_outage_ends_when_it_is_told_to() {
-    let (engine, store) = engine().await;
-    let (system, hand) = (open(&engine, true), hand(&store));
-    let (record, references) = draft();
-    for (scenario, class) in [
-        (Scenario::Outage, SystemErrorClass::Unreachable),
-        (Scenario::Expired, SystemErrorClass::Reauthorize),
-    ] {
-        hand.set_scenario(scenario).await.unwrap();
-        assert_eq!(hand.scenario().await.unwrap(), scenario);
-        for refused in [
-            system.probe().await.map(drop),
-            system.pull(ORDERS, &Pull::default()).await.map(drop),
-            system.get(ORDERS, &["po-0001".to_owned()]).await.map(drop),
-            system.list_ids(ORDERS, None).await.map(drop),
-            system.create(ORDERS, &record, &references, "token").await.map(drop),
-        ] {
-            let error = refused.unwrap_err();
-            assert_eq!((error.class, error.sent), (class, false));
-        }
-    }
-    hand.set_scenario(Scenario::Ok).await.unwrap();
-    assert!(system.probe().await.is_ok());
-    assert_eq!(ids(&system, ORDERS, None, 0).await.len(), 40);
-}
-
-#[tokio::test]
-async fn a_login_fails_as_its_name_says() {
-    let (engine, _) = engine().await;
-    for (login, class) in [
-        ("ok", None),
-        ("down", Some(SystemErrorClass::Unreachable)),
-        ("expired", Some(SystemErrorClass::Reauthorize)),
-        ("denied", Some(SystemErrorClass::Reauthorize)),
-        ("somebody", Some(SystemErrorClass::Reauthorize)),
-    ] {
-        let target = support::target("sandbox", json!({}), &[("username", login)]);
-        let probed = engine.open(target).unwrap().probe().await;
-        assert_eq!(probed.err().map(|error| error.class), class, "{login}");
-    }
 }
 
 #[tokio::test]

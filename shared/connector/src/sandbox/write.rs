@@ -1,0 +1,389 @@
+//! Writing. A stateful sandbox keeps what is written; any other answers as if it did.
+
+use std::collections::BTreeMap;
+
+use millwright_core::{ScheduleTime, random_token};
+use millwright_store::Document;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{
+    Sandbox, SandboxRow, answer,
+    call::{Call, Operation},
+    data::{self, World},
+    order,
+    scene::{Failure, Scene, Turn},
+    workflow,
+};
+use crate::{
+    error::SystemError,
+    manifest::{DeleteMode, EntityDef},
+};
+
+/// What was written and is not kept.
+#[derive(Default)]
+pub(super) struct Played {
+    /// Rows by entity and id; nothing for one that is gone.
+    rows: BTreeMap<(String, String), Option<SandboxRow>>,
+    /// Ids by entity and token.
+    made: BTreeMap<(String, String), String>,
+}
+
+impl Played {
+    pub(super) fn rows(&self, entity: &str) -> Vec<(String, Option<SandboxRow>)> {
+        let of = self.rows.iter().filter(|((of, _), _)| of == entity);
+        of.map(|((_, id), row)| (id.clone(), row.clone())).collect()
+    }
+}
+
+/// Which row was made with a token.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct MadeDoc {
+    id: String,
+}
+
+impl Document for MadeDoc {}
+
+impl Sandbox {
+    /// Makes a record.
+    pub(crate) async fn create(
+        &self,
+        entity: &str,
+        row: Value,
+        token: &str,
+    ) -> Result<String, SystemError> {
+        let call = Call::of(entity, Operation::Create);
+        let scene = match self.turn(&call).await? {
+            Turn::Answered(answer) => return answer::id(answer.value),
+            Turn::Own(scene) => scene,
+        };
+        let made = self.own_create(&scene, entity, row, token).await;
+        self.finish(&scene, &call, made).await
+    }
+
+    /// Changes a record. `row` has the members that change; objects are merged, and of lines it has
+    /// those that are new (without an id), changed or removed (with `deleted`).
+    pub(crate) async fn update(
+        &self,
+        entity: &str,
+        id: &str,
+        row: Value,
+    ) -> Result<(), SystemError> {
+        let call = Call::of(entity, Operation::Update);
+        let Turn::Own(scene) = self.turn(&call).await? else { return Ok(()) };
+        let done = self.own_update(&scene, entity, id, row).await;
+        self.finish(&scene, &call, done).await
+    }
+
+    /// Deletes a record, as the manifest says that its entity's are.
+    pub(crate) async fn remove(&self, entity: &str, id: &str) -> Result<(), SystemError> {
+        let call = Call::of(entity, Operation::Delete);
+        let Turn::Own(scene) = self.turn(&call).await? else { return Ok(()) };
+        let done = self.own_remove(&scene, entity, id).await;
+        self.finish(&scene, &call, done).await
+    }
+
+    /// Takes a step of a record's workflow.
+    pub(crate) async fn act(
+        &self,
+        entity: &str,
+        id: &str,
+        action: &str,
+        row: Value,
+    ) -> Result<(), SystemError> {
+        let call = Call::of(entity, Operation::Action(action));
+        let Turn::Own(scene) = self.turn(&call).await? else { return Ok(()) };
+        let done = self.own_act(&scene, entity, id, (action, row)).await;
+        self.finish(&scene, &call, done).await
+    }
+
+    /// The id of the record that was made with a token, if one was.
+    pub(crate) async fn find(
+        &self,
+        entity: &str,
+        token: &str,
+    ) -> Result<Option<String>, SystemError> {
+        let call = Call::of(entity, Operation::Get);
+        let scene = match self.turn(&call).await? {
+            Turn::Answered(answer) => return answer::id(answer.value).map(Some),
+            Turn::Own(scene) => scene,
+        };
+        let played = self.played().made.get(&(entity.to_owned(), token.to_owned())).cloned();
+        let found = match played {
+            Some(id) => Ok(Some(id)),
+            None => self.made_with(&scene.world, entity, token).await,
+        };
+        self.finish(&scene, &call, found).await
+    }
+
+    async fn made_with(
+        &self,
+        world: &World,
+        entity: &str,
+        token: &str,
+    ) -> Result<Option<String>, Failure> {
+        let doc = self.kept.doc::<MadeDoc>(&token_key(entity, token)).await?;
+        let Some(MadeDoc { id }) = doc else { return Ok(None) };
+        let there = self.found(world, entity, &[id]).await?.pop();
+        Ok(there.map(|(id, _)| id))
+    }
+
+    async fn own_create(
+        &self,
+        scene: &Scene,
+        entity: &str,
+        row: Value,
+        token: &str,
+    ) -> Result<String, Failure> {
+        let mut row = object(row)?;
+        scene.forget(&mut row);
+        let id = format!(
+            "{}-new-{:013}-{}",
+            data::prefix(entity),
+            scene.now.millis(),
+            random_token(6).to_lowercase()
+        );
+        self.begin(entity, &mut row, &id, scene.now);
+        self.reckon(&scene.world, entity, &id, &mut row).await?;
+        if self.stateful {
+            // Before the row: a row that is there can always be found by its token.
+            self.kept.put_doc(&token_key(entity, token), &MadeDoc { id: id.clone() }).await?;
+        } else {
+            let made = (entity.to_owned(), token.to_owned());
+            self.played().made.insert(made, id.clone());
+        }
+        self.lay(entity, &id, Some(row)).await?;
+        Ok(id)
+    }
+
+    /// What every new record has.
+    fn begin(&self, entity: &str, row: &mut SandboxRow, id: &str, now: ScheduleTime) {
+        let number = format!("{}-{}", data::prefix(entity).to_uppercase(), now.millis());
+        for (name, value) in [
+            ("id", json!(id)),
+            ("createdAt", json!(now.iso())),
+            ("updatedAt", json!(now.iso())),
+        ] {
+            row.insert(name.to_owned(), value);
+        }
+        let number_at = if entity == "purchase-orders" { "number" } else { "code" };
+        row.entry(number_at).or_insert_with(|| json!(number));
+        row.entry("active").or_insert(json!(true));
+        let first = self.manifest.entity(entity).and_then(first_status);
+        if let Some((field, code)) = first {
+            row.entry(field).or_insert(json!(code));
+        }
+    }
+
+    async fn own_update(
+        &self,
+        scene: &Scene,
+        entity: &str,
+        id: &str,
+        change: Value,
+    ) -> Result<(), Failure> {
+        let mut change = object(change)?;
+        scene.forget(&mut change);
+        let mut row = self.there(&scene.world, entity, id).await?;
+        merge(&mut row, change);
+        self.reckon(&scene.world, entity, id, &mut row).await?;
+        self.touched(scene, entity, id, row).await
+    }
+
+    async fn own_remove(&self, scene: &Scene, entity: &str, id: &str) -> Result<(), Failure> {
+        let mut row = self.there(&scene.world, entity, id).await?;
+        let delete = self.manifest.entity(entity).and_then(|def| def.write.delete.as_ref());
+        match delete.map(|delete| delete.mode) {
+            Some(DeleteMode::Hard) => return self.lay(entity, id, None).await,
+            Some(DeleteMode::Soft) => {
+                row.insert("deletedAt".to_owned(), json!(scene.now.iso()));
+            }
+            Some(DeleteMode::Status) => {
+                row.insert("status".to_owned(), json!("cancelled"));
+            }
+            None => {
+                let message = "these records cannot be deleted";
+                return Err(Failure::refused(405, "NOT_ALLOWED", message));
+            }
+        }
+        self.touched(scene, entity, id, row).await
+    }
+
+    async fn own_act(
+        &self,
+        scene: &Scene,
+        entity: &str,
+        id: &str,
+        (name, given): (&str, Value),
+    ) -> Result<(), Failure> {
+        let given = object(given)?;
+        let mut row = self.there(&scene.world, entity, id).await?;
+        let def = self.manifest.entity(entity);
+        let action = def.and_then(|def| def.write.actions.get(name));
+        let action = action.ok_or_else(|| {
+            Failure::refused(405, "NOT_ALLOWED", "these records have no such action")
+        })?;
+        let status = row.get("status").and_then(Value::as_str).unwrap_or_default();
+        if !action.from.is_empty() && !action.from.iter().any(|from| from == status) {
+            let message = format!("a record in the status {status} cannot do this");
+            return Err(Failure::refused(409, "WRONG_STATUS", &message));
+        }
+        if let Some(receipt) = workflow::take(name, action, &mut row, given, scene.now)? {
+            self.receive(scene, id, receipt).await?;
+        }
+        self.touched(scene, entity, id, row).await
+    }
+
+    /// Keeps what came for an order as a receipt.
+    async fn receive(
+        &self,
+        scene: &Scene,
+        order: &str,
+        mut receipt: SandboxRow,
+    ) -> Result<(), Failure> {
+        let id = format!("rcv-new-{:013}-{}", scene.now.millis(), random_token(6).to_lowercase());
+        self.begin("receivings", &mut receipt, &id, scene.now);
+        receipt.insert("order".to_owned(), json!(order));
+        self.lay("receivings", &id, Some(receipt)).await
+    }
+
+    /// The row as it is.
+    async fn there(&self, world: &World, entity: &str, id: &str) -> Result<SandboxRow, Failure> {
+        let found = self.found(world, entity, &[id.to_owned()]).await?.pop();
+        let gone = || Failure::refused(404, "NOT_FOUND", "there is no such record");
+        found.map(|(_, row)| row).ok_or_else(gone)
+    }
+
+    async fn touched(
+        &self,
+        scene: &Scene,
+        entity: &str,
+        id: &str,
+        mut row: SandboxRow,
+    ) -> Result<(), Failure> {
+        row.insert("updatedAt".to_owned(), json!(scene.now.iso()));
+        self.lay(entity, id, Some(row)).await
+    }
+
+    async fn lay(&self, entity: &str, id: &str, row: Option<SandboxRow>) -> Result<(), Failure> {
+        if self.stateful {
+            return Ok(self.kept.put(entity, id, row).await?);
+        }
+        self.played().rows.insert((entity.to_owned(), id.to_owned()), row);
+        Ok(())
+    }
+
+    /// What the sandbox works out itself, and refuses: an order's names and totals.
+    async fn reckon(
+        &self,
+        world: &World,
+        entity: &str,
+        id: &str,
+        row: &mut SandboxRow,
+    ) -> Result<(), Failure> {
+        if entity == "purchase-orders" {
+            let named = self.named(world, row).await?;
+            order::complete(row, id, &named)?;
+        }
+        Ok(())
+    }
+
+    /// The vendors and materials that an order names.
+    async fn named(
+        &self,
+        world: &World,
+        order: &SandboxRow,
+    ) -> Result<BTreeMap<String, SandboxRow>, Failure> {
+        let text = |row: &SandboxRow, name: &str| row.get(name)?.as_str().map(str::to_owned);
+        let vendors: Vec<String> = text(order, "vendor").into_iter().collect();
+        let lines = order.get("lines").and_then(Value::as_array).into_iter().flatten();
+        let materials: Vec<String> =
+            lines.filter_map(|line| text(line.as_object()?, "material")).collect();
+        let mut named = self.found(world, "vendors", &vendors).await?;
+        named.extend(self.found(world, "materials", &materials).await?);
+        Ok(named.into_iter().collect())
+    }
+}
+
+fn token_key(entity: &str, token: &str) -> String {
+    format!("sandbox-made#{entity}#{token}")
+}
+
+fn object(row: Value) -> Result<SandboxRow, Failure> {
+    match row {
+        Value::Object(row) => Ok(row),
+        _ => Err(Failure::refused(400, "INVALID_BODY", "a row must be an object")),
+    }
+}
+
+/// Where new records have their status, and which.
+fn first_status(def: &EntityDef) -> Option<(String, String)> {
+    let field = def.status.as_ref()?.as_str().to_owned();
+    let mut statuses = def.statuses.iter();
+    let (code, _) = statuses.find(|(_, status)| status.is_default)?;
+    Some((field, code.to_owned()))
+}
+
+/// Lays a change over a row.
+fn merge(row: &mut SandboxRow, change: SandboxRow) {
+    for (name, value) in change {
+        match (row.get_mut(&name), value) {
+            (Some(Value::Object(inner)), Value::Object(change)) => merge(inner, change),
+            (Some(Value::Array(there)), Value::Array(lines)) if is_lines(there, &lines) => {
+                merge_lines(there, lines);
+            }
+            (_, value) => drop(row.insert(name, value)),
+        }
+    }
+}
+
+/// Whether these are lines, and no list of values that takes the place of another.
+fn is_lines(there: &[Value], given: &[Value]) -> bool {
+    there.iter().chain(given).all(Value::is_object)
+        && there.iter().all(|line| line.get("id").is_some())
+}
+
+fn merge_lines(there: &mut Vec<Value>, given: Vec<Value>) {
+    for line in given {
+        let Value::Object(change) = line else { continue };
+        let id = change.get("id").cloned();
+        let at = id.and_then(|id| there.iter().position(|line| line["id"] == id));
+        match at {
+            Some(at) if change.get("deleted") == Some(&json!(true)) => drop(there.remove(at)),
+            Some(at) => {
+                if let Value::Object(line) = &mut there[at] {
+                    merge(line, change);
+                }
+            }
+            None => there.push(Value::Object(change)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn merged(row: Value, change: Value) -> Value {
+        let mut row = object(row).unwrap();
+        merge(&mut row, object(change).unwrap());
+        Value::Object(row)
+    }
+
+    #[test]
+    fn a_change_is_laid_over_a_row_and_lines_are_matched_by_id() {
+        let row = json!({
+            "title": "A", "notes": "B", "custom": {"a": 1, "b": 2}, "list": ["x"],
+            "lines": [{"id": "1", "n": "1"}, {"id": "2", "n": "2"}],
+        });
+        let change = json!({
+            "title": "C", "notes": null, "custom": {"b": 3}, "list": ["y", "z"],
+            "lines": [{"id": "1", "deleted": true}, {"id": "2", "n": "5"}, {"n": "7"}],
+        });
+        let expected = json!({
+            "title": "C", "notes": null, "custom": {"a": 1, "b": 3}, "list": ["y", "z"],
+            "lines": [{"id": "2", "n": "5"}, {"n": "7"}],
+        });
+        assert_eq!(merged(row, change), expected);
+    }
+}
