@@ -22,7 +22,7 @@ pub(super) struct Login(pub Scenario);
 impl Login {
     /// What a name and a second factor mean. A name that is none is refused like a wrong password.
     fn of(credentials: &BTreeMap<String, SecretString>) -> Self {
-        let given = |name: &str| credentials.get(name).map(|secret| secret.expose_secret());
+        let given = |name: &str| credentials.get(name).map(ExposeSecret::expose_secret);
         let scenario = given("username").map_or(Ok(Scenario::Ok), str::parse);
         match scenario {
             Ok(Scenario::Mfa) if given("code") == Some(SECOND_FACTOR) => Self(Scenario::Ok),

@@ -47,6 +47,11 @@ pub(super) fn storeroom(number: u32) -> String {
     id("loc", if number.is_multiple_of(2) { 13 } else { 14 })
 }
 
+/// The one site.
+pub(super) fn site() -> String {
+    id("loc", 1)
+}
+
 /// The asset that number so and so of something else is about.
 pub(super) fn asset_of(number: u32) -> String {
     id("ast", 1 + number % ASSETS)
@@ -66,7 +71,7 @@ pub(super) fn location(spot: Spot) -> SandboxRow {
         "code": format!("L-{number:03}"),
         "kind": kind,
         "parent": (number > 1).then(|| id("loc", (number / 2).clamp(1, 7))),
-        "site": id("loc", 1),
+        "site": site(),
         "address": (number <= 3).then(|| address(number)),
         "lat": (number == 1).then_some("51.9225"),
         "lng": (number == 1).then_some("4.47917"),
@@ -89,14 +94,14 @@ pub(super) fn asset(spot: Spot) -> SandboxRow {
             "description": format!("{kind}, model {model}"),
             "serial": format!("{model}-{:05}", 31_000 + number),
             "location": location_of(number - 1),
-            "site": id("loc", 1),
+            "site": site(),
             "parent": number.is_multiple_of(4).then(|| id("ast", number - 1)),
             "category": kind,
             "criticality": spot.pick(&["A", "B", "C"]),
         }),
         json!({
             "active": number != ASSETS,
-            "status": spot.pick(&["running", "running", "standby", "down", "retired"]),
+            "status": spot.pick(&["running", "running", "standby", "down", "retired", "lent"]),
             "make": spot.pick(&["Norwerk", "Hydrox", "Kessel"]),
             "model": model,
             "vendor": vendors::of(number),
@@ -104,6 +109,8 @@ pub(super) fn asset(spot: Spot) -> SandboxRow {
             "purchased": spot.day(-900),
             "installed": spot.day(-880),
             "warranty": spot.day(200),
+            "physical": true,
+            "currency": "EUR",
             "price": money(250_000 + u64::from(number) * 1_999),
             "notes": null,
             "createdAt": iso(first_day()),

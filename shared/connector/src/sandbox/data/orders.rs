@@ -121,7 +121,7 @@ pub(super) fn receiving(spot: Spot) -> SandboxRow {
     let of = Spot { number: 5 + (spot.number - 1) % 3 * 11, ..spot };
     let order_id = id("po", of.number);
     let (line, _) = order_line(of, &order_id, 1, "partially_received");
-    let status = spot.pick(&["posted", "draft", "in_transit", "received", "cancelled"]);
+    let status = spot.pick(&["posted", "draft", "in_transit", "received", "cancelled", "blocked"]);
     row([
         json!({
             "id": id("rcv", spot.number),
@@ -147,6 +147,8 @@ pub(super) fn receiving(spot: Spot) -> SandboxRow {
                 "unit": line["unit"],
                 "cost": line["price"],
                 "lot": format!("L{:04}", spot.number),
+                "bin": format!("R{}-01", 1 + spot.number % 4),
+                "expiresAt": spot.day(365),
             }],
             "createdAt": spot.time(6),
         }),

@@ -38,7 +38,8 @@ pub(super) fn stock(spot: Spot) -> SandboxRow {
         json!({
             "unit": part.unit,
             "cost": money(part.cost),
-            "expiresAt": number.is_multiple_of(3).then(|| spot.time(365)),
+            "currency": "EUR",
+            "expiresAt": number.is_multiple_of(3).then(|| spot.day(365)),
             "reorder": (number % 10).to_string(),
             "batch": "25",
             "countedAt": spot.time(-7),
@@ -57,6 +58,7 @@ pub(super) fn inventory(spot: Spot) -> SandboxRow {
         "code": part.code,
         "name": part.name,
         "material": part.id,
+        "unit": part.unit,
         "location": equipment::storeroom(number),
         "quantity": there.to_string(),
         "cost": money(part.cost),

@@ -35,7 +35,7 @@ pub(super) fn vendor(spot: Spot) -> SandboxRow {
             "emails": [format!("orders{number}@vendor.example")],
             "phones": [format!("+31 10 555 {number:04}")],
             "addresses": [address],
-            "contact": format!("Sales desk {number}"),
+            "contacts": [{ "name": format!("Desk {number}"), "position": "Sales" }],
             "taxNumber": format!("NL{:09}B01", 850_000_000 + number),
             "category": trade,
             "currency": "EUR",

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{
     DataSet, equipment, goods, people,
     spot::{Spot, id, money, pick, row},
+    vendors,
 };
 use crate::sandbox::SandboxRow;
 
@@ -25,6 +26,19 @@ const STATUSES: [&str; 10] = [
     "closed",
     "cancelled",
     "awaiting_shutdown",
+];
+
+/// The statuses of the requests, in turn.
+const REQUEST_STATUSES: [&str; 9] = [
+    "open",
+    "approved",
+    "in_progress",
+    "waiting",
+    "completed",
+    "closed",
+    "cancelled",
+    "rejected",
+    "referred",
 ];
 
 const JOBS: [&str; 6] = [
@@ -67,7 +81,7 @@ pub(super) fn work_order(spot: Spot) -> SandboxRow {
             "priority": spot.pick(&["none", "low", "medium", "high", "urgent"]),
             "asset": equipment::asset_of(number),
             "location": equipment::location_of(number),
-            "site": id("loc", 1),
+            "site": equipment::site(),
             "parent": number.is_multiple_of(6).then(|| id("wo", number - 1)),
         }),
         json!({
@@ -99,14 +113,20 @@ fn detail(spot: Spot, started: bool, done: bool) -> Value {
         "category": spot.pick(&goods::TRADES),
         "tasks": tasks(&wo, done),
         "resources": [{
-            "id": format!("{wo}-r1"), "kind": "labor", "user": people::of(number),
-            "time": "3600", "cost": money(labor),
+            "id": format!("{wo}-r1"), "name": "Mechanic", "vendor": vendors::of(number),
+            "planned": "3600", "time": if done { "3900" } else { "0" }, "rate": "42.50",
+            "cost": money(labor), "currency": "EUR",
         }],
         "parts": [{
             "id": format!("{wo}-p1"), "material": goods::part(number).id, "quantity": "2",
-            "used": if done { "2" } else { "0" }, "storeroom": equipment::storeroom(number),
+            "used": if done { "2" } else { "0" }, "name": goods::part(number).name,
+            "unit": goods::part(number).unit, "cost": money(goods::part(number).cost),
         }],
-        "costs": { "labor": money(labor), "material": money(parts), "other": "0" },
+        "costs": {
+            "labor": money(labor), "material": money(parts), "other": "0",
+            "total": money(labor + parts),
+        },
+        "currency": "EUR",
         "notes": null,
         "createdAt": spot.time(0),
     })
@@ -133,7 +153,7 @@ pub(super) fn request(spot: Spot) -> SandboxRow {
         "title": format!("{} please", spot.pick(&JOBS)),
         "description": "It makes a noise.",
         "priority": spot.pick(&["none", "low", "medium", "high", "urgent"]),
-        "status": spot.pick(&["open", "in_progress", "completed", "cancelled"]),
+        "status": spot.pick(&REQUEST_STATUSES),
         "asset": equipment::asset_of(number),
         "location": equipment::location_of(number),
         "requester": format!("Operator {number}"),
