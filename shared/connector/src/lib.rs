@@ -38,8 +38,8 @@ pub use meta::EntityMeta;
 pub use overlay::{MappedField, Overlay};
 pub use path::{NestedKeys, Path};
 pub use sandbox::{
-    DataSet, Match, Named, Respond, Rule, SandboxControl, SandboxRow, Scenario, ScenarioRequest,
-    Told, Window,
+    DataSet, Match as ScenarioMatch, Named, Respond as ScenarioAnswer, Rule as ScenarioRule,
+    SandboxControl, SandboxRow, Scenario, ScenarioRequest, Told, Window,
 };
 pub use system::{
     Checkpoint, CustomField, Found, IdPage, Instance, LookUp, Permission, Permissions, Position,

@@ -14,8 +14,7 @@ pub(super) fn complete(
     id: &str,
     named: &BTreeMap<String, SandboxRow>,
 ) -> Result<(), Failure> {
-    let vendor =
-        known(named, order.get("vendor"), "INVALID_VENDOR", "the vendor does not exist")?;
+    let vendor = known(named, order.get("vendor"), "INVALID_VENDOR", "the vendor does not exist")?;
     if is(vendor, "blocked") {
         return Err(Failure::refused(422, "INVALID_VENDOR", "the vendor cannot be ordered from"));
     }

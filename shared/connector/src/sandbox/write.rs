@@ -159,11 +159,9 @@ impl Sandbox {
     /// What every new record has.
     fn begin(&self, entity: &str, row: &mut SandboxRow, id: &str, now: ScheduleTime) {
         let number = format!("{}-{}", data::prefix(entity).to_uppercase(), now.millis());
-        for (name, value) in [
-            ("id", json!(id)),
-            ("createdAt", json!(now.iso())),
-            ("updatedAt", json!(now.iso())),
-        ] {
+        for (name, value) in
+            [("id", json!(id)), ("createdAt", json!(now.iso())), ("updatedAt", json!(now.iso()))]
+        {
             row.insert(name.to_owned(), value);
         }
         let number_at = if entity == "purchase-orders" { "number" } else { "code" };

@@ -41,7 +41,10 @@ async fn a_rule_answers_the_calls_that_it_is_about() {
     )
     .await;
     let (record, references) = draft();
-    assert_eq!(system.create(ORDERS, &record, &references, "token").await.unwrap_err().class, Conflict);
+    assert_eq!(
+        system.create(ORDERS, &record, &references, "token").await.unwrap_err().class,
+        Conflict
+    );
     assert_eq!(pull(&system, ORDERS).await, None);
     assert_eq!(pull(&system, "vendors").await, Some(Permission));
     assert!(system.probe().await.is_ok());
