@@ -6,7 +6,11 @@ use millwright_core::WallTime;
 use millwright_outbound::{OutboundError, Response};
 use serde_json::Value;
 
-use super::{answer, rate, redact::Redaction, run::{self, Job}};
+use super::{
+    answer, rate,
+    redact::Redaction,
+    run::{self, Job},
+};
 use crate::{
     error::SystemError,
     manifest::{Manifest, Operation},

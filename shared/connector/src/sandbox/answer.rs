@@ -7,7 +7,7 @@ use crate::{
     error::SystemError,
     mapping::Mapper,
     path::Path,
-    remote::Answer,
+    remote::played::Heard,
     system::{Instance, RowPage},
 };
 
@@ -17,8 +17,8 @@ pub(super) fn instance(mut answer: Value) -> Result<Instance, SystemError> {
     Ok(Instance { id, name: text(answer["name"].take()) })
 }
 
-pub(super) fn page(answer: Answer) -> Result<RowPage, SystemError> {
-    let Answer { mut value, asked_at, .. } = answer;
+pub(super) fn page(answer: Heard) -> Result<RowPage, SystemError> {
+    let Heard { mut value, asked_at } = answer;
     let next = next(&value);
     let Some(Value::Array(rows)) = value.get_mut("rows").map(Value::take) else {
         return Err(unfit("a list of `rows`"));

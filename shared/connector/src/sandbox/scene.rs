@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     error::{SystemError, SystemErrorClass},
-    remote::{Answer, played},
+    remote::played::{self, Heard},
 };
 
 /// What holds during one call.
@@ -33,7 +33,7 @@ pub(super) struct Scene {
 /// Whose turn it is to answer.
 pub(super) enum Turn {
     /// A scenario has: the sandbox does nothing.
-    Answered(Answer),
+    Answered(Heard),
     /// The sandbox itself.
     Own(Scene),
 }
@@ -120,8 +120,9 @@ impl Sandbox {
         Err(played::unanswered(&error, call.operation.kind()))
     }
 
-    fn judge(&self, reply: Reply, took: Duration, call: &Call<'_>) -> Result<Answer, SystemError> {
-        played::read(&self.manifest.errors, call.operation.kind(), reply.into_response(took))
+    fn judge(&self, reply: Reply, took: Duration, call: &Call<'_>) -> Result<Heard, SystemError> {
+        let now = self.kept.store().clock().wall();
+        played::read(&self.manifest, call.operation.kind(), &reply.into_response(took), now)
     }
 
     /// What the request asked for counts first, then what the connection was told, then the login. A
