@@ -112,10 +112,11 @@ impl Engine {
             return Err(Error::new(ErrorCode::OperationNotSupported, message));
         }
         let laid = laid_over(manifest, &target.overlays)?;
+        check_zone(manifest, &filled.settings)?;
         let source = match &manifest.protocol {
             Protocol::Http(http) => Source::Remote(Box::new(Remote::new(
                 manifest.clone(),
-                http.clone(),
+                http.as_ref().clone(),
                 self.outbound.clone(),
                 self.shared.clone(),
                 Access {
@@ -140,6 +141,16 @@ impl Engine {
         let clock = self.store.clock().clone();
         Ok(System::new(Arc::clone(manifest), target.connection, source, laid, clock))
     }
+}
+
+/// A system that writes times without a zone has one that is known.
+fn check_zone(manifest: &Manifest, settings: &Map<String, Value>) -> Result<()> {
+    if manifest.time_zone.is_none() || manifest.zone(settings).is_some() {
+        return Ok(());
+    }
+    let message = "name no time zone, such as Europe/Berlin";
+    let field = FieldError::new("settings", ErrorCode::ValidationFailed, message);
+    Error::from_fields(vec![field]).map_or(Ok(()), Err)
 }
 
 /// What the manifest says about entities that have an overlay, with it.

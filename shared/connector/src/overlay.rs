@@ -11,7 +11,7 @@ use crate::{
     codec::Codec,
     jq::Jq,
     manifest::{EntityDef, Manifest},
-    mapping::{Conditions, Element, Field, Origin, ValueField, reference_of, unfit},
+    mapping::{Conditions, Element, Field, Origin, ValueField, model_field, unfit},
     path::Path,
     table::Table,
 };
@@ -168,6 +168,8 @@ impl MappedField {
 
     fn compile(&self, entity: &str, place: &str) -> Result<ValueField, FieldError> {
         let at = |part: &str| format!("{place}.{part}");
+        let model = model_field(entity, &self.field);
+        let model = model.ok_or_else(|| invalid(&at("field"), "is not a field of this entity"))?;
         let path = self.path.as_deref().map(Path::parse).transpose();
         let path = path.map_err(|why| invalid(&at("path"), why))?;
         let jq = self.jq.as_deref().map(Jq::parse).transpose();
@@ -183,10 +185,10 @@ impl MappedField {
             words,
             otherwise: self.otherwise.clone(),
             default: self.default.clone(),
-            references: reference_of(entity, &self.field),
+            references: model.references.map(str::to_owned),
             when: Conditions::default(),
         };
-        match unfit(entity, &self.field, &field) {
+        match unfit(model, &field) {
             None => Ok(field),
             Some((part, why)) => Err(invalid(&at(part), why)),
         }

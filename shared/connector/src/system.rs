@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 
 use self::reading::Place;
 use crate::{
+    codec::Zone,
     error::{SystemError, SystemErrorClass},
     manifest::{EntityDef, InstanceRule, Manifest, Operation},
     mapping::{Mapper, RowFault},
@@ -236,7 +237,20 @@ impl System {
     }
 
     fn mapper<'a>(&'a self, entity: &'a str) -> Mapper<'a> {
-        Mapper { connection: &self.inner.connection, entity, keys: self.keys() }
+        Mapper {
+            connection: &self.inner.connection,
+            entity,
+            keys: self.keys(),
+            zone: self.zone(),
+            nothing: self.manifest().protocol.nothing(),
+        }
+    }
+
+    fn zone(&self) -> Option<&Zone> {
+        match &self.inner.source {
+            Source::Remote(remote) => remote.zone(),
+            Source::Sandbox(_) => None,
+        }
     }
 
     fn keys(&self) -> NestedKeys {

@@ -4,18 +4,24 @@
 //! quantities decimal text, ids text. `decode` reads the system's form, `encode` writes it.
 
 mod decimal;
+mod flag;
+mod html;
+mod money;
+mod odata;
 mod time;
 mod tryton;
+mod zone;
 
 use millwright_core::from_iso;
 use millwright_entities::Kind;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::{Number, Value};
 
 use crate::json::{Node, Seen};
 
 pub use decimal::canonical as canonical_decimal;
 pub(crate) use decimal::compare as compare_decimals;
+pub use zone::Zone;
 
 /// A value that does not fit its codec, in words that may be shown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,22 +45,48 @@ pub enum Codec {
     Json,
     /// An integer id; text in the unified model.
     Id,
+    /// A whole number; a number in the unified model too.
+    Integer,
     /// True or false; 1 and 0 are read too, which is how SQLite keeps them.
     Boolean,
+    /// True or false as 1 and 0.
+    Bit,
+    /// True or false as "1" and "0".
+    BitText,
+    /// True or false as "true" and "false".
+    BooleanText,
+    /// True or false as "T" and "F".
+    TOrF,
+    /// True as "X" and false as empty text.
+    XOrBlank,
     /// A JSON number, or decimal text, kept exact; written as a JSON number.
     Decimal,
     /// Decimal text on the wire too.
     DecimalText,
+    /// An amount as a whole number of the smallest unit, which has so many decimal places:
+    /// `minor_units: 2` for cents.
+    #[serde(deserialize_with = "places")]
+    MinorUnits(u8),
     /// A day as `YYYY-MM-DD`.
     Date,
     /// ISO 8601 with a zone.
     Time,
     /// A time without a zone that means UTC: `2026-01-31 10:00:00.000000`, with a blank or a `T`.
     NaiveUtc,
+    /// A time without a zone that means the system's own, which is the manifest's `time_zone`.
+    SiteTime,
     /// Seconds since the epoch.
     UnixSeconds,
     /// Milliseconds since the epoch.
     UnixMillis,
+    /// A time as OData version 2 writes it: `/Date(1769853600000)/`, also with an offset.
+    OdataTime,
+    /// A day as OData version 2 writes it: the start of it in UTC.
+    OdataDate,
+    /// A list of texts as one text with commas between them.
+    CommaList,
+    /// HTML, of which the text is read. It cannot be written.
+    Html,
     /// Tryton's `{"__class__": "Decimal", ...}`.
     TrytonDecimal,
     /// Tryton's `{"__class__": "date", ...}`.
@@ -68,60 +100,85 @@ pub enum Codec {
 impl Codec {
     /// Whether its unified values are decimals.
     pub(crate) fn is_decimal(self) -> bool {
-        matches!(self, Self::Decimal | Self::DecimalText | Self::TrytonDecimal)
+        self.kind() == Kind::Decimal
+    }
+
+    /// Whether it takes the system's time zone.
+    pub(crate) fn needs_zone(self) -> bool {
+        self == Self::SiteTime
+    }
+
+    fn flags(self) -> Option<flag::Words> {
+        match self {
+            Self::Bit => Some(flag::BIT),
+            Self::BitText => Some(flag::BIT_TEXT),
+            Self::BooleanText => Some(flag::TEXT),
+            Self::TOrF => Some(flag::T_OR_F),
+            Self::XOrBlank => Some(flag::X_OR_BLANK),
+            _ => None,
+        }
     }
 
     /// What its unified values are.
     pub(crate) fn kind(self) -> Kind {
         match self {
-            Self::Text | Self::Id => Kind::Text,
+            Self::Text | Self::Id | Self::Html => Kind::Text,
             Self::Json => Kind::Object,
-            Self::Boolean => Kind::Flag,
-            Self::Decimal | Self::DecimalText | Self::TrytonDecimal => Kind::Decimal,
-            Self::Date | Self::TrytonDate => Kind::Date,
+            Self::CommaList => Kind::List,
+            Self::Integer => Kind::Integer,
+            Self::Boolean
+            | Self::Bit
+            | Self::BitText
+            | Self::BooleanText
+            | Self::TOrF
+            | Self::XOrBlank => Kind::Flag,
+            Self::Decimal | Self::DecimalText | Self::MinorUnits(_) | Self::TrytonDecimal => {
+                Kind::Decimal
+            }
+            Self::Date | Self::OdataDate | Self::TrytonDate => Kind::Date,
             Self::Time
             | Self::NaiveUtc
+            | Self::SiteTime
             | Self::UnixSeconds
+            | Self::OdataTime
             | Self::UnixMillis
             | Self::TrytonDayStart
             | Self::TrytonTime => Kind::Time,
         }
     }
 
-    /// A unified value as it gives them; nothing when that is open.
-    pub(crate) fn example(self) -> Option<Value> {
-        let text = match self {
-            Self::Json => return None,
-            Self::Boolean => return Some(Value::Bool(true)),
-            Self::Text | Self::Id => "x",
-            Self::Decimal | Self::DecimalText | Self::TrytonDecimal => "-1.5",
-            Self::Date | Self::TrytonDate => "2026-01-31",
-            Self::Time
-            | Self::NaiveUtc
-            | Self::UnixSeconds
-            | Self::UnixMillis
-            | Self::TrytonDayStart
-            | Self::TrytonTime => "2026-01-31T10:00:00.000Z",
-        };
-        Some(Value::from(text))
-    }
-
     /// Reads the system's form. A null is never given.
     ///
     /// # Errors
     /// When the value does not have that form.
-    pub fn decode<'a>(self, value: impl Node<'a>) -> Result<Value, CodecError> {
+    pub fn decode<'a>(
+        self,
+        value: impl Node<'a>,
+        zone: Option<&Zone>,
+    ) -> Result<Value, CodecError> {
         let text = match self {
             Self::Text => text_of(value)?,
             Self::Json => return Ok(value.to_value()),
             Self::Id => id_of(value)?,
-            Self::Boolean => return boolean_of(value).or_else(|why| bit_of(value).ok_or(why)),
+            Self::Integer => return integer_of(value).map(Value::from),
+            Self::Boolean => return flag::BIT.read(value),
+            Self::Bit | Self::BitText | Self::BooleanText | Self::TOrF | Self::XOrBlank => {
+                return self.flags().ok_or_else(none)?.read(value);
+            }
             Self::Decimal | Self::DecimalText => decimal_of(value)?,
+            Self::MinorUnits(places) => {
+                money::from_minor(digits(value).unwrap_or_default(), places)?
+            }
             Self::Date => time::date(string(value, "a day as YYYY-MM-DD")?)?,
             Self::Time => time::iso(string(value, "a time in ISO 8601 with a zone")?)?,
             Self::NaiveUtc => time::naive(string(value, "a time")?)?,
+            Self::SiteTime => zone.ok_or_else(no_zone)?.read(string(value, "a time")?)?,
             Self::UnixSeconds => time::from_unix(value, 1000)?,
             Self::UnixMillis => time::from_unix(value, 1)?,
+            Self::OdataTime => odata::time(string(value, "a time of OData")?)?,
+            Self::OdataDate => odata::day(string(value, "a day of OData")?)?,
+            Self::CommaList => return Ok(listed(string(value, "text with commas")?)),
+            Self::Html => html_text(string(value, "HTML")?)?,
             Self::TrytonDecimal => tryton::decimal(value)?,
             Self::TrytonDate => tryton::date(value)?,
             Self::TrytonDayStart => format!("{}T00:00:00.000Z", tryton::date(value)?),
@@ -130,11 +187,20 @@ impl Codec {
         Ok(Value::String(text))
     }
 
-    /// Writes the system's form of a unified value. A null stays null.
+    /// Writes the system's form of a unified value that has nothing to do with the system's time zone.
+    /// A null stays null.
     ///
     /// # Errors
     /// When the value is not one of the unified model.
     pub fn encode(self, value: &Value) -> Result<Value, CodecError> {
+        self.encode_in(value, None)
+    }
+
+    /// Writes the system's form of a unified value. A null stays null.
+    ///
+    /// # Errors
+    /// When the value is not one of the unified model.
+    pub fn encode_in(self, value: &Value, zone: Option<&Zone>) -> Result<Value, CodecError> {
         if value.is_null() {
             return Ok(Value::Null);
         }
@@ -142,20 +208,70 @@ impl Codec {
             Self::Text => string(value, "text").map(Value::from),
             Self::Json => Ok(value.clone()),
             Self::Id => encode_id(string(value, "an id as text")?),
-            Self::Boolean => boolean_of(value),
+            Self::Integer => integer_of(value).map(Value::from),
+            Self::Boolean => flag_of(value).map(Value::Bool),
+            Self::Bit | Self::BitText | Self::BooleanText | Self::TOrF | Self::XOrBlank => {
+                Ok(self.flags().ok_or_else(none)?.write(flag_of(value)?))
+            }
             Self::Decimal => Ok(Value::Number(number(&plain_decimal(value)?)?)),
             Self::DecimalText => plain_decimal(value).map(Value::String),
+            Self::MinorUnits(places) => {
+                number(&money::to_minor(&plain_decimal(value)?, places)?).map(Value::Number)
+            }
             Self::Date => time::date(string(value, "a day as YYYY-MM-DD")?).map(Value::String),
             Self::Time => millis(value).map(time::show).map(Value::String),
             Self::NaiveUtc => millis(value).map(time::show_naive).map(Value::String),
+            Self::SiteTime => zone.ok_or_else(no_zone)?.show(millis(value)?).map(Value::String),
             Self::UnixSeconds => Ok(Value::from(millis(value)?.div_euclid(1000))),
             Self::UnixMillis => millis(value).map(Value::from),
+            Self::OdataTime => millis(value).map(odata::encode),
+            Self::OdataDate => odata::encode_day(string(value, "a day as YYYY-MM-DD")?),
+            Self::CommaList => joined(value),
+            Self::Html => Err(CodecError("cannot be written".to_owned())),
             Self::TrytonDecimal => Ok(tryton::encode_decimal(&plain_decimal(value)?)),
             Self::TrytonDate => tryton::encode_date(string(value, "a day as YYYY-MM-DD")?),
             Self::TrytonDayStart => tryton::encode_date(time::show(millis(value)?).split_at(10).0),
             Self::TrytonTime => tryton::encode_time(millis(value)?),
         }
     }
+}
+
+/// How many decimal places a smallest unit has.
+fn places<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+    let places = u8::deserialize(deserializer)?;
+    if places > money::PLACES_MAX {
+        let most = money::PLACES_MAX;
+        return Err(D::Error::custom(format!("a smallest unit has at most {most} decimal places")));
+    }
+    Ok(places)
+}
+
+fn none() -> CodecError {
+    CodecError::expected("true or false")
+}
+
+fn no_zone() -> CodecError {
+    CodecError("has no time zone".to_owned())
+}
+
+fn listed(text: &str) -> Value {
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts.map(Value::from).collect()
+}
+
+fn joined(value: &Value) -> Result<Value, CodecError> {
+    let wrong = || CodecError::expected("a list of texts without commas");
+    let parts = value.as_array().ok_or_else(wrong)?;
+    let texts = parts.iter().map(|part| part.as_str().filter(|text| !text.contains(',')));
+    let texts: Vec<&str> = texts.collect::<Option<_>>().ok_or_else(wrong)?;
+    Ok(Value::from(texts.join(",")))
+}
+
+fn html_text(html: &str) -> Result<String, CodecError> {
+    if html.len() > html::LENGTH_MAX {
+        return Err(CodecError::expected("HTML of at most 1 MiB"));
+    }
+    Ok(html::text(html))
 }
 
 fn string<'a>(value: impl Node<'a>, what: &str) -> Result<&'a str, CodecError> {
@@ -186,19 +302,12 @@ fn encode_id(text: &str) -> Result<Value, CodecError> {
     }
 }
 
-fn boolean_of<'a>(value: impl Node<'a>) -> Result<Value, CodecError> {
-    match value.see() {
-        Seen::Bool(flag) => Ok(Value::Bool(flag)),
-        _ => Err(CodecError::expected("true or false")),
-    }
+fn integer_of<'a>(value: impl Node<'a>) -> Result<i64, CodecError> {
+    value.integer().ok_or_else(|| CodecError::expected("a whole number"))
 }
 
-fn bit_of<'a>(value: impl Node<'a>) -> Option<Value> {
-    match value.integer() {
-        Some(0) => Some(Value::Bool(false)),
-        Some(1) => Some(Value::Bool(true)),
-        _ => None,
-    }
+fn flag_of(value: &Value) -> Result<bool, CodecError> {
+    value.as_bool().ok_or_else(none)
 }
 
 fn decimal_of<'a>(value: impl Node<'a>) -> Result<String, CodecError> {
@@ -222,90 +331,4 @@ fn millis(value: &Value) -> Result<i64, CodecError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn each_form_is_read_and_written_back_as_it_was() {
-        for (codec, wire, unified) in [
-            (Codec::Text, json!("a"), json!("a")),
-            (Codec::Id, json!(7), json!("7")),
-            (Codec::Boolean, json!(true), json!(true)),
-            (Codec::DecimalText, json!("4.2"), json!("4.2")),
-            (Codec::Date, json!("2026-02-28"), json!("2026-02-28")),
-            (Codec::Time, json!("2026-02-28T10:00:00.120Z"), json!("2026-02-28T10:00:00.120Z")),
-            (Codec::NaiveUtc, json!("2026-02-28 10:00:00.120"), json!("2026-02-28T10:00:00.120Z")),
-            (Codec::UnixSeconds, json!(1_700_000_000), json!("2023-11-14T22:13:20.000Z")),
-            (Codec::UnixMillis, json!(1_700_000_000_120_i64), json!("2023-11-14T22:13:20.120Z")),
-            (Codec::TrytonDecimal, json!({"__class__": "Decimal", "decimal": "4.2"}), json!("4.2")),
-            (
-                Codec::TrytonDate,
-                json!({"__class__": "date", "year": 2026, "month": 2, "day": 28}),
-                json!("2026-02-28"),
-            ),
-            (
-                Codec::TrytonDayStart,
-                json!({"__class__": "date", "year": 2026, "month": 2, "day": 28}),
-                json!("2026-02-28T00:00:00.000Z"),
-            ),
-        ] {
-            assert_eq!(codec.decode(&wire), Ok(unified.clone()), "{codec:?}");
-            assert_eq!(codec.encode(&unified), Ok(wire), "{codec:?}");
-        }
-    }
-
-    #[test]
-    fn a_quantity_is_exact_from_the_wire_to_text_and_back_to_a_number() {
-        let row: Value = serde_json::from_str(r#"{"quantity": 12345678901234567890.10}"#).unwrap();
-        let unified = Codec::Decimal.decode(&row["quantity"]).unwrap();
-        assert_eq!(unified, json!("12345678901234567890.1"));
-        let wire = Codec::Decimal.encode(&unified).unwrap();
-        assert_eq!(wire.to_string(), "12345678901234567890.1");
-    }
-
-    #[test]
-    fn zones_are_brought_to_utc() {
-        let decoded = Codec::Time.decode(&json!("2026-02-28T01:00:00+02:00"));
-        assert_eq!(decoded, Ok(json!("2026-02-27T23:00:00.000Z")));
-    }
-
-    #[test]
-    fn a_bit_is_read_as_true_or_false_and_never_written() {
-        assert_eq!(Codec::Boolean.decode(&json!(1)), Ok(json!(true)));
-        assert_eq!(Codec::Boolean.decode(&json!(0)), Ok(json!(false)));
-        assert!(Codec::Boolean.decode(&json!(2)).is_err());
-        assert!(Codec::Boolean.encode(&json!(1)).is_err());
-    }
-
-    #[test]
-    fn a_value_of_another_form_is_refused() {
-        for (codec, wire) in [
-            (Codec::Text, json!({})),
-            (Codec::Id, json!("x")),
-            (Codec::Boolean, json!("true")),
-            (Codec::Decimal, json!("4,2")),
-            (Codec::Date, json!("2026-02-30")),
-            (Codec::Time, json!("2026-02-28 10:00")),
-            (Codec::NaiveUtc, json!("yesterday")),
-            (Codec::UnixSeconds, json!("soon")),
-            (Codec::TrytonDecimal, json!(4.2)),
-            (Codec::TrytonDate, json!({"__class__": "date", "year": 2026, "month": 13, "day": 1})),
-            (Codec::TrytonTime, json!({"__class__": "date", "year": 2026, "month": 1, "day": 1})),
-        ] {
-            assert!(codec.decode(&wire).is_err(), "{codec:?}");
-        }
-        for (codec, unified) in [
-            (Codec::Decimal, json!(4.2)),
-            (Codec::Decimal, json!("1e3")),
-            (Codec::Id, json!("07")),
-            (Codec::Id, json!("99999999999999999999")),
-            (Codec::Time, json!("2026-02-28")),
-            (Codec::Date, json!("28.02.2026")),
-        ] {
-            assert!(codec.encode(&unified).is_err(), "{codec:?} {unified}");
-        }
-        assert_eq!(Codec::Id.encode(&Value::Null), Ok(Value::Null));
-    }
-}
+mod tests;

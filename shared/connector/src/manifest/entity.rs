@@ -6,7 +6,12 @@ use super::{
     Children, CustomFields, Deletes, Detail, Get, Incremental, Paging, PermissionProbe, Read,
     Stream, Sweep, WriteDef,
 };
-use crate::{jq::Jq, mapping::Field, path::Path, table::Table};
+use crate::{
+    jq::Jq,
+    mapping::{Field, Origin, ValueField},
+    path::Path,
+    table::Table,
+};
 
 /// An entity of a system.
 #[derive(Clone, Debug, Deserialize)]
@@ -92,7 +97,17 @@ impl EntityDef {
     /// Whether it takes jq to map a row.
     #[must_use]
     pub fn uses_jq(&self) -> bool {
-        self.prepare.is_some() || self.fields.iter().any(|(_, field)| field.uses_jq())
+        let is_jq = |field: &ValueField| matches!(field.from, Origin::Jq(_));
+        self.prepare.is_some() || self.values().any(is_jq)
+    }
+
+    /// Whether it takes the system's time zone to map a row.
+    pub(crate) fn needs_zone(&self) -> bool {
+        self.values().any(|field| field.codec.needs_zone())
+    }
+
+    fn values(&self) -> impl Iterator<Item = &ValueField> {
+        self.fields.iter().flat_map(|(_, field)| field.values())
     }
 
     /// The child streams.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use url::Url;
 
-use crate::table::Table;
+use crate::{codec::Zone, table::Table};
 
 /// A form: its fields in the order in which they are shown.
 #[derive(Clone, Debug, Default)]
@@ -61,6 +61,8 @@ pub enum FieldKind {
     Boolean,
     /// A whole number.
     Integer,
+    /// The name of a time zone, such as `Europe/Berlin`.
+    TimeZone,
     /// One of a few.
     Enum,
 }
@@ -197,6 +199,10 @@ impl FormField {
             // A password may begin or end with a blank.
             FieldKind::Secret => value.as_str().map(Value::from).ok_or("must be text".to_owned()),
             FieldKind::Text => Ok(Value::from(text()?)),
+            FieldKind::TimeZone => match text()? {
+                name if Zone::named(name).is_some() => Ok(Value::from(name)),
+                _ => Err("must be the name of a time zone, such as Europe/Berlin".to_owned()),
+            },
             FieldKind::Enum => {
                 let text = text()?;
                 let known = self.options.iter().any(|option| option == text);

@@ -66,7 +66,11 @@ pub use write::{
 };
 pub(crate) use write::{Subject, TextFault};
 
-use crate::{table::Table, template::Template};
+use crate::{
+    codec::Zone,
+    table::Table,
+    template::{Scope, Template},
+};
 
 /// The version of the format that this build reads.
 pub const FORMAT: u32 = 1;
@@ -98,6 +102,9 @@ pub struct Manifest {
     /// What a customer fills in that is no secret.
     #[serde(default)]
     pub settings: Form,
+    /// The time zone that the system writes its times in where it says none: a name such as
+    /// `Europe/Berlin`, or a setting. For the codec `site_time`.
+    pub time_zone: Option<Template>,
     /// What a customer fills in to log in. Kept encrypted as a whole.
     #[serde(default)]
     pub credentials: Form,
@@ -177,6 +184,15 @@ impl Manifest {
             .map_err(|error| ManifestError(located(&error)))?;
         let problems = check::problems(&manifest);
         if problems.is_empty() { Ok(manifest) } else { Err(ManifestError(problems.join("\n"))) }
+    }
+
+    /// The time zone that the system writes its times in where it says none; nothing when it has no
+    /// `time_zone`, or that names none.
+    #[must_use]
+    pub fn zone(&self, settings: &Map<String, Value>) -> Option<Zone> {
+        let scope = Scope::default().with("settings", Value::Object(settings.clone()));
+        let name = self.time_zone.as_ref()?.render(&scope).ok()?;
+        Zone::named(name.as_str()?)
     }
 
     /// What it says about an entity.

@@ -2,6 +2,7 @@
 
 use http::Method;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::{path::NestedKeys, table::Table, template::Template};
 
@@ -10,7 +11,7 @@ use crate::{path::NestedKeys, table::Table, template::Template};
 #[serde(rename_all = "snake_case")]
 pub enum Protocol {
     /// JSON over HTTP.
-    Http(HttpProtocol),
+    Http(Box<HttpProtocol>),
     /// Not at all: the data set of the sandbox.
     Sandbox,
 }
@@ -30,6 +31,10 @@ pub struct HttpProtocol {
     /// How nested objects are named in rows.
     #[serde(default)]
     pub nested_keys: NestedKeys,
+    /// Values by which rows say that there is nothing, such as `false` or `"0001-01-01"`: they count as
+    /// null. What is read as true or false is not meant.
+    #[serde(default)]
+    pub nothing: Vec<Value>,
 }
 
 impl Protocol {
@@ -39,6 +44,15 @@ impl Protocol {
         match self {
             Self::Http(http) => http.nested_keys,
             Self::Sandbox => NestedKeys::Plain,
+        }
+    }
+
+    /// Values by which rows say that there is nothing.
+    #[must_use]
+    pub fn nothing(&self) -> &[Value] {
+        match self {
+            Self::Http(http) => &http.nothing,
+            Self::Sandbox => &[],
         }
     }
 }

@@ -266,14 +266,16 @@ impl Field {
         }
     }
 
-    /// Whether jq has a part in it.
-    pub(crate) fn uses_jq(&self) -> bool {
+    /// The single values that it is made of.
+    pub(crate) fn values(&self) -> Vec<&ValueField> {
         match self {
-            Self::Value(field) => matches!(field.from, Origin::Jq(_)),
-            Self::FirstOf(fields) => fields.iter().any(Self::uses_jq),
+            Self::Value(field) => vec![field],
+            Self::FirstOf(fields) => fields.iter().flat_map(Self::values).collect(),
             Self::Each(list) => match &list.element {
-                Element::Object(fields) => fields.iter().any(|(_, field)| field.uses_jq()),
-                Element::Value(field) => field.uses_jq(),
+                Element::Object(fields) => {
+                    fields.iter().flat_map(|(_, field)| field.values()).collect()
+                }
+                Element::Value(field) => field.values(),
             },
         }
     }

@@ -1,65 +1,74 @@
 //! Whether what a field gives is what the unified model wants there.
 
-use millwright_entities::Entity;
-use serde_json::{Value, json};
+use millwright_entities::{Entity, Field as ModelField, Kind};
+use serde_json::Value;
 
-use super::field::ValueField;
-use crate::table::Table;
+use super::field::{Origin, ValueField};
+use crate::{
+    codec::{Codec, canonical_decimal},
+    table::Table,
+};
 
-/// The entity that a unified field's keys lead to (`vendorKey`, `lineItems.materialKey`).
+/// The model's field of a name: `vendorKey`, or `lineItems.materialKey` for one of a list's objects.
 #[must_use]
-pub fn reference_of(entity: &str, field: &str) -> Option<String> {
-    property(entity, field)?["x-references"].as_str().map(str::to_owned)
-}
-
-/// What about a field's values cannot be in the unified model, and why: `field` when there is no such
-/// field, else the key of the field that is to blame. What only a row can show is not found here.
-#[must_use]
-pub fn unfit(entity: &str, field: &str, value: &ValueField) -> Option<(&'static str, String)> {
-    if property(entity, field).is_none() {
-        return Some(("field", "is not a field of this entity".to_owned()));
-    }
-    let fits = |value: &Value| holds(entity, field, value);
-    let words = value.words.iter().flat_map(Table::iter).map(|(_, word)| word);
-    for word in words.chain(&value.otherwise) {
-        if !fits(&Value::from(word.as_str())) {
-            return Some(("enum", format!("`{word}` is not a value of this field")));
+pub fn model_field(entity: &str, name: &str) -> Option<&'static ModelField> {
+    let entity = Entity::find(entity)?;
+    match name.split_once('.') {
+        None => entity.field(name),
+        Some((list, inner)) => {
+            let list = entity.field(list).filter(|field| field.kind == Kind::List)?;
+            list.field(inner)
         }
     }
-    if let Some(default) = value.default.as_ref().filter(|default| !fits(default)) {
-        return Some(("default", format!("{default} is not a value of this field")));
+}
+
+/// What about a field's values cannot be in the unified model, by the key of the field that is to
+/// blame, and why. What only a row can show is not found here.
+#[must_use]
+pub fn unfit(model: &ModelField, value: &ValueField) -> Option<(&'static str, String)> {
+    if model.kind == Kind::Choice {
+        let words = value.words.iter().flat_map(Table::iter).map(|(_, word)| word);
+        for word in words.chain(&value.otherwise) {
+            if !model.options.contains(&word.as_str()) {
+                let options = model.options.join(", ");
+                return Some(("enum", format!("`{word}` is none of its words: {options}")));
+            }
+        }
     }
-    let of_codec = if value.references.is_some() {
-        Some(json!("rec_00000000000000000000000000"))
-    } else {
-        value.codec.example()
+    if let Some(default) = value.default.as_ref().filter(|default| !holds(model, default)) {
+        return Some(("default", format!("{default} is no {}", model.kind.as_str())));
+    }
+    let gives = value.codec.kind();
+    let open = matches!(value.from, Origin::Nothing)
+        || value.words.is_some()
+        || value.references.is_some()
+        || value.codec == Codec::Json;
+    let fits = open
+        || gives == model.kind
+        || (gives == Kind::Text && matches!(model.kind, Kind::Choice | Kind::Key));
+    let why = || format!("gives {}, and the field holds {}", gives.as_str(), model.kind.as_str());
+    (!fits).then(|| ("codec", why()))
+}
+
+/// Whether a value, as the API shows it, can stand in a field.
+fn holds(model: &ModelField, value: &Value) -> bool {
+    let codec = match model.kind {
+        _ if value.is_null() => return true,
+        Kind::Choice => {
+            return value.as_str().is_some_and(|word| model.options.contains(&word));
+        }
+        Kind::Decimal => {
+            return value.as_str().is_some_and(|text| {
+                canonical_decimal(text).is_some_and(|canonical| canonical == text)
+            });
+        }
+        Kind::List => return value.is_array(),
+        Kind::Object => return value.is_object(),
+        Kind::Text | Kind::Key => return value.is_string(),
+        Kind::Integer => Codec::Integer,
+        Kind::Flag => return value.is_boolean(),
+        Kind::Date => Codec::Date,
+        Kind::Time => Codec::Time,
     };
-    let free = value.words.is_some() || matches!(value.from, super::Origin::Nothing);
-    let wrong = of_codec.filter(|example| !free && !fits(example))?;
-    Some(("codec", format!("gives values such as {wrong}, which the field cannot hold")))
-}
-
-fn holds(entity: &str, field: &str, value: &Value) -> bool {
-    let Some(schema) = Entity::find(entity).map(Entity::schema) else { return false };
-    let Some(property) = descend(schema, field) else { return false };
-    let schema = json!({"$defs": schema["$defs"], "allOf": [property]});
-    jsonschema::draft202012::new(&schema).is_ok_and(|schema| schema.is_valid(value))
-}
-
-fn property(entity: &str, field: &str) -> Option<&'static Value> {
-    descend(Entity::find(entity)?.schema(), field)
-}
-
-/// The schema of a field, or of a field of a list's elements.
-fn descend<'a>(schema: &'a Value, field: &str) -> Option<&'a Value> {
-    let (name, inner) = match field.split_once('.') {
-        Some((list, inner)) => (list, Some(inner)),
-        None => (field, None),
-    };
-    let property = schema["properties"].get(name)?;
-    let Some(inner) = inner else { return Some(property) };
-    let items = property.get("items")?;
-    let at = items["$ref"].as_str().and_then(|at| at.strip_prefix('#'));
-    let items = at.and_then(|at| schema.pointer(at)).unwrap_or(items);
-    items["properties"].get(inner)
+    codec.decode(value, None).is_ok_and(|read| read == *value)
 }

@@ -6,7 +6,7 @@ mod read;
 mod write;
 
 pub use field::{Conditions, EachField, Element, Field, Origin, ValueField};
-pub use fits::{reference_of, unfit};
+pub use fits::{model_field, unfit};
 pub use read::{Mapper, RowFault};
 pub use write::{Case, Reference, References, Rule, RuleKind, check_examples};
 pub(crate) use write::{LineChanges, Lookups, Plan, Writer, by_key, unified_name};

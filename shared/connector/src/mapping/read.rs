@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 
 use millwright_core::ConnectionId;
-use millwright_entities::{line_key, record_key, status_key};
+use millwright_entities::{Kind, line_key, record_key, status_key};
 use serde_json::{Map, Value};
 
 use super::field::{EachField, Element, Field, Origin, ValueField};
 use crate::{
+    codec::Zone,
     json::{Node, Seen},
     manifest::EntityDef,
     path::{NestedKeys, Path},
@@ -35,6 +36,10 @@ pub struct Mapper<'a> {
     pub entity: &'a str,
     /// How nested objects are named.
     pub keys: NestedKeys,
+    /// The time zone that the system writes its times in, where it says none.
+    pub zone: Option<&'a Zone>,
+    /// Values that stand for nothing.
+    pub nothing: &'a [Value],
 }
 
 /// What is wrong, and where inside the field.
@@ -174,10 +179,11 @@ impl Mapper<'_> {
 
     /// The unified value of one that is there; nothing for a word that has no meaning.
     fn decoded<'r>(&self, field: &ValueField, raw: impl Node<'r>) -> Result<Option<Value>, String> {
-        if raw.is_null() {
+        let counts = !self.nothing.is_empty() && field.codec.kind() != Kind::Flag;
+        if raw.is_null() || (counts && self.nothing.iter().any(|nothing| raw.is(nothing))) {
             return Ok(Some(Value::Null));
         }
-        let value = field.codec.decode(raw).map_err(|why| why.to_string())?;
+        let value = field.codec.decode(raw, self.zone).map_err(|why| why.to_string())?;
         Ok(match (&field.words, &field.references) {
             (Some(words), _) => {
                 let word = value.as_str().and_then(|text| words.get(text));
@@ -277,8 +283,11 @@ fields:
     fn map(row: &Value) -> Result<Map<String, Value>, RowFault> {
         let connection = ConnectionId::derived(&["test"]);
         let def: EntityDef = serde_saphyr::from_str(ORDERS).unwrap();
+        let keys = NestedKeys::Plain;
+        let entity = "purchase-orders";
+        let nothing = [json!("0001-01-01")];
         let mapper =
-            Mapper { connection: &connection, entity: "purchase-orders", keys: NestedKeys::Plain };
+            Mapper { connection: &connection, entity, keys, zone: None, nothing: &nothing };
         mapper.record(&def, "1", row)
     }
 
@@ -305,6 +314,14 @@ fields:
         assert_eq!(null["notes"], "none");
         let second = map(&json!({"title": null, "subject": "Bolts"})).unwrap();
         assert_eq!(second["title"], "Bolts");
+    }
+
+    #[test]
+    fn what_stands_for_nothing_is_null() {
+        let record = map(&json!({"title": "0001-01-01", "subject": "Bolts", "vendor": 7})).unwrap();
+        assert_eq!(record["title"], "Bolts");
+        let record = map(&json!({"title": "0001-01-01", "notes": "0001-01-01"})).unwrap();
+        assert_eq!((&record["title"], &record["notes"]), (&Value::Null, &json!("none")));
     }
 
     #[test]

@@ -88,7 +88,8 @@ fn an_overlay_goes_before_the_manifest_and_leaves_the_rest_alone() {
     let laid = overlay.apply("purchase-orders", &def).unwrap();
     let connection = ConnectionId::derived(&["test"]);
     let keys = NestedKeys::Plain;
-    let mapper = Mapper { connection: &connection, entity: "purchase-orders", keys };
+    let entity = "purchase-orders";
+    let mapper = Mapper { connection: &connection, entity, keys, zone: None, nothing: &[] };
     let row = r#"{"comment": "old", "remark": "new", "name": "Bolts", "supplier": 4,
         "extra": {"x_a": 1.50, "x_c": 2},
         "lines": [{"id": 1, "note": "old", "name": "Bolt", "texts": ["new"]}]}"#;

@@ -29,6 +29,7 @@ use self::{
     run::{Job, Reply},
 };
 use crate::{
+    codec::Zone,
     error::{SystemError, SystemErrorClass},
     manifest::{HttpProtocol, Manifest, Operation, Request},
     template::Scope,
@@ -80,6 +81,7 @@ pub(crate) struct Remote {
     http: HttpProtocol,
     outbound: Outbound,
     settings: Value,
+    zone: Option<Zone>,
     credentials: Credentials,
     shared: Shared,
     kept: Arc<Kept>,
@@ -103,13 +105,14 @@ impl Remote {
         access: Access<'_>,
     ) -> Self {
         let Access { workspace, connection, settings, credentials } = access;
+        let zone = manifest.zone(&settings);
         let settings = Value::Object(settings);
         let kept = shared.kept(workspace, connection, &manifest, &settings, &credentials);
         let scope = Scope::default().with("settings", settings.clone());
         // An address that cannot be made is told with the first request.
         let origin = build::base(&http, &scope).ok().map(|url| url.origin().ascii_serialization());
         let gates = shared.gates(workspace, connection, &manifest, origin.as_deref());
-        Self { manifest, http, outbound, settings, credentials, shared, kept, gates }
+        Self { manifest, http, outbound, settings, zone, credentials, shared, kept, gates }
     }
 
     /// Makes a request, logging in first where that is needed. When the system has ended the session
@@ -166,11 +169,17 @@ impl Remote {
         carriers.flat_map(|(_, query)| query.names().map(str::to_owned)).collect()
     }
 
+    /// The time zone that the system writes its times in, where it says none.
+    pub(crate) fn zone(&self) -> Option<&Zone> {
+        self.zone.as_ref()
+    }
+
     /// Settings, session and snippets: what any template may name.
     fn base(&self, session: Option<&auth::Session>) -> Result<Scope, SystemError> {
         let values = session.map_or(Value::Null, |session| session.values.clone());
         let scope =
             Scope::default().with("settings", self.settings.clone()).with("session", values);
+        let scope = scope.zoned(self.zone.clone());
         let mut snippets = Map::new();
         for (name, template) in self.manifest.snippets.iter() {
             let value = template.render(&scope).map_err(|why| unfit(&why))?;

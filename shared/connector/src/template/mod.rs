@@ -53,6 +53,13 @@ enum Filter {
     Join,
 }
 
+impl Placeholder {
+    /// Whether its filter takes the system's time zone.
+    pub(crate) fn needs_zone(&self) -> bool {
+        matches!(self.filter, Some(Filter::Encode(codec)) if codec.needs_zone())
+    }
+}
+
 impl Template {
     /// Reads a template.
     ///

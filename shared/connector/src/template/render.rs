@@ -6,33 +6,44 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
 
 use super::{Filter, Node, Part, Placeholder, Template};
-use crate::path::NestedKeys;
+use crate::{codec::Zone, path::NestedKeys};
 
 /// What the names in a template stand for.
 #[derive(Clone, Default)]
-pub struct Scope(BTreeMap<&'static str, Value>);
+pub struct Scope {
+    names: BTreeMap<&'static str, Value>,
+    zone: Option<Zone>,
+}
 
 impl Scope {
     /// The same scope with one more name.
     #[must_use]
     pub fn with(mut self, root: &'static str, value: Value) -> Self {
-        self.0.insert(root, value);
+        self.names.insert(root, value);
+        self
+    }
+
+    /// The same scope with the time zone that the system writes its times in, where it says none.
+    #[must_use]
+    pub fn zoned(mut self, zone: Option<Zone>) -> Self {
+        self.zone = zone;
         self
     }
 
     /// The same scope with all names of another.
     pub(crate) fn joined(mut self, other: &Self) -> Self {
-        self.0.extend(other.0.iter().map(|(root, value)| (*root, value.clone())));
+        self.zone = self.zone.or_else(|| other.zone.clone());
+        self.names.extend(other.names.iter().map(|(root, value)| (*root, value.clone())));
         self
     }
 
     /// The text of a name.
     pub(crate) fn text(&self, root: &str) -> Option<String> {
-        self.0.get(root)?.as_str().map(str::to_owned)
+        self.names.get(root)?.as_str().map(str::to_owned)
     }
 
     fn value(&self, placeholder: &Placeholder) -> Option<&Value> {
-        placeholder.path.get(self.0.get(placeholder.root.as_str())?, NestedKeys::Plain)
+        placeholder.path.get(self.names.get(placeholder.root.as_str())?, NestedKeys::Plain)
     }
 }
 
@@ -127,7 +138,7 @@ fn value(placeholder: &Placeholder, scope: &Scope) -> Result<Value, String> {
     match placeholder.filter {
         None => Ok(value.clone()),
         Some(filter) => {
-            filtered(filter, value).map_err(|why| format!("{}: {why}", name(placeholder)))
+            filtered(filter, value, scope).map_err(|why| format!("{}: {why}", name(placeholder)))
         }
     }
 }
@@ -145,13 +156,15 @@ fn name(placeholder: &Placeholder) -> String {
     }
 }
 
-fn filtered(filter: Filter, value: &Value) -> Result<Value, String> {
+fn filtered(filter: Filter, value: &Value, scope: &Scope) -> Result<Value, String> {
     match (filter, value) {
         (_, Value::Null) => Ok(Value::Null),
         (Filter::Encode(_), Value::Array(items)) => {
-            items.iter().map(|item| filtered(filter, item)).collect()
+            items.iter().map(|item| filtered(filter, item, scope)).collect()
         }
-        (Filter::Encode(codec), value) => codec.encode(value).map_err(|why| why.to_string()),
+        (Filter::Encode(codec), value) => {
+            codec.encode_in(value, scope.zone.as_ref()).map_err(|why| why.to_string())
+        }
         (Filter::Join, Value::Array(items)) => {
             let texts: Vec<String> = items
                 .iter()

@@ -6,6 +6,9 @@ use crate::manifest::{EntityDef, Protocol};
 impl Check<'_> {
     pub(super) fn custom_fields(&mut self, place: &str, def: &EntityDef) {
         self.asked_for(place, def);
+        if self.manifest.time_zone.is_none() && def.needs_zone() {
+            self.say(place, "takes the system's time zone, and there is no `time_zone`");
+        }
         let Some(custom) = &def.custom_fields else { return };
         let place = format!("{place}.custom_fields");
         match &custom.discover {

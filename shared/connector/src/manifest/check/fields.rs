@@ -4,7 +4,7 @@ use millwright_entities::{Field as ModelField, Kind};
 
 use super::Check;
 use crate::{
-    mapping::{Element, Field, Origin, ValueField},
+    mapping::{Element, Field, Origin, ValueField, unfit},
     table::Table,
 };
 
@@ -28,16 +28,30 @@ impl Check<'_> {
             }
             Field::Each(_) if model.kind != Kind::List => self.say(place, "is not a list"),
             Field::Each(list) => match &list.element {
+                // What is in a list of single values the model does not say.
+                Element::Value(field) => self.keys_in(place, model, field),
                 Element::Object(fields) if !model.inner.is_empty() => {
                     self.fields(place, &model.inner, fields);
                 }
                 Element::Object(_) => self.say(place, "is not a list of objects"),
-                Element::Value(field) => self.field(place, model, field),
             },
         }
     }
 
+    fn keys_in(&mut self, place: &str, model: &ModelField, field: &Field) {
+        for value in field.values() {
+            self.key(place, model, value);
+        }
+    }
+
     fn value(&mut self, place: &str, model: &ModelField, value: &ValueField) {
+        self.key(place, model, value);
+        if let Some((part, why)) = unfit(model, value) {
+            self.say(&format!("{place}.{part}"), why);
+        }
+    }
+
+    fn key(&mut self, place: &str, model: &ModelField, value: &ValueField) {
         let target = value.references.as_deref();
         let makes_key = target.is_some() || matches!(value.from, Origin::Path(_));
         match model.references {
@@ -48,19 +62,6 @@ impl Check<'_> {
                 self.say(place, "is no key of another record");
             }
             _ => {}
-        }
-        if model.kind == Kind::Choice {
-            self.words(place, model, value);
-        }
-    }
-
-    fn words(&mut self, place: &str, model: &ModelField, value: &ValueField) {
-        let words = value.words.iter().flat_map(|words| words.iter().map(|(_, word)| word));
-        for word in words.chain(&value.otherwise) {
-            if !model.options.contains(&word.as_str()) {
-                let options = model.options.join(", ");
-                self.say(place, format!("`{word}` is none of its words: {options}"));
-            }
         }
     }
 }

@@ -49,6 +49,9 @@ impl Check<'_> {
         for placeholder in template.placeholders() {
             let root = placeholder.root.as_str();
             let name = placeholder.path.keys().next().unwrap_or_default();
+            if placeholder.needs_zone() && self.manifest.time_zone.is_none() {
+                self.say(place, "takes the system's time zone, and there is no `time_zone`");
+            }
             let known = match root {
                 "settings" => self.manifest.settings.has(name),
                 "credentials" => {

@@ -8,6 +8,12 @@ use crate::{
 
 impl Check<'_> {
     pub(super) fn protocol(&mut self) {
+        if let Some(zone) = &self.manifest.time_zone {
+            if zone.placeholders().iter().any(|placeholder| placeholder.root != "settings") {
+                self.say("time_zone", "may only name settings");
+            }
+            self.template("time_zone", zone, &[]);
+        }
         let Protocol::Http(http) = &self.manifest.protocol else { return };
         self.base_url(&http.base_url);
         for (name, header) in http.headers.iter() {

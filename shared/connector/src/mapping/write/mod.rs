@@ -38,6 +38,7 @@ use self::{
 };
 pub(crate) use crate::manifest::TextFault;
 use crate::{
+    codec::Zone,
     manifest::{EntityDef, LineForm, Step, Subject, WriteField, WriteOp},
     path::Path,
     table::Table,
@@ -57,6 +58,8 @@ pub(crate) struct Writer<'a> {
     pub entity: &'a str,
     /// What the manifest says of it.
     pub def: &'a EntityDef,
+    /// The time zone that the system writes its times in, where it says none.
+    pub zone: Option<&'a Zone>,
     /// What keys stand for. Without it keys are taken for granted, to check the rest.
     pub references: Option<&'a References>,
     /// What was looked up. Without it looked-up values are taken for granted.

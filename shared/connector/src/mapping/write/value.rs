@@ -30,7 +30,7 @@ impl Judge<'_, '_> {
             Some(words) => self.word(at, words, given)?,
             None => given.clone(),
         };
-        let encoded = match field.codec.encode(&meant) {
+        let encoded = match field.codec.encode_in(&meant, self.writer.zone) {
             Ok(encoded) => encoded,
             Err(why) => {
                 self.invalid(at, why.to_string());

@@ -178,7 +178,8 @@ impl System {
             return Err(SystemError::unsupported(entity, operation.name()));
         }
         let connection = &self.inner.connection;
-        Ok(Writer { connection, entity, def, references: None, lookups: None, connected: true })
+        let (zone, references, lookups) = (self.zone(), None, None);
+        Ok(Writer { connection, entity, def, zone, references, lookups, connected: true })
     }
 
     /// What is to be sent, once nothing is wrong with it.

@@ -124,8 +124,10 @@ impl<'a> Check<'a> {
 
     fn judged(&self, case: &Case, current: Option<&Record>) -> Trail {
         let (connection, entity, def) = (self.connection, self.slug, self.def);
+        let zone = None;
+        let (references, lookups) = (None, None);
         let writer =
-            Writer { connection, entity, def, references: None, lookups: None, connected: false };
+            Writer { connection, entity, def, zone, references, lookups, connected: false };
         let named = writer.references(&case.operation, &case.body, current);
         let known = named.into_iter().filter(|one| !case.unknown.contains(&one.key));
         let references: References =
