@@ -41,6 +41,7 @@ pub use sandbox::{
     DataSet, Match as ScenarioMatch, Named, Respond as ScenarioAnswer, Rule as ScenarioRule,
     SandboxControl, SandboxRow, Scenario, ScenarioRequest, Told, Window,
 };
+pub use remote::{Hint, PassthroughAnswer, PassthroughRequest};
 pub use system::{
     Checkpoint, CustomField, Found, IdPage, Instance, LookUp, Permission, Permissions, Position,
     Pull, Pulled, SourceRecord, System,

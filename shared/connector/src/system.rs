@@ -9,6 +9,7 @@ mod writing;
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 pub use custom::CustomField;
+use http::HeaderMap;
 use millwright_core::{Clock, ConnectionId};
 pub use permissions::{Permission, Permissions};
 use serde::{Deserialize, Serialize};
@@ -21,7 +22,7 @@ use crate::{
     manifest::{EntityDef, InstanceRule, Manifest, Operation},
     mapping::{Mapper, RowFault},
     path::NestedKeys,
-    remote::Remote,
+    remote::{Hint, PassthroughAnswer, PassthroughRequest, Remote},
     sandbox::Sandbox,
 };
 
@@ -208,6 +209,34 @@ impl System {
                 let answer = remote.call(&probe.request, Operation::Read, |scope| scope).await?;
                 self.instance(&probe.instance, &answer.value)
             }
+        }
+    }
+
+    /// Makes a call of the system's own with the stored credentials, if it is on the connector's
+    /// allow-list. No credential is in the answer.
+    ///
+    /// # Errors
+    /// `permission` for a call that is not on the list, faulty fields for what cannot be sent, before
+    /// anything is sent. A refusal by the system is an answer, not an error.
+    pub async fn passthrough(
+        &self,
+        request: &PassthroughRequest,
+    ) -> Result<PassthroughAnswer, SystemError> {
+        match &self.inner.source {
+            Source::Sandbox(_) => Err(SystemError::unsupported("calls", "pass on")),
+            Source::Remote(remote) => remote.passthrough(request).await,
+        }
+    }
+
+    /// Finds out whether a webhook comes from the system, and what it tells of. Nothing is sent.
+    ///
+    /// # Errors
+    /// `permission` when it is not genuine, or the connection has no secret to tell; `unsupported` when
+    /// the connector has no webhooks; `malformed` when it cannot be read.
+    pub fn verify_hook(&self, headers: &HeaderMap, body: &[u8]) -> Result<Vec<Hint>, SystemError> {
+        match &self.inner.source {
+            Source::Sandbox(_) => Err(SystemError::unsupported("webhooks", "receive")),
+            Source::Remote(remote) => remote.verify_hook(headers, body),
         }
     }
 

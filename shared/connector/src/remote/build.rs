@@ -85,7 +85,7 @@ fn of_its_own(http: &HttpProtocol, own: &HttpRequest, scope: &Scope) -> Result<O
 }
 
 /// The values of a parameter: none for null, several for a list.
-fn texts(name: &str, value: &Value) -> Result<Vec<String>, String> {
+pub(super) fn texts(name: &str, value: &Value) -> Result<Vec<String>, String> {
     match value {
         Value::Null => Ok(Vec::new()),
         Value::String(text) => Ok(vec![text.clone()]),

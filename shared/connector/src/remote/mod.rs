@@ -4,10 +4,12 @@ mod answer;
 mod auth;
 mod build;
 mod gate;
+mod hook;
 mod kept;
 mod next;
 mod page;
 pub(crate) mod played;
+mod passthrough;
 mod rate;
 mod redact;
 mod run;
@@ -27,6 +29,10 @@ use self::{
     gate::Gate,
     redact::Redaction,
     run::{Job, Reply},
+};
+pub use self::{
+    hook::Hint,
+    passthrough::{PassthroughAnswer, PassthroughRequest},
 };
 use crate::{
     codec::Zone,

@@ -9,3 +9,4 @@ mod sign;
 pub(super) use cookies::Jar;
 pub(super) use proof::Proof;
 pub(crate) use session::Session;
+pub(super) use sign::{encoded, key_bytes, mac};
