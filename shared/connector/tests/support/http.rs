@@ -2,7 +2,7 @@
 //! asked.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex},
 };
 
@@ -37,6 +37,12 @@ pub fn lost(request: &str) -> Exchange {
     Exchange { lost: true, ..on(request, 200, Value::Null) }
 }
 
+/// An answer that is a text.
+pub fn page(request: &str, status: u16, kind: &str, text: &str) -> Exchange {
+    let body = text.to_owned();
+    Exchange { body, ..on(request, status, Value::Null).header("content-type", kind) }
+}
+
 impl Exchange {
     pub fn header(mut self, name: &'static str, value: &str) -> Self {
         self.headers.push((name, value.to_owned()));
@@ -49,12 +55,16 @@ impl Exchange {
 pub struct Asked {
     pub request: String,
     pub headers: HeaderMap,
+    /// The body, if it is JSON.
     pub body: Value,
+    /// The body as it came.
+    pub text: String,
 }
 
 #[derive(Clone, Default)]
 pub struct Server {
     answers: Arc<Mutex<VecDeque<Exchange>>>,
+    always: Arc<Mutex<BTreeMap<String, Exchange>>>,
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
@@ -68,6 +78,11 @@ impl Server {
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
         (server, format!("http://{address}"))
+    }
+
+    /// Plays an answer whenever its request comes.
+    pub fn always(&self, answer: Exchange) {
+        self.always.lock().unwrap().insert(answer.request.clone(), answer);
     }
 
     /// The requests as they came.
@@ -96,9 +111,11 @@ async fn answer(
     body: Bytes,
 ) -> Response {
     let request = format!("{method} {uri}");
-    let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-    server.asked.lock().unwrap().push(Asked { request: request.clone(), headers, body });
-    let next = server.answers.lock().unwrap().pop_front();
+    let text = String::from_utf8_lossy(&body).into_owned();
+    let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+    server.asked.lock().unwrap().push(Asked { request: request.clone(), headers, body, text });
+    let standing = server.always.lock().unwrap().get(&request).cloned();
+    let next = standing.or_else(|| server.answers.lock().unwrap().pop_front());
     let Some(next) = next.filter(|next| next.request == request) else {
         return (StatusCode::IM_A_TEAPOT, format!("{request} was not expected")).into_response();
     };
@@ -108,7 +125,13 @@ async fn answer(
     }
     let mut response = (StatusCode::from_u16(next.status).unwrap(), next.body).into_response();
     for (name, value) in next.headers {
-        response.headers_mut().insert(name, value.parse().unwrap());
+        let first = name != "set-cookie";
+        let value = value.parse().unwrap();
+        if first {
+            response.headers_mut().insert(name, value);
+        } else {
+            response.headers_mut().append(name, value);
+        }
     }
     response
 }
