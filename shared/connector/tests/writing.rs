@@ -223,6 +223,11 @@ async fn an_update_that_stops_half_way_says_which_record_it_touched() {
     let patch = json!({"notes": "new", "lineItems": [{"key": first, "quantity": "7"}]});
     let error = update(&system, ORDERS, &order, patch).await.unwrap_err();
     assert_eq!(error.partial.as_deref(), Some("5"));
+    assert_eq!(
+        faults(error),
+        [("lineItems.quantity".to_owned(), ErrorCode::BusinessRuleViolated)],
+        "the system's own name of the field is translated"
+    );
 }
 
 #[tokio::test]
@@ -405,8 +410,24 @@ async fn a_whole_list_has_the_lines_that_stay_as_they_are() {
         server.bodies()[0].1,
         json!({"rows": [{"id": "2", "n": 2}, {"id": "3", "n": 30}, {"n": 4}]})
     );
-    let error = create(&system, "stock-transfers", json!({})).await.unwrap_err();
-    assert_eq!(error.class, SystemErrorClass::Unsupported);
+}
+
+#[tokio::test]
+async fn an_id_may_stand_in_the_address_that_the_answer_names() {
+    let (server, system) = play([
+        on("POST /st", 201, Value::Null).header("location", "https://works.example/st/77"),
+        on("GET /st/by-ref/t0k", 303, Value::Null).header("location", "/st/77"),
+        on("GET /st/by-ref/t0k", 404, Value::Null),
+        on("POST /st", 201, Value::Null),
+    ])
+    .await;
+    assert_eq!(create(&system, "stock-transfers", json!({"notes": "x"})).await.unwrap(), "77");
+    let found = find(&system, "stock-transfers", json!({})).await.unwrap();
+    assert_eq!(found, LookUp::Found("77".to_owned()));
+    assert_eq!(find(&system, "stock-transfers", json!({})).await.unwrap(), LookUp::NotThere);
+    let error = create(&system, "stock-transfers", json!({"notes": "x"})).await.unwrap_err();
+    assert!(error.sent, "made, and nobody knows as what");
+    assert_eq!(server.bodies()[0].1, json!({"text": "x", "ref": "t0k"}));
 }
 
 async fn find(system: &System, entity: &str, record: Value) -> Result<LookUp, SystemError> {
@@ -479,7 +500,8 @@ async fn what_cannot_be_done_is_refused_before_any_call() {
         system.delete("receivings", &order).await,
         system.act(ORDERS, &order, "burn", &nothing, &references()).await,
         update(&system, "materials", &order, json!({})).await,
-        create(&system, "stock-transfers", json!({})).await.map(drop),
+        create(&system, "assets", json!({})).await.map(drop),
+        find(&system, "vendors-of-another", json!({})).await.map(drop),
     ] {
         assert_eq!(refused.unwrap_err().class, SystemErrorClass::Unsupported);
     }

@@ -60,9 +60,9 @@ pub use rules::{ErrorRule, Meaning, Operation};
 pub use time_form::TimeForm;
 pub use write::{
     Action, Bounds, ById, Commands, Create, CustomWrite, Delete, DeleteMode, Docs, Each, Example,
-    Expected, ExternalId, Extra, Finder, Idempotency, LineForm, LinesField, ListField, Lookup,
-    LookupValue, NaturalFields, ObjectField, Rate, Replace, Required, Step, TextPattern, TextRules,
-    Update, When, WriteDef, WriteField, WriteOp, WriteValue, Written,
+    Expected, ExternalId, Extra, Finder, IdInLocation, Idempotency, LineForm, LinesField,
+    ListField, Lookup, LookupValue, NaturalFields, ObjectField, Rate, Replace, Required, Step,
+    TextPattern, TextRules, Update, When, WriteDef, WriteField, WriteOp, WriteValue, Written,
 };
 pub(crate) use write::{Subject, TextFault};
 

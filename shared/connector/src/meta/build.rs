@@ -3,14 +3,13 @@
 use millwright_entities::Entity;
 
 use super::{
-    ActionMeta, CustomFieldsMeta, EntityMeta, IncrementalMeta, OperationMeta, Operations,
-    Permission, Writable,
+    ActionMeta, CustomFieldsMeta, EntityMeta, IncrementalMeta, OperationMeta, Operations, Writable,
     field::{Fields, of_action},
     schema,
 };
 use crate::{
     manifest::{Action, Docs, EntityDef, Incremental, Manifest, WriteDef, WriteField, Written},
-    system::System,
+    system::{Permission, System},
 };
 
 impl System {
@@ -90,7 +89,7 @@ impl ActionMeta {
         Self {
             name: name.to_owned(),
             title: action.title.clone(),
-            permission: Permission::default(),
+            permission: Permission::Unknown,
             needs: action.permission.clone(),
             from_states,
             from_statuses: action.from.clone(),

@@ -9,7 +9,10 @@ mod schema;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::manifest::{DeleteMode, Rate, When};
+use crate::{
+    manifest::{DeleteMode, Rate, When},
+    system::{Permission, Permissions},
+};
 
 /// What can be done with an entity's records, and by which rules.
 #[derive(Clone, Debug, Serialize)]
@@ -59,19 +62,6 @@ pub struct Operations {
     pub update: OperationMeta,
     /// Deleting one.
     pub delete: OperationMeta,
-}
-
-/// Whether the connected account may do something.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Permission {
-    /// It may.
-    Granted,
-    /// It may not.
-    Missing,
-    /// The system does not say.
-    #[default]
-    Unknown,
 }
 
 /// Whether and when an operation can be done.
@@ -280,9 +270,8 @@ impl EntityMeta {
         }
     }
 
-    /// Says what the connected account may do: `permission` is asked for `read`, `create`, `update`,
-    /// `delete` and `actions.<name>`.
-    pub fn set_permissions(&mut self, permission: impl Fn(&str) -> Permission) {
+    /// Says what the connected account may do.
+    pub fn set_permissions(&mut self, permissions: &Permissions) {
         let operations = &mut self.operations;
         for (name, operation) in [
             ("read", &mut operations.list),
@@ -291,10 +280,10 @@ impl EntityMeta {
             ("update", &mut operations.update),
             ("delete", &mut operations.delete),
         ] {
-            operation.permission = permission(name);
+            operation.permission = permissions.of(name);
         }
         for action in &mut self.actions {
-            action.permission = permission(&format!("actions.{}", action.name));
+            action.permission = permissions.of(&format!("actions.{}", action.name));
         }
     }
 }

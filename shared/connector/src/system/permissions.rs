@@ -17,7 +17,7 @@ const BELIEVED_FOR: Duration = Duration::from_secs(300);
 const DOUBTED_FOR: Duration = Duration::from_secs(30);
 
 /// Whether the connected account may do something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Permission {
     /// It may.
@@ -25,6 +25,7 @@ pub enum Permission {
     /// It may not.
     Missing,
     /// The system does not say.
+    #[default]
     Unknown,
 }
 

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{super::Request, lookup::id};
+use super::{super::Request, IdInLocation, lookup::id};
 use crate::{path::Path, template::Template};
 
 /// How a repeated create is known.
@@ -58,6 +58,9 @@ pub struct Finder {
     /// Where a row has its id.
     #[serde(default = "id")]
     pub id: Path,
+    /// The id in the `Location` that the system redirects to, in place of rows. A rule of `errors` must
+    /// say `ignore` for the redirect.
+    pub id_in_location: Option<IdInLocation>,
 }
 
 impl Idempotency {

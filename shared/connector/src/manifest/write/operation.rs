@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{super::Request, Docs, When, WriteField};
+use super::{super::Request, Docs, IdInLocation, When, WriteField};
 use crate::{path::Path, table::Table};
 
 /// How a record is made.
@@ -16,6 +16,8 @@ pub struct Create {
     pub steps: Vec<Step>,
     /// Where the answer of the request that makes the record has the new id.
     pub id: Path,
+    /// The new id in the answer's `Location`, in place of `id`.
+    pub id_in_location: Option<IdInLocation>,
     /// What takes the record back when a later step is refused; may name `{id}`.
     pub undo: Option<Request>,
     /// What the connected account must be allowed, in the system's words.

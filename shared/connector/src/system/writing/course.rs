@@ -8,7 +8,7 @@ use crate::{
     manifest::{Create, Each, Operation, Request, Step, WriteOp},
     mapping::{Mapper, Plan},
     path::{NestedKeys, Path},
-    remote::Remote,
+    remote::{Answer, Remote},
     system::SourceRecord,
     template::Scope,
 };
@@ -50,7 +50,7 @@ impl<'a> Course<'a> {
         self.scope = self.scope.with("token", Value::from(token));
         if let Some(request) = &create.request {
             let row = self.plan.row(|_| true).map_err(unfit)?;
-            let answer = self.send(request, false, &[("record", row)]).await?;
+            let answer = self.ask(request, false, &[("record", row)]).await?;
             return made(create, &answer);
         }
         match self.steps_of_create(entity, create).await {
@@ -71,9 +71,9 @@ impl<'a> Course<'a> {
             }
             let own = |field: &str| field.is_empty() || sends(step, &create.steps, field);
             let row = self.plan.row(own).map_err(unfit)?;
-            let answer = self.send(&step.request, false, &[("record", row)]).await?;
+            let answer = self.ask(&step.request, false, &[("record", row)]).await?;
             let id = made(create, &answer)?;
-            self.answers.insert(step.name.clone(), answer);
+            self.answers.insert(step.name.clone(), answer.value);
             self.scope = self.scope.clone().with("id", Value::from(id.as_str()));
             self.touched = Some(id);
         }
@@ -184,13 +184,22 @@ impl<'a> Course<'a> {
         reads: bool,
         more: &[(&'static str, Value)],
     ) -> Result<Value, SystemError> {
+        self.ask(request, reads, more).await.map(|answer| answer.value)
+    }
+
+    async fn ask(
+        &self,
+        request: &Request,
+        reads: bool,
+        more: &[(&'static str, Value)],
+    ) -> Result<Answer, SystemError> {
         let operation = if reads { Operation::Read } else { Operation::Write };
         let mut own = self.scope.clone().with("steps", json!(self.answers));
         for (name, value) in more {
             own = own.with(name, value.clone());
         }
         let sent = self.remote.call(request, operation, |scope| scope.joined(&own)).await;
-        sent.map(|answer| answer.value).map_err(|mut error| {
+        sent.map_err(|mut error| {
             error.partial.clone_from(&self.touched);
             error
         })
@@ -213,9 +222,15 @@ fn sends(step: &Step, steps: &[Step], field: &str) -> bool {
 }
 
 /// The new record's id in the answer of the request that makes it.
-fn made(create: &Create, answer: &Value) -> Result<String, SystemError> {
-    let id = create.id.get(answer, NestedKeys::Plain);
-    id.and_then(|id| Mapper::remote_id(&Path::default(), id)).ok_or_else(|| {
+fn made(create: &Create, answer: &Answer) -> Result<String, SystemError> {
+    let id = match &create.id_in_location {
+        Some(pattern) => pattern.find(&answer.headers),
+        None => {
+            let id = create.id.get(&answer.value, NestedKeys::Plain);
+            id.and_then(|id| Mapper::remote_id(&Path::default(), id))
+        }
+    };
+    id.ok_or_else(|| {
         let mut error = SystemError::malformed("the system does not name the new record");
         error.sent = true;
         error

@@ -85,10 +85,15 @@ impl System {
         let Source::Remote(remote) = &self.inner.source else { return Ok(LookUp::CannotTell) };
         let asked = remote.call(&finder.request, Operation::Read, |scope| scope.joined(&own)).await;
         let answer = match asked {
-            Ok(answer) => answer.value,
+            Ok(answer) => answer,
             Err(error) if error.class == SystemErrorClass::NotFound => return Ok(LookUp::NotThere),
             Err(error) => return Err(error),
         };
+        if let Some(pattern) = &finder.id_in_location {
+            let missing = || SystemError::malformed("the system redirects to no record");
+            return pattern.find(&answer.headers).map(LookUp::Found).ok_or_else(missing);
+        }
+        let answer = answer.value;
         let rows = match finder.rows.get(&answer, NestedKeys::Plain) {
             None | Some(Value::Null) => &[][..],
             Some(Value::Array(rows)) => rows.as_slice(),

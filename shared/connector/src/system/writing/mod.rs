@@ -214,10 +214,11 @@ impl System {
             }
             _ => &def.write.fields,
         };
-        if let Some(path) = unified_name(fields, name) {
-            let message = error.upstream.message.clone().unwrap_or_else(|| error.message.clone());
-            error.fields = vec![FieldError::new(path, ErrorCode::BusinessRuleViolated, message)];
-        }
+        let message = error.upstream.message.clone().unwrap_or_else(|| error.message.clone());
+        let fault = |path| FieldError::new(path, ErrorCode::BusinessRuleViolated, message.clone());
+        // Several names come parted by semicolons.
+        let names = name.split("; ").filter_map(|name| unified_name(fields, name));
+        error.fields = names.map(fault).collect();
         error
     }
 }
