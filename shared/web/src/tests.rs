@@ -1,7 +1,7 @@
 //! The frame around the routes, as far as it needs no table: requests that are refused before one is
 //! asked. What works is tested end to end.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use axum::{
     Router,
@@ -11,8 +11,8 @@ use axum::{
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use millwright_blob::Blob;
-use millwright_connector::{Catalog, Engine};
-use millwright_core::{Clock, QueueName};
+use millwright_connector::{Catalog, Engine, EntityMeta, Target};
+use millwright_core::{Clock, ConnectionId, QueueName, WorkspaceId};
 use millwright_outbound::Outbound;
 use millwright_queue::{Queue, QueueUrls, url_variable};
 use millwright_store::{Store, Tables};
@@ -227,6 +227,45 @@ fn every_reference_in_the_document_leads_somewhere() {
     if let Ok(path) = std::env::var("MILLWRIGHT_OPENAPI_OUT") {
         std::fs::write(path, serde_json::to_vec_pretty(&document).unwrap()).unwrap();
     }
+}
+
+#[test]
+fn what_is_said_of_every_entity_of_every_connector_is_as_the_document_describes_it() {
+    let app = app();
+    let mut schema = document()["components"].clone();
+    schema = serde_json::json!({
+        "$ref": "#/components/schemas/EntityMeta", "components": schema,
+    });
+    let validator = jsonschema::draft202012::new(&schema).unwrap();
+    let mut seen = 0;
+    for manifest in app.engine.catalog().iter() {
+        let filled = |fields: &[millwright_connector::manifest::FormField], value: &str| {
+            let required = fields.iter().filter(|field| field.required);
+            required.map(|field| (field.name.clone(), value.to_owned())).collect::<Vec<_>>()
+        };
+        let settings = filled(manifest.settings.fields(), "http://127.0.0.1:1");
+        let credentials = filled(manifest.credentials.fields(), "x");
+        let target = Target {
+            workspace: WorkspaceId::new_at(1),
+            connection: ConnectionId::new_at(1),
+            connector_id: manifest.id.clone(),
+            settings: settings.into_iter().map(|(name, text)| (name, text.into())).collect(),
+            credentials: credentials.into_iter().map(|(name, text)| (name, text.into())).collect(),
+            overlays: BTreeMap::new(),
+        };
+        let system = app.engine.open(target).unwrap();
+        let metas = manifest.entities.iter().map(|(slug, _)| system.meta(slug).unwrap());
+        for meta in metas.chain(EntityMeta::of_statuses(manifest)) {
+            let said = serde_json::to_value(&meta).unwrap();
+            let faults: Vec<String> = validator
+                .iter_errors(&said)
+                .map(|fault| format!("{}: {fault}", fault.instance_path()))
+                .collect();
+            assert!(faults.is_empty(), "{} {}: {faults:?}", manifest.id, meta.entity);
+            seen += 1;
+        }
+    }
+    assert!(seen > 5);
 }
 
 #[tokio::test]

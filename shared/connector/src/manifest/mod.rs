@@ -75,6 +75,10 @@ use crate::{
 /// The version of the format that this build reads.
 pub const FORMAT: u32 = 1;
 
+/// The fields of a status that a list can be filtered by, of those that [`Manifest::statuses`] fills.
+pub const STATUS_FIELDS: [&str; 9] =
+    ["key", "remoteId", "remoteCode", "entity", "code", "name", "state", "isFinal", "isDefault"];
+
 /// A connector.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -137,7 +137,7 @@ fn one_of_action(
 }
 
 /// A field without any rule.
-fn empty(path: &str, known: Option<&Known>) -> FieldMeta {
+pub(super) fn empty(path: &str, known: Option<&Known>) -> FieldMeta {
     FieldMeta {
         path: path.to_owned(),
         kind: known.map_or(Kind::Text, |known| known.kind).as_str(),

@@ -5,6 +5,7 @@
 mod build;
 mod field;
 mod schema;
+mod statuses;
 
 use serde::Serialize;
 use serde_json::Value;

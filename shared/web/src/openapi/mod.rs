@@ -1,5 +1,6 @@
 //! The OpenAPI document: collected from the handlers, completed with what holds for all of them.
 
+mod meta;
 mod records;
 
 use std::sync::OnceLock;
@@ -103,6 +104,7 @@ pub(crate) fn complete(document: &Document, settings: &Settings) -> Result<Value
     document["components"]["responses"] = json!({ "Error": error_response() });
     if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
         schemas.extend(records::schemas());
+        schemas.extend(meta::schemas());
     }
     for (path, item) in document["paths"].as_object_mut().into_iter().flatten() {
         for (method, operation) in item.as_object_mut().into_iter().flatten() {

@@ -12,6 +12,7 @@ mod connectors;
 mod entities;
 mod health;
 mod jobs;
+mod meta;
 pub(crate) mod records;
 mod scenario;
 mod syncs;
@@ -51,6 +52,8 @@ fn data() -> OpenApiRouter<App> {
     OpenApiRouter::default()
         .routes(routes!(changes::list_changes))
         .routes(routes!(connection::get_current_connection))
+        .routes(routes!(meta::list))
+        .routes(routes!(meta::get))
         .routes(routes!(syncs::start_sync))
         .routes(routes!(syncs::get_sync_status))
         .routes(routes!(writes::get_write))

@@ -25,6 +25,7 @@ use crate::App;
 pub(crate) use access::{manifest_of, must_have};
 pub(crate) use of::{OfEntity, unknown_entity};
 pub(crate) use operation::RecordOperation;
+pub(crate) use statuses::status_filters;
 
 /// The routes of all entities.
 pub(crate) fn routes() -> OpenApiRouter<App> {

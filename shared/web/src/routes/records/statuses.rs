@@ -4,6 +4,7 @@
 use axum::extract::State;
 use http::Method;
 use millwright_connection::Connection;
+use millwright_connector::manifest::STATUS_FIELDS;
 use millwright_core::{Error, ErrorCode};
 use millwright_entities::Entity;
 use millwright_records::{FilterField, Filters, filter_fields};
@@ -24,10 +25,6 @@ use crate::{
     extract::{DataScope, TextPath},
     page::{Limit, Page, position},
 };
-
-/// The fields that a status has.
-const FILLED: [&str; 9] =
-    ["key", "remoteId", "remoteCode", "entity", "code", "name", "state", "isFinal", "isDefault"];
 
 /// Which statuses to list.
 #[derive(Deserialize, IntoParams)]
@@ -68,7 +65,7 @@ pub(super) fn operations(entity: &'static Entity) -> Vec<RecordOperation> {
 /// The fields that statuses can be filtered by.
 pub(crate) fn status_filters(entity: &Entity) -> Vec<FilterField> {
     let fields = filter_fields(entity, None);
-    fields.into_iter().filter(|field| FILLED.contains(&field.name)).collect()
+    fields.into_iter().filter(|field| STATUS_FIELDS.contains(&field.name)).collect()
 }
 
 async fn list(
@@ -145,7 +142,7 @@ mod tests {
         let id = millwright_core::ConnectionId::new_at(1);
         let statuses = manifest.statuses(&id, "purchase-orders");
         let fields = status_filters(Entity::find("statuses").unwrap());
-        assert_eq!(fields.len(), FILLED.len(), "{fields:?}");
+        assert_eq!(fields.len(), STATUS_FIELDS.len(), "{fields:?}");
         assert!(fields.iter().all(|field| statuses[0].contains_key(field.name)));
     }
 
