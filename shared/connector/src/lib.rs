@@ -37,11 +37,11 @@ pub use mapping::{
 pub use meta::EntityMeta;
 pub use overlay::{MappedField, Overlay};
 pub use path::{NestedKeys, Path};
+pub use remote::{Hint, PassthroughAnswer, PassthroughRequest};
 pub use sandbox::{
     DataSet, Match as ScenarioMatch, Named, Respond as ScenarioAnswer, Rule as ScenarioRule,
     SandboxControl, SandboxRow, Scenario, ScenarioRequest, Told, Window,
 };
-pub use remote::{Hint, PassthroughAnswer, PassthroughRequest};
 pub use system::{
     Checkpoint, CustomField, Found, IdPage, Instance, LookUp, Permission, Permissions, Position,
     Pull, Pulled, SourceRecord, System,

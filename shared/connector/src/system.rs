@@ -94,7 +94,9 @@ impl Position {
         self.place.perishes()
     }
 
-    pub(crate) fn after(id: String) -> Self {
+    /// The place behind a row, in a listing that goes by ids.
+    #[must_use]
+    pub fn after(id: String) -> Self {
         Self { stream: 0, place: Place::after(id) }
     }
 }

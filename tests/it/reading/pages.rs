@@ -14,7 +14,7 @@ const VENDORS: usize = 700;
 fn vendor(n: usize, round: usize) -> (String, Value) {
     let minute = (n * 7 + round * 11) % 60;
     let fields = json!({
-        "name": format!("{} {n} {round}", if n % 5 == 0 { "wanted" } else { "other" }),
+        "name": format!("{} {n} {round}", if n.is_multiple_of(5) { "wanted" } else { "other" }),
         "updatedAt": format!("2026-03-01T{:02}:{minute:02}:00Z", 5 + round.min(18)),
     });
     (format!("v{n:04}"), fields)

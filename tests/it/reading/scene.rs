@@ -5,7 +5,7 @@ use std::{collections::HashMap, path::Path};
 use http::Method;
 use millwright_access::{Environment, Role, create_key, create_workspace};
 use millwright_connection::{Connection, ConnectionContext, NewConnection, Observation, observe};
-use millwright_connector::{Credentials, Sandbox, SandboxRow, SourceRecord};
+use millwright_connector::{Credentials, SandboxControl, SandboxRow, SourceRecord};
 use millwright_core::{Clock, ExposeSecret, SecretString, WallTime, WorkspaceId};
 use millwright_entities::record_key;
 use millwright_outbound::{Outbound, OutboundConfig};
@@ -72,9 +72,9 @@ impl Scene {
     }
 
     /// The sandbox behind the connection.
-    pub fn sandbox(&self) -> Sandbox {
-        let (store, workspace) = (self.context.store.clone(), self.workspace.clone());
-        Sandbox::new(store, workspace, self.connection.id.clone())
+    pub fn sandbox(&self) -> SandboxControl {
+        let store = self.context.store.clone();
+        SandboxControl::new(store, &self.workspace, &self.connection.id)
     }
 
     pub async fn put_behind(&self, entity: &str, id: &str, row: Value) {
@@ -116,6 +116,7 @@ impl Scene {
             initial: false,
             records,
             gone,
+            deleted: Vec::new(),
         };
         let own = Key::state(format!("{}#test", self.workspace), "puller");
         let checkpoint = |_: &_| Ok(Write::put(&own, &Nothing {}, Expect::Anything)?);
@@ -128,7 +129,7 @@ impl Scene {
         record.insert("key".to_owned(), json!(self.key(entity, &id)));
         record.insert("remoteId".to_owned(), json!(id));
         record.extend(fields.as_object().unwrap().clone());
-        SourceRecord { remote_id: id, record }
+        SourceRecord { remote_id: id, record, raw: None }
     }
 
     pub fn now(&self) -> WallTime {

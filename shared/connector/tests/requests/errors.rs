@@ -115,7 +115,7 @@ async fn a_packed_answer_is_unpacked() {
         encoder.write_all(br#"{"id": 9}"#).unwrap();
         encoder.finish().unwrap()
     };
-    let app = axum::Router::new().fallback(move |headers: axum::http::HeaderMap| {
+    let app = axum::Router::new().fallback(move |headers: http::HeaderMap| {
         let packed = packed.clone();
         async move {
             assert_eq!(headers["accept-encoding"], "gzip");

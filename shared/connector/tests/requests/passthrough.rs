@@ -131,8 +131,9 @@ async fn a_caller_cannot_act_as_somebody_else() {
     }
     for name in ["sig", "SIG", "_method", "api_key", "access_token", "act_as", "Act_As"] {
         let query = support::object(json!({name: "x"}));
-        let error = system.passthrough(&PassthroughRequest { query, ..call("GET", "/items/7") });
-        assert_eq!(error.await.unwrap_err().fields[0].path, format!("query.{name}"));
+        let request = PassthroughRequest { query, ..call("GET", "/items/7") };
+        let error = system.passthrough(&request).await;
+        assert_eq!(error.unwrap_err().fields[0].path, format!("query.{name}"));
     }
     for (kind, body) in [
         ("application/x-www-form-urlencoded", json!({"_method": "DELETE"})),

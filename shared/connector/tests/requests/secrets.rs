@@ -129,7 +129,7 @@ async fn everything_printed(system: &System) -> String {
     for error in [
         system.passthrough(&call("GET", "/me")).await.err(),
         post(system, "/x", json!({})).await.err(),
-        system.verify_hook(&axum::http::HeaderMap::new(), b"{}").err(),
+        system.verify_hook(&http::HeaderMap::new(), b"{}").err(),
     ] {
         error.into_iter().for_each(&mut add);
     }

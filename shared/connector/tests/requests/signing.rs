@@ -33,7 +33,7 @@ fn hmac_sha256_hex(key: &[u8], text: &str) -> String {
 }
 
 /// Answers whatever is asked, for the query is not known before.
-async fn any(more: &str) -> (support::http::Server, System, String) {
+async fn any(more: &str) -> (Server, System, String) {
     let (server, url) = Server::start([]).await;
     let system = open(&engine(more), &url);
     (server, system, url)

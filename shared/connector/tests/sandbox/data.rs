@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use millwright_connector::{DataSet, System};
+use millwright_connector::{DataSet, Position, System};
 use millwright_entities::Entity;
 use serde_json::{Value, json};
 
@@ -84,7 +84,7 @@ async fn a_million_orders_are_listed_at_any_place_as_fast_as_at_the_first() {
     let (engine, _) = engine().await;
     let system = open_as(&engine, json!({ "data": "huge", "records": 1_000_000 }), "ok");
     for last in ["po-0000100", "po-0500000", "po-0999400", "po-0999950"] {
-        let page = system.list_ids(ORDERS, Some(last)).await.unwrap();
+        let page = system.list_ids(ORDERS, Some(&Position::after(last.to_owned()))).await.unwrap();
         let number: u32 = last[3..].parse().unwrap();
         assert_eq!(page.ids[0], format!("po-{:07}", number + 1));
         let left = usize::try_from(1_000_000 - number).unwrap().min(500);
@@ -103,10 +103,10 @@ async fn the_number_of_orders_is_set_within_limits() {
     let (engine, _) = engine().await;
     let count = async |settings: Value| {
         let system = open_as(&engine, settings, "huge");
-        let mut after: Option<String> = None;
+        let mut after: Option<Position> = None;
         let mut count = 0;
         loop {
-            let page = system.list_ids(ORDERS, after.as_deref()).await.unwrap();
+            let page = system.list_ids(ORDERS, after.as_ref()).await.unwrap();
             count += page.ids.len();
             match page.next {
                 None => return count,

@@ -35,6 +35,8 @@ pub(crate) enum FormFieldType {
     Boolean,
     /// A whole number.
     Integer,
+    /// The name of a time zone, such as `Europe/Berlin`.
+    TimeZone,
     /// One of a few.
     Enum,
 }
@@ -234,6 +236,7 @@ impl From<FieldKind> for FormFieldType {
             FieldKind::Secret => Self::Secret,
             FieldKind::Boolean => Self::Boolean,
             FieldKind::Integer => Self::Integer,
+            FieldKind::TimeZone => Self::TimeZone,
             FieldKind::Enum => Self::Enum,
         }
     }

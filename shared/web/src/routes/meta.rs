@@ -86,7 +86,7 @@ async fn meta(app: &App, connection: &Connection, entity: &'static Entity) -> Re
     let filterable: Vec<&str> = filterable.iter().map(|field| field.name).collect();
     meta.set_access(&filterable, &sortable);
     let permissions = permissions(&system, entity).await;
-    meta.set_permissions(|operation| permissions.of(operation));
+    meta.set_permissions(&permissions);
     Ok(meta)
 }
 

@@ -111,7 +111,13 @@ mod tests {
         )
         .unwrap();
         let connection = ConnectionId::derived(&["test"]);
-        let mapper = Mapper { connection: &connection, entity: "topics", keys: NestedKeys::Plain };
+        let mapper = Mapper {
+            connection: &connection,
+            entity: "topics",
+            keys: NestedKeys::Plain,
+            zone: None,
+            nothing: &[],
+        };
         let order = Order { time: &feed.time, out_of_order: feed.out_of_order.as_ref() };
         let rows = rows.as_array().unwrap().iter().enumerate();
         let rows = rows.map(|(number, row)| (number.to_string(), row.clone())).collect();
