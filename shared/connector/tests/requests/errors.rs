@@ -149,7 +149,7 @@ async fn no_address_that_must_not_be_reached_is_reached_by_a_connection() {
 async fn a_next_page_of_another_host_is_refused() {
     let paged = with("").replace(
         "rows: topics }\n    get",
-        "rows: topics, paging: { next_url: { path: next } } }\n    get",
+        "rows: topics, paging: { next_url: { at: next } } }\n    get",
     );
     let paged = paged.replace(", query: { after: \"{page.after}\" }", "");
     let (elsewhere, other) = Server::start([]).await;

@@ -18,7 +18,7 @@ const CREDENTIAL_FORMS: [&str; 6] = [
     "planted pass/word",
     "planted+pass%2Fword",
     "planted%20pass%2Fword",
-    "planted-key",
+    "planted-key+1",
     "planted-hook",
 ];
 
