@@ -210,7 +210,7 @@ fn about_the_request<'a>(callers: &Callers<'a>) -> Vec<Bad<'a>> {
         post(
             "an unknown parameter of a write",
             data,
-            "/v1/purchase-orders?dry_run=true",
+            "/v1/purchase-orders?dry_rum=true",
             &json!({}),
             400,
             "INVALID_REQUEST",

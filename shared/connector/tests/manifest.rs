@@ -120,7 +120,10 @@ fn a_field_table_is_held_to_the_model_down_to_the_fields_of_lists() {
         read(&with(&kind).replace("  vendors:", "  purchase-orders:"))
     };
     let why = order("{ path: k, enum: { a: part }, otherwise: thing }").unwrap_err();
-    assert!(why.contains("lineItems.type.enum: `thing` is none of its words: part, service"), "{why}");
+    assert!(
+        why.contains("lineItems.type.enum: `thing` is none of its words: part, service"),
+        "{why}"
+    );
     let fine = order("{ path: k, enum: { a: part }, otherwise: other }");
     assert!(fine.is_ok(), "{fine:?}");
 }

@@ -124,11 +124,11 @@ async fn what_a_system_does_not_have_is_told_from_what_does_not_exist() {
 async fn statuses_are_listed_filtered_and_read_like_records() {
     let scene = Scene::calm().await;
     let all = scene.api.all("/v1/statuses?entity=purchase-orders&limit=3").await;
-    assert_eq!(all.len(), 8);
+    assert_eq!(all.len(), 11);
     let last =
         scene.api.all("/v1/statuses?filter[isFinal]=true&filter[entity]=purchase-orders").await;
     let codes: Vec<&Value> = last.iter().map(|status| &status["code"]).collect();
-    assert_eq!(codes, ["closed", "cancelled"]);
+    assert_eq!(codes, ["closed", "cancelled", "rejected"]);
     let key = all[2]["key"].as_str().unwrap();
     assert_eq!(scene.api.get(&format!("/v1/statuses/{key}")).await, all[2]);
     for (path, status) in [
