@@ -5,6 +5,7 @@ mod e2e_day;
 mod e2e_kill;
 mod e2e_large;
 mod e2e_tryton;
+mod e2e_tryton_cycle;
 mod faults;
 mod functions;
 mod reading;
