@@ -160,6 +160,10 @@ impl Remote {
         let mut redaction = Redaction::of(&self.credentials);
         if let Some(session) = session {
             redaction.add_session(&session.values);
+            // Held only while it is being fetched: then there is none to hide.
+            if let Ok(token) = session.csrf.try_lock() {
+                redaction.add(&token.iter().cloned().collect::<Vec<_>>());
+            }
         }
         let mut outgoing =
             (job.build)(self.base(session)?).map_err(|why| unfit(&redaction.clean(&why)))?;

@@ -120,6 +120,10 @@ async fn everything_printed(system: &System) -> String {
         let write = error.clone().into_write_error();
         printed += &format!(" {error} {error:?} {contract} {contract:?} {write} {write:?}");
     };
+    // First what makes the engine fetch a token: the system can only quote what it has told.
+    if let Some(error) = post(system, "/x", json!({})).await.err() {
+        add(error);
+    }
     if let Err(error) = system.probe().await {
         add(error);
     }
