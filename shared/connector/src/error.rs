@@ -43,6 +43,8 @@ pub struct SystemError {
     pub sent: bool,
     /// The faulty fields, where the fault is in fields.
     pub fields: Vec<FieldError>,
+    /// The contract's code for a refusal, where the manifest knows one.
+    pub contract: Option<ErrorCode>,
     /// The system's name of the field that it complains about, where it says one.
     pub upstream_field: Option<String>,
     /// For a write of several steps: the remote id of the record that an earlier step made or changed.
@@ -59,6 +61,7 @@ impl SystemError {
             retry_after: None,
             sent: false,
             fields: Vec::new(),
+            contract: None,
             upstream_field: None,
             partial: None,
         }
@@ -99,7 +102,9 @@ impl From<SystemError> for Error {
             SystemErrorClass::Reauthorize => ErrorCode::ReauthorizationRequired,
             SystemErrorClass::Permission => ErrorCode::PermissionDenied,
             SystemErrorClass::NotFound => ErrorCode::NotFound,
-            SystemErrorClass::Validation => ErrorCode::BusinessRuleViolated,
+            SystemErrorClass::Validation => {
+                error.contract.unwrap_or(ErrorCode::BusinessRuleViolated)
+            }
             SystemErrorClass::Conflict => ErrorCode::StateConflict,
             SystemErrorClass::Unsupported => ErrorCode::OperationNotSupported,
             SystemErrorClass::Malformed => ErrorCode::UpstreamError,

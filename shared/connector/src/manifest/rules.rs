@@ -1,5 +1,6 @@
 //! What a system's errors mean.
 
+use millwright_core::ErrorCode;
 use serde::Deserialize;
 
 use super::Condition;
@@ -13,6 +14,8 @@ pub struct ErrorRule {
     pub when: Condition,
     /// What it means then.
     pub class: Meaning,
+    /// With `validation`: the contract's code for it, where `BUSINESS_RULE_VIOLATED` says too little.
+    pub contract: Option<ErrorCode>,
     /// Where the system's code is.
     pub code: Option<Path>,
     /// Where the system's message is. Of a list of texts, all count.

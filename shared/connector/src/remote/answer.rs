@@ -89,6 +89,7 @@ fn by_rule(
     let (code, message) = (at(&rule.code), at(&rule.message));
     error.upstream = Upstream { status: Some(seen.status), code, message };
     error.upstream_field = at(&rule.field);
+    error.contract = rule.contract;
     let said = at(&rule.wait_seconds).and_then(|text| whole_seconds(&text));
     error.retry_after = wait.max(said);
     Err(error)

@@ -14,21 +14,23 @@ pub(super) fn complete(
     id: &str,
     named: &BTreeMap<String, SandboxRow>,
 ) -> Result<(), Failure> {
-    let vendor = known(named, order.get("vendor"), "INVALID_VENDOR", "the vendor does not exist")?;
+    let refused = |message: &str| Failure::of_field("INVALID_VENDOR", "vendor", message);
+    let vendor =
+        known(named, order.get("vendor")).ok_or_else(|| refused("the vendor does not exist"))?;
     if is(vendor, "blocked") {
-        return Err(Failure::refused(422, "INVALID_VENDOR", "the vendor cannot be ordered from"));
+        return Err(refused("the vendor cannot be ordered from"));
     }
     let mut net = Decimal::ZERO;
     if let Some(Value::Array(lines)) = order.get_mut("lines") {
         let mut last = lines.iter().filter_map(number_of).max().unwrap_or(0);
-        for line in lines {
+        for (line, position) in lines.iter_mut().zip(0_u32..) {
             if number_of(line).is_none() {
                 last += 1;
                 line["no"] = json!(last.to_string());
                 line["id"] = json!(format!("{id}-{last}"));
                 line["received"] = json!("0");
             }
-            net = net.checked_add(complete_line(line, named)?).ok_or_else(too_large)?;
+            net = net.checked_add(complete_line(line, position, named)?).ok_or_else(too_large)?;
         }
     }
     let amount = json!(net.normalize().to_string());
@@ -50,12 +52,16 @@ fn number_of(line: &Value) -> Option<u32> {
 
 fn complete_line(
     line: &mut Value,
+    position: u32,
     named: &BTreeMap<String, SandboxRow>,
 ) -> Result<Decimal, Failure> {
-    let material =
-        known(named, line.get("material"), "INVALID_MATERIAL", "the material does not exist")?;
+    let refused = |code: &str, message: &str| {
+        Failure::of_field(code, &format!("lines.{position}.material"), message)
+    };
+    let material = known(named, line.get("material"))
+        .ok_or_else(|| refused("INVALID_MATERIAL", "the material does not exist"))?;
     if is(material, "unavailable") {
-        return Err(Failure::refused(422, "OUT_OF_STOCK", "the material is out of stock"));
+        return Err(refused("OUT_OF_STOCK", "the material is out of stock"));
     }
     let price = line.get("price").filter(|price| !price.is_null()).unwrap_or(&material["cost"]);
     let price = price.clone();
@@ -72,11 +78,8 @@ fn complete_line(
 fn known<'a>(
     named: &'a BTreeMap<String, SandboxRow>,
     id: Option<&Value>,
-    code: &str,
-    message: &str,
-) -> Result<&'a SandboxRow, Failure> {
-    let found = id.and_then(Value::as_str).and_then(|id| named.get(id));
-    found.ok_or_else(|| Failure::refused(422, code, message))
+) -> Option<&'a SandboxRow> {
+    named.get(id?.as_str()?)
 }
 
 /// Whether a mark is set in a row.

@@ -25,6 +25,12 @@ impl Reply {
         Self { status, headers: BTreeMap::new(), body }
     }
 
+    /// A refusal that names the field at fault, by the sandbox' own name.
+    pub(super) fn of_field(code: &str, field: &str, message: &str) -> Self {
+        let body = json!({ "error": { "code": code, "field": field, "message": message } });
+        Self { status: 422, headers: BTreeMap::new(), body: body.to_string() }
+    }
+
     /// A status and nothing else.
     pub(super) fn status(status: u16) -> Self {
         Self { status, headers: BTreeMap::new(), body: String::new() }

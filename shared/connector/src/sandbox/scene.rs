@@ -51,6 +51,10 @@ impl Failure {
     pub(super) fn refused(status: u16, code: &str, message: &str) -> Self {
         Self::Refused(Reply::refusal(status, code, message))
     }
+
+    pub(super) fn of_field(code: &str, field: &str, message: &str) -> Self {
+        Self::Refused(Reply::of_field(code, field, message))
+    }
 }
 
 impl From<StoreError> for Failure {

@@ -283,6 +283,7 @@ impl Sandbox {
             let named = self.named(world, row).await?;
             order::complete(row, id, &named)?;
         }
+        name_lines(row, id);
         Ok(())
     }
 
@@ -311,6 +312,17 @@ fn object(row: Value) -> Result<SandboxRow, Failure> {
     match row {
         Value::Object(row) => Ok(row),
         _ => Err(Failure::refused(400, "INVALID_BODY", "a row must be an object")),
+    }
+}
+
+/// Gives every line that is new an id.
+fn name_lines(row: &mut SandboxRow, id: &str) {
+    for list in ["tasks", "parts", "resources"] {
+        let lines = row.get_mut(list).and_then(Value::as_array_mut);
+        for line in lines.into_iter().flatten().filter_map(Value::as_object_mut) {
+            let fresh = || json!(format!("{id}-{}", random_token(8).to_lowercase()));
+            line.entry("id").or_insert_with(fresh);
+        }
     }
 }
 

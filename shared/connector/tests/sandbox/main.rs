@@ -6,6 +6,7 @@ mod support;
 mod data;
 mod rules;
 mod scenarios;
+mod writes;
 
 use millwright_connector::{
     Catalog, Engine, Pull, Pulled, References, SandboxControl, Scenario, System, Target,
@@ -203,7 +204,8 @@ async fn a_reference_to_nothing_is_refused_by_the_sandbox_too() {
     references.insert("vendors", vendor, "ven-9999");
     let refused = system.create(ORDERS, &record, &references, "token").await.unwrap_err();
     let error: Error = refused.into();
-    assert_eq!(error.code, ErrorCode::BusinessRuleViolated);
+    assert_eq!(error.code, ErrorCode::ReferenceNotFound);
+    assert_eq!(error.fields[0].path, "vendorKey");
     assert_eq!(error.upstream.unwrap().code.as_deref(), Some("INVALID_VENDOR"));
 }
 

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use millwright_connector::{Manifest, Pull, ScenarioRequest, System, SystemErrorClass::*};
+use millwright_connector::{
+    Manifest, Pull, References, ScenarioRequest, System, SystemErrorClass::*,
+};
 use millwright_core::ErrorCode;
 use millwright_store::Store;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{ORDERS, draft, engine, hand, open};
 
@@ -37,6 +39,7 @@ async fn a_rule_answers_the_calls_that_it_is_about() {
         json!([
             { "match": { "entity": ORDERS, "operation": "create" }, "respond": { "status": 409 } },
             { "match": { "entity": "vendors" }, "respond": { "status": 403 } },
+            { "match": { "operation": "submit" }, "respond": { "status": 423 } },
         ]),
     )
     .await;
@@ -48,6 +51,9 @@ async fn a_rule_answers_the_calls_that_it_is_about() {
     assert_eq!(pull(&system, ORDERS).await, None);
     assert_eq!(pull(&system, "vendors").await, Some(Permission));
     assert!(system.probe().await.is_ok());
+    let order = system.get(ORDERS, &["po-0001".to_owned()]).await.unwrap().remove(0);
+    let submitted = system.act(ORDERS, &order, "submit", &Map::new(), &References::new()).await;
+    assert_eq!(submitted.unwrap_err().class, Conflict);
 }
 
 #[tokio::test]
@@ -188,7 +194,7 @@ fn rules_have_limits() {
     assert_eq!(faulty(rules(21, &short)), ["rules"]);
     let long = json!({ "respond": { "body": "x".repeat(16 * 1024) } });
     assert_eq!(faulty(rules(1, &long)), ["rules[0].respond.body"]);
-    let headers: serde_json::Map<String, Value> =
+    let headers: Map<String, Value> =
         (0..21).map(|number| (format!("x-{number}"), json!("1"))).collect();
     let many = json!({ "respond": { "headers": headers } });
     assert_eq!(faulty(rules(1, &many)), ["rules[0].respond.headers"]);

@@ -95,6 +95,38 @@ async fn a_login_behaves_as_its_name_says() {
     }
 }
 
+/// What a read and a write come to under every name that there is, in a sandbox of which an answer is
+/// awaited for a second.
+#[tokio::test]
+async fn every_name_does_what_it_says() {
+    let (_, store) = engine().await;
+    let engine = impatient_engine(&store);
+    let (record, references) = draft();
+    for name in Scenario::names() {
+        let (read, write) = match name.as_str() {
+            "ok" | "schema-drift" | "partial-failure" | "changes-30s" => (None, None),
+            "standard" | "custom-fields" | "draft" | "approved" | "completed" | "work-orders"
+            | "stock" | "huge" => (None, None),
+            "invalid-vendor" | "out-of-stock" | "empty" => (None, Some(Validation)),
+            "lost-answer" | "slow-write" => (None, Some(Unreachable)),
+            "expired" | "denied" | "mfa" => (Some(Reauthorize), Some(Reauthorize)),
+            "slow" | "slow-5s" | "timeout" | "outage" | "outage-60s" | "down" | "500" => {
+                (Some(Unreachable), Some(Unreachable))
+            }
+            // The second of the two calls passes.
+            "flaky" => (Some(Unreachable), None),
+            "ratelimit" | "ratelimit-60s" => (Some(RateLimited), None),
+            "permission-denied" => (Some(Permission), Some(Permission)),
+            "malformed" => (Some(Malformed), Some(Malformed)),
+            other => panic!("{other} has no case here"),
+        };
+        let system = asking(&engine, &name);
+        assert_eq!(class(system.pull("vendors", &Pull::default()).await), read, "{name}: read");
+        let made = system.create(ORDERS, &record, &references, "token").await;
+        assert_eq!(class(made), write, "{name}: write");
+    }
+}
+
 #[tokio::test]
 async fn a_second_factor_lets_its_login_in() {
     let (engine, _) = engine().await;

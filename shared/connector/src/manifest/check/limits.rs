@@ -1,7 +1,9 @@
 //! Limits.
 
+use millwright_core::ErrorCode;
+
 use super::Check;
-use crate::manifest::{Budget, ErrorRule};
+use crate::manifest::{Budget, ErrorRule, Meaning};
 
 impl Check<'_> {
     pub(super) fn limits(&mut self) {
@@ -36,8 +38,14 @@ impl Check<'_> {
     }
 
     pub(super) fn errors(&mut self) {
-        for (position, ErrorRule { when, .. }) in self.manifest.errors.iter().enumerate() {
+        for (position, rule) in self.manifest.errors.iter().enumerate() {
+            let ErrorRule { when, class, contract, .. } = rule;
             self.condition(&format!("errors[{position}].when"), when);
+            let fits = |code: &ErrorCode| *class == Meaning::Validation && code.status() == 422;
+            if !contract.as_ref().is_none_or(fits) {
+                let message = "goes with the class `validation` and is a code of status 422";
+                self.say(&format!("errors[{position}].contract"), message);
+            }
         }
     }
 }

@@ -72,7 +72,9 @@ impl RuleReading<'_> {
     }
 
     fn is_operation(&self, name: &str) -> bool {
+        let mut entities = self.manifest.entities.iter();
         OPERATIONS.contains(&name)
+            || entities.any(|(_, entity)| entity.write.actions.get(name).is_some())
     }
 
     fn respond(&mut self, place: &str, respond: &Value) {

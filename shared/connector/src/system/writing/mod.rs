@@ -215,7 +215,8 @@ impl System {
             _ => &def.write.fields,
         };
         let message = error.upstream.message.clone().unwrap_or_else(|| error.message.clone());
-        let fault = |path| FieldError::new(path, ErrorCode::BusinessRuleViolated, message.clone());
+        let code = error.contract.unwrap_or(ErrorCode::BusinessRuleViolated);
+        let fault = |path| FieldError::new(path, code, message.clone());
         // Several names come parted by semicolons.
         let names = name.split("; ").filter_map(|name| unified_name(fields, name));
         error.fields = names.map(fault).collect();

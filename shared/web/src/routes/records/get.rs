@@ -35,8 +35,10 @@ async fn get(
     InformationScope(connection): InformationScope,
     State(app): State<App>,
     TextPath(key): TextPath,
-    Params(asked): Params<RecordGet>,
+    Params(mut asked): Params<RecordGet>,
 ) -> Answer<DataAnswer<Value>> {
+    // A scenario can only show itself where the sandbox is asked.
+    asked.live |= connection.scenario.is_some();
     must_have(&app, &connection, entity)?;
     must_be_readable(&connection, asked.allow_stale)?;
     refuse_combinations(&asked)?;

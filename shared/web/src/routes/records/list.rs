@@ -71,8 +71,12 @@ async fn list(
     OfEntity(entity): OfEntity,
     InformationScope(connection): InformationScope,
     State(app): State<App>,
-    Filtered { filter, rest: list }: Filtered<RecordList>,
+    Filtered { filter, rest: mut list }: Filtered<RecordList>,
 ) -> Answer<DataAnswer<Page<Value>>> {
+    // A scenario can only show itself where the sandbox is asked.
+    if connection.scenario.is_some() && list.cursor.is_none() {
+        list.live.get_or_insert(true);
+    }
     let def = must_have(&app, &connection, entity)?;
     must_be_readable(&connection, list.allow_stale)?;
     let name = format!("records/{}/{}", connection.id, entity.slug);
