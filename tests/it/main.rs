@@ -9,6 +9,7 @@ mod e2e_tryton_cycle;
 mod faults;
 mod functions;
 mod reading;
+mod sandbox_table;
 mod scene;
 mod sync_histories;
 mod template;

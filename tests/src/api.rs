@@ -11,6 +11,7 @@ pub struct Api {
     base: String,
     key: Option<String>,
     connection: Option<String>,
+    headers: Vec<(String, String)>,
     client: reqwest::Client,
 }
 
@@ -55,6 +56,7 @@ impl Api {
             base: base.to_owned(),
             key: key.map(str::to_owned),
             connection: None,
+            headers: Vec::new(),
             client: client.build().expect("a client"),
         }
     }
@@ -63,6 +65,14 @@ impl Api {
     #[must_use]
     pub fn about(&self, connection: &str) -> Self {
         Self { connection: Some(connection.to_owned()), ..self.clone() }
+    }
+
+    /// The same with one more header.
+    #[must_use]
+    pub fn with_header(&self, name: &str, value: &str) -> Self {
+        let mut other = self.clone();
+        other.headers.push((name.to_owned(), value.to_owned()));
+        other
     }
 
     /// The same with another key.
@@ -108,6 +118,9 @@ impl Api {
         }
         if let Some(connection) = &self.connection {
             request = request.header("Connection-Id", connection);
+        }
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
         }
         if let Some((kind, text)) = body {
             request = request.header("Content-Type", kind).body(text);
