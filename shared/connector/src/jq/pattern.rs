@@ -19,6 +19,8 @@ pub(super) struct Patterns(BTreeMap<PatternText, Pattern>);
 #[derive(Debug)]
 pub(super) struct Pattern {
     pub regex: Regex,
+    /// What it takes when compiled, in bytes, rounded up to a power of two.
+    size: usize,
     /// Whether every match counts and not the first alone.
     pub global: bool,
 }
@@ -36,9 +38,10 @@ impl Patterns {
     }
 }
 
-/// What searching a text takes, at most.
+/// What searching a text takes, at most: each byte may meet each state of the compiled pattern, a state
+/// takes some 32 bytes, and 128 such meetings are about the time of one step.
 pub(super) fn searching(pattern: &Pattern, length: usize) {
-    meter::step(1 + length / 16 * (1 + pattern.regex.as_str().len() / 8));
+    meter::step(1 + length * pattern.size / (32 * 128));
 }
 
 pub(super) fn compile(text: &str, flags: &str) -> Result<Pattern, String> {
@@ -54,9 +57,11 @@ pub(super) fn compile(text: &str, flags: &str) -> Result<Pattern, String> {
             other => return Err(format!("`{other}` is not a flag of a regular expression")),
         }
     }
-    builder.size_limit(SIZE_MAX).dfa_size_limit(SIZE_MAX).nest_limit(20);
-    let regex = builder.build().map_err(|_| {
+    builder.dfa_size_limit(SIZE_MAX).nest_limit(20);
+    let mut sizes = (10..=SIZE_MAX.ilog2()).map(|power| 1 << power);
+    let sized = sizes.find_map(|size| Some((size, builder.size_limit(size).build().ok()?)));
+    let (size, regex) = sized.ok_or_else(|| {
         format!("`{text}` is not a regular expression that can be used here, or is too large")
     })?;
-    Ok(Pattern { regex, global })
+    Ok(Pattern { regex, size, global })
 }

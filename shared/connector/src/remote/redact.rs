@@ -97,6 +97,23 @@ impl Redaction {
         }
         clean
     }
+
+    /// The bytes without them, but for those too short to be told from chance.
+    pub(super) fn hide_in_bytes(&self, bytes: &[u8]) -> Vec<u8> {
+        let long = || self.0.iter().filter(|secret| secret.len() > WORD_MAX);
+        let mut clean = Vec::with_capacity(bytes.len());
+        let mut rest = bytes;
+        while let Some((first, after)) = rest.split_first() {
+            if let Some(secret) = long().find(|secret| rest.starts_with(secret.as_bytes())) {
+                clean.extend_from_slice(HIDDEN.as_bytes());
+                rest = &rest[secret.len()..];
+            } else {
+                clean.push(*first);
+                rest = after;
+            }
+        }
+        clean
+    }
 }
 
 fn stands_first(secret: &str, rest: &str, before: Option<char>) -> bool {
@@ -153,5 +170,12 @@ mod tests {
     fn a_long_message_is_cut() {
         let cut = clean(&[], &Value::Null, &"é".repeat(900));
         assert_eq!(cut.chars().count(), MESSAGE_MAX + 3);
+    }
+
+    #[test]
+    fn a_secret_is_hidden_among_bytes_too() {
+        let secrets = [("key".to_owned(), SecretString::from("hunter22"))];
+        let redaction = Redaction::of(&secrets.into_iter().collect());
+        assert_eq!(redaction.hide_in_bytes(b"\xff hunter22 \xfe"), b"\xff [hidden] \xfe");
     }
 }

@@ -8,13 +8,16 @@
 
 mod answer;
 mod call;
+mod change;
 mod control;
 mod data;
 mod faults;
 mod kept;
 mod open;
 mod order;
+mod perform;
 mod play;
+mod played;
 mod reply;
 mod scenario;
 mod scene;
@@ -31,8 +34,8 @@ use self::{
     data::World,
     kept::{Kept, Taken, merge},
     open::Login,
+    played::Played,
     scene::{Failure, Scene, Turn},
-    write::Played,
 };
 pub use self::{
     control::SandboxControl,

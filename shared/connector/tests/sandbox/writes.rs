@@ -252,3 +252,15 @@ async fn custom_fields_are_discovered_and_some_can_be_written() {
     let refused = system.create(ORDERS, &record, &references, "two").await.unwrap_err();
     assert_eq!(Error::from(refused).code, ErrorCode::CustomFieldNotWritable);
 }
+
+#[tokio::test]
+async fn a_row_too_large_to_be_kept_is_refused_at_once() {
+    let (engine, _) = engine().await;
+    let system = open(&engine, true);
+    let id = make(&system, "vendors", json!({ "name": "Norton" })).await;
+    let current = one(&system, "vendors", &id).await;
+    let patch = support::object(json!({ "notes": "x".repeat(200 << 10) }));
+    let refused = system.update("vendors", &current, &patch, &References::new()).await.unwrap_err();
+    assert_eq!((refused.class, refused.upstream.code.as_deref()), (Validation, Some("TOO_LARGE")));
+    assert_eq!(one(&system, "vendors", &id).await.record, current.record);
+}

@@ -57,6 +57,7 @@ fn bombs() -> Vec<(String, Value)> {
         of("gsub(\"(?<x>a)\"; .x + .x + .x + .x)", &text),
         of("test(\"(a*)*(b*)*(a*)*(b*)*(a*)*(b*)*c\")", &text),
         of("test(\"(.*)(.*)(.*)(.*)(.*)(.*)(.*)(.*)x\")", &text),
+        of("test(\"[ab]*a[ab]{700}c\")", &text),
         of("[gsub(\".*c|a\"; \"\")] | length", &text),
         of("[gsub(\"(a|b|ab)*(c)\"; \"\")] | length", &text),
         of(".[1e9] = 1", &many),

@@ -49,7 +49,7 @@ fn body(bytes: &Bytes, redaction: &Redaction) -> (Value, bool) {
     }
     match std::str::from_utf8(bytes) {
         Ok(text) => (Value::String(redaction.hide(text)), false),
-        Err(_) => (Value::String(STANDARD.encode(bytes)), true),
+        Err(_) => (Value::String(STANDARD.encode(redaction.hide_in_bytes(bytes))), true),
     }
 }
 
