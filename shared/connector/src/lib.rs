@@ -10,6 +10,7 @@ mod catalog;
 mod codec;
 mod engine;
 mod error;
+mod golden;
 mod jq;
 mod json;
 pub mod manifest;
@@ -27,9 +28,10 @@ pub use catalog::Catalog;
 pub use codec::{Codec, CodecError, canonical_decimal};
 pub use engine::{Credentials, Engine, Filled, Target, check_forms};
 pub use error::{SystemError, SystemErrorClass};
+pub use golden::{Checked, run_tests};
 pub use jq::{Jq, JqError};
 pub use json::{Doc, Json, Node, Row, Seen};
-pub use manifest::{CustomKind, DeleteMode, Manifest, ManifestError, WriteOp};
+pub use manifest::{CustomKind, DeleteMode, Manifest, ManifestError, Problem, Tests, WriteOp};
 pub use mapping::{
     Case, Conditions, EachField, Element, Field, Origin, Reference, References, RowFault, Rule,
     RuleKind, ValueField, check_examples,

@@ -16,11 +16,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use self::reading::Place;
+pub(crate) use self::reading::Rehearsal;
 use crate::{
     codec::Zone,
     error::{SystemError, SystemErrorClass},
     manifest::{EntityDef, InstanceRule, Manifest, Operation},
-    mapping::{Mapper, RowFault},
+    mapping::{Mapper, Naming, RowFault},
     path::NestedKeys,
     remote::{Hint, PassthroughAnswer, PassthroughRequest, Remote},
     sandbox::Sandbox,
@@ -269,7 +270,7 @@ impl System {
 
     fn mapper<'a>(&'a self, entity: &'a str) -> Mapper<'a> {
         Mapper {
-            connection: &self.inner.connection,
+            naming: Naming::Of(&self.inner.connection),
             entity,
             keys: self.keys(),
             zone: self.zone(),

@@ -11,14 +11,18 @@ mod custom;
 mod deletes;
 mod entity;
 mod events;
+mod fault;
 mod form;
+mod golden;
 mod hooks;
 mod incremental;
 mod limits;
 mod paging;
 mod passthrough;
+mod places;
 mod probe;
 mod read;
+mod reader;
 mod request;
 mod rules;
 mod time_form;
@@ -42,7 +46,12 @@ pub use custom::{CustomFields, CustomKind, CustomValues, Discover, KnownCustomFi
 pub use deletes::{Deletes, Flag, Sweep};
 pub use entity::{EntityDef, StatusDef};
 pub use events::{Checkpoint, Events, Latest, Log, NewestFirst, Reach, Tombstones};
+pub use fault::{ManifestError, Problem};
 pub use form::{FieldKind, Form, FormField};
+pub use golden::{
+    AnswerClass, AnswerMeaning, AnswerTest, HookTest, HookTold, PageTest, PagesTest,
+    RecordedAnswer, RowTest, TestedListing, Tests,
+};
 pub use hooks::{
     HookAction, HookEvent, HookSignature, HookTime, HookToken, HookVerify, WebhooksIn,
 };
@@ -135,6 +144,9 @@ pub struct Manifest {
     pub webhooks_in: Option<WebhooksIn>,
     /// What can be read and written, by entity.
     pub entities: Table<EntityDef>,
+    /// Golden tests: rows, answers and pages, and what becomes of them.
+    #[serde(default)]
+    pub tests: Tests,
 }
 
 /// A kind of system.
@@ -163,31 +175,20 @@ pub enum Maturity {
     Documented,
 }
 
-/// Why a file is not a manifest: for syntax and unknown keys with line and column.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct ManifestError(String);
-
-impl ManifestError {
-    pub(crate) fn new(message: String) -> Self {
-        Self(message)
-    }
-}
-
 impl Manifest {
     /// Reads and checks a manifest.
     ///
     /// # Errors
-    /// What is wrong with it: where, when it cannot be read; everything found, when it does not fit
-    /// together.
+    /// What is wrong with it, and where: the first fault when it cannot be read; everything found, when
+    /// it does not fit together.
     pub fn read(yaml: &str) -> Result<Self, ManifestError> {
-        if yaml.len() > SIZE_MAX {
-            return Err(ManifestError(format!("a manifest has at most {SIZE_MAX} bytes")));
+        let manifest: Self = reader::read(yaml)?;
+        let found = check::problems(&manifest);
+        if found.is_empty() {
+            return Ok(manifest);
         }
-        let manifest: Self = serde_saphyr::from_str_with_options(yaml, options())
-            .map_err(|error| ManifestError(located(&error)))?;
-        let problems = check::problems(&manifest);
-        if problems.is_empty() { Ok(manifest) } else { Err(ManifestError(problems.join("\n"))) }
+        let places = places::Places::of(yaml);
+        Err(ManifestError { problems: found.iter().map(|one| places.locate(one)).collect() })
     }
 
     /// The time zone that the system writes its times in where it says none; nothing when it has no
@@ -229,30 +230,6 @@ impl Manifest {
             }
         };
         def.statuses.iter().enumerate().map(record).collect()
-    }
-}
-
-const SIZE_MAX: usize = 1 << 20;
-
-/// YAML 1.2 alone: no aliases (a manifest is read by people), no merge keys, no tags, and `no` is a
-/// text.
-fn options() -> serde_saphyr::Options {
-    serde_saphyr::options! {
-        budget: serde_saphyr::budget! { max_aliases: 0, max_anchors: 0, max_documents: 1, max_depth: 64 },
-        merge_keys: serde_saphyr::options::MergeKeyPolicy::Error,
-        duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::Error,
-        strict_booleans: true,
-        reject_unsupported_tags: true,
-    }
-}
-
-fn located(error: &serde_saphyr::Error) -> String {
-    let plain = error.without_snippet().to_string();
-    match error.location() {
-        Some(at) if !plain.contains("line") => {
-            format!("line {} column {}: {plain}", at.line(), at.column())
-        }
-        _ => plain,
     }
 }
 

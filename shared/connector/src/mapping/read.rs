@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 
-use millwright_core::ConnectionId;
-use millwright_entities::{Kind, line_key, record_key, status_key};
+use millwright_entities::Kind;
 use serde_json::{Map, Value};
 
-use super::field::{EachField, Element, Field, Origin, ValueField};
+use super::{
+    field::{EachField, Element, Field, Origin, ValueField},
+    naming::Naming,
+};
 use crate::{
     codec::Zone,
     json::{Node, Seen},
@@ -30,8 +32,8 @@ pub struct RowFault {
 /// Maps the rows of one entity of one connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Mapper<'a> {
-    /// The connection; keys follow from it.
-    pub connection: &'a ConnectionId,
+    /// How records are named.
+    pub naming: Naming<'a>,
     /// The entity's slug.
     pub entity: &'a str,
     /// How nested objects are named.
@@ -88,7 +90,9 @@ impl Mapper<'_> {
         row: N,
     ) -> Result<Map<String, Value>, (&'d str, Fault)> {
         let mut record = Map::new();
-        record.insert("key".to_owned(), self.key(self.entity, remote_id));
+        if let Some(key) = self.naming.own(self.entity, remote_id) {
+            record.insert("key".to_owned(), Value::String(key));
+        }
         record.insert("remoteId".to_owned(), Value::from(remote_id));
         self.add_status(def, &mut record, row);
         for (name, field) in def.fields.iter() {
@@ -118,7 +122,7 @@ impl Mapper<'_> {
     }
 
     fn key(&self, entity: &str, remote_id: &str) -> Value {
-        Value::String(record_key(self.connection, entity, remote_id))
+        Value::String(self.naming.record(entity, remote_id))
     }
 
     /// `statusKey` names the system's own status; `state` says the same in the model's words, and
@@ -127,7 +131,7 @@ impl Mapper<'_> {
         let Some(path) = &def.status else { return };
         let Some(code) = path.text(row) else { return };
         let state = def.statuses.get(&code).map_or("other", |status| status.state.as_str());
-        let key = status_key(self.connection, self.entity, &code);
+        let key = self.naming.status(self.entity, &code);
         record.insert("statusKey".to_owned(), Value::String(key));
         record.insert("state".to_owned(), Value::from(state));
     }
@@ -230,8 +234,9 @@ impl Mapper<'_> {
         let mut object = Map::new();
         if let Some(path) = id {
             let id = Self::remote_id(path, item).ok_or_else(|| Fault::new("has no id"))?;
-            let key = line_key(self.connection, self.entity, name, &id);
-            object.insert("key".to_owned(), Value::String(key));
+            if let Some(key) = self.naming.line(self.entity, name, &id) {
+                object.insert("key".to_owned(), Value::String(key));
+            }
             object.insert("remoteId".to_owned(), Value::String(id));
         }
         for (inner, field) in fields.iter() {
@@ -258,6 +263,7 @@ fn prepared<'r>(def: &EntityDef, row: impl Node<'r>) -> Result<Option<Value>, Fa
 
 #[cfg(test)]
 mod tests {
+    use millwright_core::ConnectionId;
     use serde_json::json;
 
     use super::*;
@@ -287,7 +293,7 @@ fields:
         let entity = "purchase-orders";
         let nothing = [json!("0001-01-01")];
         let mapper =
-            Mapper { connection: &connection, entity, keys, zone: None, nothing: &nothing };
+            Mapper { naming: Naming::Of(&connection), entity, keys, zone: None, nothing: &nothing };
         mapper.record(&def, "1", row)
     }
 

@@ -2,7 +2,11 @@ use millwright_core::ConnectionId;
 use serde_json::json;
 
 use super::*;
-use crate::{Catalog, mapping::Mapper, path::NestedKeys};
+use crate::{
+    Catalog,
+    mapping::{Mapper, Naming},
+    path::NestedKeys,
+};
 
 fn overlay(value: Value) -> Overlay {
     serde_json::from_value(value).unwrap()
@@ -89,7 +93,7 @@ fn an_overlay_goes_before_the_manifest_and_leaves_the_rest_alone() {
     let connection = ConnectionId::derived(&["test"]);
     let keys = NestedKeys::Plain;
     let entity = "purchase-orders";
-    let mapper = Mapper { connection: &connection, entity, keys, zone: None, nothing: &[] };
+    let mapper = Mapper { naming: Naming::Of(&connection), entity, keys, zone: None, nothing: &[] };
     let row = r#"{"comment": "old", "remark": "new", "name": "Bolts", "supplier": 4,
         "extra": {"x_a": 1.50, "x_c": 2},
         "lines": [{"id": 1, "note": "old", "name": "Bolt", "texts": ["new"]}]}"#;

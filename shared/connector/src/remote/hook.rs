@@ -40,18 +40,7 @@ impl Remote {
         let hooks = self.manifest.webhooks_in.as_ref();
         let hooks = hooks.ok_or_else(|| SystemError::unsupported("webhooks", "receive"))?;
         self.verify(hooks, headers, body)?;
-        let value: Value = serde_json::from_slice(body)
-            .map_err(|_| SystemError::malformed("the webhook's body is not JSON"))?;
-        let seen = Seen { operation: None, status: 0, headers, body: &value, raw: body };
-        let mut hints = Vec::new();
-        for event in hooks.events.iter().filter(|event| event.when.holds(&seen)) {
-            for hint in told(event, &value)? {
-                if !hints.contains(&hint) {
-                    hints.push(hint);
-                }
-            }
-        }
-        Ok(hints)
+        hints(hooks, headers, body)
     }
 
     fn verify(
@@ -127,6 +116,26 @@ impl Remote {
         let text = template.render_text(&scope, |text| Ok(text.to_owned()));
         text.ok().filter(|text| !text.is_empty()).ok_or_else(no_secret)
     }
+}
+
+/// What a webhook tells of. Every rule that fits counts, and nothing is told twice.
+pub(super) fn hints(
+    hooks: &WebhooksIn,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Vec<Hint>, SystemError> {
+    let value: Value = serde_json::from_slice(body)
+        .map_err(|_| SystemError::malformed("the webhook's body is not JSON"))?;
+    let seen = Seen { operation: None, status: 0, headers, body: &value, raw: body };
+    let mut hints = Vec::new();
+    for event in hooks.events.iter().filter(|event| event.when.holds(&seen)) {
+        for hint in told(event, &value)? {
+            if !hints.contains(&hint) {
+                hints.push(hint);
+            }
+        }
+    }
+    Ok(hints)
 }
 
 fn lines<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<&'a str> {

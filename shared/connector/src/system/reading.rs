@@ -4,6 +4,7 @@ mod events;
 mod listing;
 mod paging;
 mod pull;
+mod rehearsal;
 mod rows;
 mod seam;
 mod signals;
@@ -20,7 +21,7 @@ use self::{
     pull::Reading,
     rows::Completer,
 };
-pub(crate) use self::{paging::Place, rows::Rows};
+pub(crate) use self::{paging::Place, rehearsal::Rehearsal, rows::Rows};
 use super::{Found, IdPage, Position, Pull, Pulled, Source, SourceRecord, System};
 use crate::{
     error::SystemError,

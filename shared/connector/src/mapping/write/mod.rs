@@ -24,6 +24,7 @@ use millwright_core::ConnectionId;
 use millwright_entities::Entity;
 use serde_json::{Map, Value};
 
+pub(crate) use examples::check_examples_one_by_one;
 pub use examples::{Case, check_examples};
 pub(crate) use line_changes::LineChanges;
 pub(crate) use plan::Plan;

@@ -119,7 +119,8 @@ impl<'a> Pages<'a> {
         }
     }
 
-    fn shown(&self, answer: Answer, turn: &Turn<'_>) -> Result<Page, SystemError> {
+    /// What an answer shows of the page.
+    pub fn shown(&self, answer: Answer, turn: &Turn<'_>) -> Result<Page, SystemError> {
         let address = |text: &str| answer.next_address(text);
         let signals = Signals::read(self.paging, &answer.value, &answer.headers, address)?;
         let cursor = signals.next.clone().filter(|_| matches!(self.paging, Paging::Cursor(_)));

@@ -112,7 +112,7 @@ mod tests {
         .unwrap();
         let connection = ConnectionId::derived(&["test"]);
         let mapper = Mapper {
-            connection: &connection,
+            naming: crate::mapping::Naming::Of(&connection),
             entity: "topics",
             keys: NestedKeys::Plain,
             zone: None,

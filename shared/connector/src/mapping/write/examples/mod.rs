@@ -12,12 +12,24 @@ use serde_json::Value;
 pub use self::case::Case;
 use self::rules::rules;
 use super::{Record, References, Rule, Trail, Writer};
-use crate::manifest::{EntityDef, Expected, Manifest, WriteOp};
+use crate::{
+    golden::Checked,
+    manifest::{EntityDef, Expected, Manifest, WriteOp},
+};
 
 /// Runs every example of a manifest, and looks whether every write rule has one that it accepts and one
 /// that it refuses. Answers with all that is wrong, each with its place.
 #[must_use]
 pub fn check_examples(manifest: &Manifest) -> Vec<String> {
+    let told = |one: Checked| {
+        let Checked { name, faults } = one;
+        faults.into_iter().map(move |fault| format!("{name}: {fault}")).collect::<Vec<_>>()
+    };
+    check_examples_one_by_one(manifest).into_iter().flat_map(told).collect()
+}
+
+/// Like [`check_examples`], with what was found right too.
+pub(crate) fn check_examples_one_by_one(manifest: &Manifest) -> Vec<Checked> {
     let connection = ConnectionId::derived(&["examples"]);
     let of = |(slug, def): (&str, &EntityDef)| {
         if def.write.is_empty() { Vec::new() } else { Check::new(&connection, slug, def).run() }
@@ -31,36 +43,32 @@ struct Check<'a> {
     def: &'a EntityDef,
     accepted: BTreeSet<Rule>,
     refused: BTreeSet<Rule>,
-    found: Vec<String>,
 }
 
 impl<'a> Check<'a> {
     fn new(connection: &'a ConnectionId, slug: &'a str, def: &'a EntityDef) -> Self {
         let (accepted, refused) = (BTreeSet::new(), BTreeSet::new());
-        Self { connection, slug, def, accepted, refused, found: Vec::new() }
+        Self { connection, slug, def, accepted, refused }
     }
 
-    fn run(mut self) -> Vec<String> {
+    fn run(mut self) -> Vec<Checked> {
         let place = format!("entities.{}.write", self.slug);
-        match self.def.examples() {
-            Err(why) => self.found.push(format!("{place}.examples: {why}")),
-            Ok(cases) => {
-                for (position, case) in cases.iter().enumerate() {
-                    if let Err(why) = self.play(case) {
-                        self.found.push(format!("{place}.examples[{position}]: {why}"));
-                    }
-                }
-                for rule in rules(self.def) {
-                    for (what, seen) in [("accepts", &self.accepted), ("refuses", &self.refused)] {
-                        if !seen.contains(&rule) {
-                            let why = format!("{place}.{rule}: no example that it {what}");
-                            self.found.push(why);
-                        }
-                    }
-                }
-            }
+        let cases = match self.def.examples() {
+            Err(why) => return vec![Checked::new(format!("{place}.examples"), vec![why])],
+            Ok(cases) => cases,
+        };
+        let mut all = Vec::new();
+        for (position, case) in cases.iter().enumerate() {
+            let name = format!("{place}.examples[{position}]");
+            all.push(Checked::new(name, self.play(case).err().into_iter().collect()));
         }
-        self.found
+        for rule in rules(self.def) {
+            let seen = [("accepts", &self.accepted), ("refuses", &self.refused)];
+            let missing = seen.iter().filter(|(_, seen)| !seen.contains(&rule));
+            let faults = missing.map(|(what, _)| format!("no example that it {what}")).collect();
+            all.push(Checked::new(format!("{place}.{rule}"), faults));
+        }
+        all
     }
 
     fn play(&mut self, case: &Case) -> Result<(), String> {
