@@ -1,6 +1,7 @@
 //! The tests of the whole: one binary, so that the large dependencies are linked once.
 
 mod bad_input;
+mod custom;
 mod e2e_day;
 mod e2e_kill;
 mod e2e_large;

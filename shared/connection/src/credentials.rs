@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use millwright_connector::{Credentials, System, Target};
+use millwright_connector::{Credentials, Overlay, System, Target};
 use millwright_core::{
     ConnectionId, Error, ErrorCode, ExposeSecret, Result, SecretString, WorkspaceId,
 };
@@ -10,7 +10,7 @@ use millwright_store::{Document, Expect, Key, Write};
 use millwright_vault::{Sealed, Vault};
 use serde::{Deserialize, Serialize};
 
-use crate::{Connection, ConnectionContext, connection_pk};
+use crate::{Connection, ConnectionContext, connection_pk, overlays::overlays_of};
 
 /// The row of a connection's sealed credentials.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -41,11 +41,36 @@ pub(crate) async fn seal(
     Ok(Write::put(&key, &SealedCredentials { sealed }, Expect::Anything)?)
 }
 
-/// The system behind a connection, ready to be called with its stored credentials.
+/// The system behind a connection, ready to be called with its stored credentials; its rows become
+/// records as the connection wants it.
 ///
 /// # Errors
 /// `CONNECTION_DISCONNECTED` when the credentials have been destroyed.
 pub async fn open_system(context: &ConnectionContext, connection: &Connection) -> Result<System> {
+    let overlays = overlays_of(context, connection).await?;
+    open_laid(context, connection, overlays).await
+}
+
+/// The same as it would be with another overlay for one entity (a slug).
+///
+/// # Errors
+/// As [`open_system`]; the faulty fields of the overlay.
+pub async fn open_system_with(
+    context: &ConnectionContext,
+    connection: &Connection,
+    entity: &str,
+    overlay: &Overlay,
+) -> Result<System> {
+    let mut overlays = overlays_of(context, connection).await?;
+    overlays.insert(entity.to_owned(), overlay.clone());
+    open_laid(context, connection, overlays).await
+}
+
+async fn open_laid(
+    context: &ConnectionContext,
+    connection: &Connection,
+    overlays: BTreeMap<String, Overlay>,
+) -> Result<System> {
     let key = secret_key(&connection.workspace, &connection.id);
     let row = context.store.get::<SealedCredentials>(&key).await?.ok_or_else(|| {
         Error::new(ErrorCode::ConnectionDisconnected, "the connection was disconnected")
@@ -65,7 +90,7 @@ pub async fn open_system(context: &ConnectionContext, connection: &Connection) -
         connector_id: connection.connector_id.clone(),
         settings: connection.settings.clone(),
         credentials,
-        overlays: BTreeMap::new(),
+        overlays,
         scenario: connection.scenario,
     })
 }

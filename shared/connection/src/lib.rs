@@ -12,14 +12,16 @@ mod find;
 mod hear;
 mod model;
 mod observe;
+mod overlays;
 mod prepare;
 
 pub use context::ConnectionContext;
-pub use credentials::{open_system, secret_key};
+pub use credentials::{open_system, open_system_with, secret_key};
 pub use disconnect::disconnect;
 pub use facts::{Admin, Facts, Health, Load, Status};
 pub use find::{ConnectionFilter, find_connection, list_connections};
 pub use hear::{note_answer, note_failure};
 pub use model::{Connection, Customer, connection_key, connection_pk};
 pub use observe::{Observation, observe};
+pub use overlays::{OverlayDoc, find_overlay, overlay_key};
 pub use prepare::{NewConnection, Prepared, prepare};

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::{
     codec::Codec,
     jq::Jq,
-    manifest::{EntityDef, Manifest},
+    manifest::{EntityDef, Manifest, WriteField},
     mapping::{Conditions, Element, Field, Origin, ValueField, model_field, unfit},
     path::Path,
     table::Table,
@@ -87,12 +87,12 @@ impl Overlay {
         }
     }
 
-    /// The manifest's say about an entity with this laid over it.
-    pub(crate) fn apply(
-        &self,
-        entity: &str,
-        def: &EntityDef,
-    ) -> Result<EntityDef, Vec<FieldError>> {
+    /// The manifest's say about an entity with this laid over it. What comes from elsewhere than the
+    /// manifest says cannot be written: where it would have to go nobody has said.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub fn apply(&self, entity: &str, def: &EntityDef) -> Result<EntityDef, Vec<FieldError>> {
         let mut laid = def.clone();
         let mut faults = Vec::new();
         self.choose(&mut laid, &mut faults);
@@ -149,8 +149,12 @@ impl MappedField {
         }
         let Some((list, inner)) = self.field.split_once('.') else {
             def.fields.set(&self.field, Field::Value(field));
+            def.write.fields.remove(&self.field);
             return Ok(());
         };
+        if let Some(WriteField::Lines(lines)) = def.write.fields.get_mut(list) {
+            lines.fields.remove(inner);
+        }
         match def.fields.get_mut(list) {
             Some(Field::Each(each)) => match &mut each.element {
                 Element::Object(fields) => fields.set(inner, Field::Value(field)),

@@ -31,6 +31,11 @@ impl<T> Table<T> {
         }
     }
 
+    /// Takes the thing of a name out.
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.0.retain(|(known, _)| known != name);
+    }
+
     /// Everything, in the file's order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
         self.0.iter().map(|(name, thing)| (name.as_str(), thing))

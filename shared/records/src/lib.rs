@@ -27,7 +27,7 @@ pub use filter::{
 pub use list::{
     ListPlace, RecordPage, RecordQuery, Sort, Wanted, get_record, list_records, record_json,
 };
-pub use live::{Live, LivePage, LiveQuery};
+pub use live::{Live, LivePage, LiveQuery, Previewed};
 pub use millwright_store::Order;
 pub use model::{
     CommitId, Entry, FEED_RETENTION, FeedHead, FeedPage, Op, Origin, RecordDoc, Scope, SourceTimes,

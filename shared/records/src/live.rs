@@ -1,6 +1,8 @@
 //! Reading through: records as the system has them at this moment, and its own rows beside records
 //! that are kept. Nothing is written: the next sync notices what has changed.
 
+mod preview;
+
 use std::{collections::HashMap, time::Duration};
 
 use millwright_connection::{
@@ -11,6 +13,8 @@ use millwright_core::{Error, ErrorCode, Result};
 use millwright_entities::record_key;
 use millwright_store::{Key, Row};
 use serde_json::{Map, Value, json};
+
+pub use preview::Previewed;
 
 use crate::{Filters, RecordDoc, Scope, content::content_hash, filter::is_record_key};
 

@@ -12,6 +12,7 @@ mod end;
 mod erase;
 mod plan;
 mod pull;
+mod remap;
 mod request;
 mod seen;
 mod slice;
@@ -22,7 +23,10 @@ mod sweep;
 pub use backoff::outage_backoff;
 pub use connect::connect;
 pub use erase::{EraseEnd, erase_connection, run_erase};
+pub use remap::{Remapped, change_overlay};
 pub use request::{RequestedSync, request_sync};
 pub use slice::{SliceEnd, SliceLimits, run_slice};
-pub use state::{Counts, Mode, NextRun, SliceTask, SyncState, SyncStatus, Trigger, sync_key};
+pub use state::{
+    Counts, Mode, NextRun, Remap, RemapStage, SliceTask, SyncState, SyncStatus, Trigger, sync_key,
+};
 pub use status::sync_states;

@@ -48,14 +48,15 @@ pub(crate) fn begin(
 
 fn begin_pass(state: &mut SyncState, wall: WallTime) {
     let requested = state.requested.take();
-    let full = requested == Some(Mode::Full) || state.is_first_load();
+    let remaps = state.begin_remap();
+    let full = remaps || requested == Some(Mode::Full) || state.is_first_load();
     let mode = if full { Mode::Full } else { Mode::Incremental };
     if let Some(pass) = &mut state.pass {
         let widened = mode == Mode::Full && pass.mode == Mode::Incremental;
         if requested.is_some() {
             pass.trigger = Trigger::Request;
         }
-        if !widened {
+        if !widened && !remaps {
             return;
         }
     }
@@ -116,7 +117,7 @@ mod tests {
     use millwright_records::CommitId;
 
     use super::*;
-    use crate::state::NextRun;
+    use crate::state::{NextRun, RemapStage};
 
     const LEASE: Duration = Duration::from_secs(60);
     const WALL: WallTime = WallTime::from_millis(1_000_000);
@@ -212,6 +213,30 @@ mod tests {
         assert!(wants_sweep(&pass, 0, 1));
         pass.trigger = Trigger::Request;
         assert!(wants_sweep(&pass, 0, 4));
+    }
+
+    #[test]
+    fn a_changed_mapping_makes_a_running_pass_begin_anew_and_read_everything() {
+        let mut state = SyncState { run: Some(NextRun::at(NOW, NOW)), ..loaded() };
+        begin(&mut state, WALL, NOW, LEASE);
+        let mut before = state.pass.clone().unwrap();
+        for asked in 1..=2 {
+            state.ask_remap(WALL, NOW);
+            assert!(state.is_remap_asked());
+            state.release_after_error();
+            assert_eq!(begin(&mut state, WALL, NOW, LEASE), Begin::Go);
+            let pass = state.pass.clone().unwrap();
+            assert_eq!((pass.mode, pass.from), (Mode::Full, None));
+            assert_ne!(pass.run, before.run, "a pass that reads everything begins anew too");
+            assert_eq!(state.unfinished.len(), asked, "its rows may have been put");
+            before = pass;
+        }
+        let mut pass = state.pass.clone().unwrap();
+        pass.counts.updated = 7;
+        state.end_remap(WALL, &pass);
+        let remap = state.remap.unwrap();
+        assert_eq!((remap.stage, remap.counts.updated), (RemapStage::Done, 7));
+        assert_eq!(remap.ended_at, Some(WALL));
     }
 
     fn ended(state: &mut SyncState, began: i64, swept: bool, rereads: bool) -> Option<i64> {

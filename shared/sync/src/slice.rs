@@ -134,7 +134,10 @@ pub async fn run_slice(
     };
     match worked {
         Ok(()) => Ok(SliceEnd::Done),
-        Err(StepError::Fenced) => Ok(fenced(context)),
+        Err(StepError::Fenced) => {
+            give_way(context, task, slice.row.doc.lease.fence).await?;
+            Ok(fenced(context))
+        }
         Err(StepError::System(error)) => Err(error.into()),
         Err(StepError::TimeUp) => Err(Error::internal("the time is up")),
         Err(StepError::Failed(error)) => {
@@ -148,6 +151,20 @@ pub async fn run_slice(
 /// message stays, and whoever gets it finds out.
 fn fenced(context: &ConnectionContext) -> SliceEnd {
     SliceEnd::Busy(context.store.clock().wall() + FENCED_WAIT)
+}
+
+/// Where this puller was fenced because rows are mapped otherwise now, it still holds the lease: it
+/// gives it back, so that the reading begins anew at once.
+async fn give_way(context: &ConnectionContext, task: &SliceTask, fence: u64) -> Result<()> {
+    let key = sync_key(&task.workspace, &task.connection, &task.entity);
+    let release = |state: &mut SyncState| {
+        if state.is_remap_asked() && state.lease.fence == fence && state.lease.until.is_some() {
+            state.release_after_error();
+        }
+        Ok(())
+    };
+    context.store.modify(&key, release).await?;
+    Ok(())
 }
 
 /// The connection, if it is there and wanted; what is due for one that is not is laid to rest.

@@ -160,6 +160,31 @@ impl NextRun {
     }
 }
 
+/// How far the reading has come that a change to how records are made of rows asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RemapStage {
+    /// It has not begun.
+    Asked,
+    /// It reads.
+    Running,
+    /// Everything has been read.
+    Done,
+}
+
+/// A reading of everything because records are made of rows in another way than before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remap {
+    /// When the change was made.
+    pub asked_at: WallTime,
+    /// How far it has come.
+    pub stage: RemapStage,
+    /// When it ended.
+    pub ended_at: Option<WallTime>,
+    /// What it did: those that are different now are among the updated ones.
+    pub counts: Counts,
+}
+
 /// The sync state of one entity of a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SyncState {
@@ -205,6 +230,9 @@ pub struct SyncState {
     pub last_success_at: Option<WallTime>,
     /// Complete runs since ids were last compared.
     pub runs_since_sweep: u32,
+    /// What has become of the last change to how records are made of rows.
+    #[serde(default)]
+    pub remap: Option<Remap>,
 }
 
 impl SyncState {
@@ -237,6 +265,7 @@ impl SyncState {
             last_started_at: None,
             last_success_at: None,
             runs_since_sweep: 0,
+            remap: None,
         }
     }
 
@@ -277,6 +306,40 @@ impl SyncState {
         let lost = self.next_commit();
         self.unfinished.push(lost);
         self.lease.release();
+    }
+
+    /// Rows are mapped otherwise from now on: everything is to be read anew, and what a running pass
+    /// has read counts for nothing.
+    pub(crate) fn ask_remap(&mut self, wall: WallTime, now: ScheduleTime) {
+        self.remap = Some(Remap {
+            asked_at: wall,
+            stage: RemapStage::Asked,
+            ended_at: None,
+            counts: Counts::default(),
+        });
+        self.requested = Some(Mode::Full);
+        self.run = Some(NextRun::at(now, now));
+    }
+
+    /// Whether a remapping has been asked for and not begun.
+    pub(crate) fn is_remap_asked(&self) -> bool {
+        self.remap.is_some_and(|remap| remap.stage == RemapStage::Asked)
+    }
+
+    /// A pass begins: true when it is the one that a remapping asked for.
+    pub(crate) fn begin_remap(&mut self) -> bool {
+        let asked = self.remap.as_mut().filter(|remap| remap.stage == RemapStage::Asked);
+        asked.map(|remap| remap.stage = RemapStage::Running).is_some()
+    }
+
+    /// A pass has read everything there was for it to read.
+    pub(crate) fn end_remap(&mut self, now: WallTime, pass: &Pass) {
+        let remap = self.remap.as_mut().filter(|remap| remap.stage == RemapStage::Running);
+        if let Some(remap) = remap {
+            remap.stage = RemapStage::Done;
+            remap.ended_at = Some(now);
+            remap.counts = pass.counts;
+        }
     }
 
     /// The id of the commit that this fence makes next.

@@ -6,4 +6,4 @@ mod live;
 mod orders;
 mod pages;
 mod refusals;
-mod scene;
+pub mod scene;

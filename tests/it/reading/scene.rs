@@ -1,17 +1,19 @@
 //! The whole API in process over the local table, and records that a test puts there itself.
 
-use std::{collections::HashMap, path::Path};
+use std::{collections::HashMap, path::Path, time::Duration};
 
 use http::Method;
-use millwright_access::{Environment, Role, create_key, create_workspace};
+use millwright_access::{Environment, Role, create_key, create_workspace, get_workspace};
 use millwright_connection::{Connection, ConnectionContext, NewConnection, Observation, observe};
-use millwright_connector::{Credentials, SandboxControl, SandboxRow, SourceRecord};
+use millwright_connector::{
+    Catalog, Credentials, Engine, SandboxControl, SandboxRow, SourceRecord,
+};
 use millwright_core::{Clock, ExposeSecret, SecretString, WallTime, WorkspaceId};
 use millwright_entities::record_key;
 use millwright_outbound::{Outbound, OutboundConfig};
 use millwright_records::{CommitId, Pulled, RecordDoc, Scope, commit_pulled};
 use millwright_store::{Document, Expect, Key, Write};
-use millwright_sync::connect;
+use millwright_sync::{SliceEnd, SliceLimits, SliceTask, connect, run_slice};
 use millwright_tests::{
     api::{Answer, Api},
     cloud::Cloud,
@@ -45,18 +47,36 @@ impl Scene {
 
     /// With faults before the table, and pages that examine so many records.
     pub async fn start(faults: TableFaults, list_effort: usize) -> Self {
+        Self::connected(faults, list_effort, None, sandbox("ok")).await
+    }
+
+    /// With one system behind a connector of the test's own.
+    pub async fn with_connector(file: &str, new: NewConnection) -> Self {
+        Self::connected(TableFaults::NONE, Settings::LIST_EFFORT, Some(file), new).await
+    }
+
+    async fn connected(
+        faults: TableFaults,
+        list_effort: usize,
+        file: Option<&str>,
+        new: NewConnection,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::system();
         let cloud = Cloud::start(folder.path(), faults, QueueFaults::NONE, 7, clock.clone()).await;
         let variables = variables(&cloud, folder.path());
         let source: HashMap<&str, &str> =
             variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let context = ConnectionContext::from_source(&source, clock, &cloud.sdk()).unwrap();
+        let mut context = ConnectionContext::from_source(&source, clock, &cloud.sdk()).unwrap();
+        if let Some(file) = file {
+            let catalog = Catalog::of([file]).unwrap();
+            context.engine = Engine::new(catalog, loopback(), context.store.clone());
+        }
         let workspace = create_workspace(&context.store, "Acme", Environment::Test).await.unwrap();
         let made = create_key(&context.store, &workspace, "all", Role::Admin, None);
         let (_, key) = made.await.unwrap();
         let workspace = workspace.id;
-        let connection = connect(&context, &workspace, sandbox("ok")).await.unwrap();
+        let connection = connect(&context, &workspace, new).await.unwrap();
         let api = serve(&context, list_effort).await;
         let api = api.with_key(Some(key.expose_secret())).about(connection.id.as_str());
         let commits = std::sync::atomic::AtomicU64::new(0);
@@ -110,7 +130,7 @@ impl Scene {
         let pulled = Pulled {
             scope: &scope,
             entity,
-            fetch_started: self.now() + std::time::Duration::from_secs(60),
+            fetch_started: self.now() + Duration::from_secs(60),
             commit: CommitId::of_pull(1, number),
             unfinished: &[],
             initial: false,
@@ -139,6 +159,39 @@ impl Scene {
     /// Lets the connection be known as failing, or as well.
     pub async fn observe(&self, observation: Observation) {
         observe(&self.context, &self.workspace, &self.connection.id, &observation).await.unwrap();
+    }
+
+    /// A caller of another workspace, about this connection.
+    pub async fn stranger(&self) -> Api {
+        let other = create_workspace(&self.context.store, "Other", Environment::Test).await;
+        let other = other.unwrap();
+        let key = create_key(&self.context.store, &other, "all", Role::Admin, None);
+        let (_, key) = key.await.unwrap();
+        self.api.with_key(Some(key.expose_secret()))
+    }
+
+    /// A caller of this workspace with a role.
+    pub async fn caller(&self, role: Role) -> Api {
+        let workspace = get_workspace(&self.context.store, &self.workspace).await.unwrap();
+        let key = create_key(&self.context.store, &workspace, "some", role, None);
+        let (_, key) = key.await.unwrap();
+        self.api.with_key(Some(key.expose_secret()))
+    }
+
+    /// Works on an entity's sync for as long as there is something to do at once.
+    pub async fn sync(&self, entity: &str) -> SliceEnd {
+        let task = SliceTask {
+            workspace: self.workspace.clone(),
+            connection: self.connection.id.clone(),
+            entity: entity.to_owned(),
+        };
+        let limits = SliceLimits {
+            lease: Duration::from_secs(180),
+            margin: Duration::from_secs(5),
+            interval: Duration::from_secs(900),
+        };
+        let deadline = self.now() + Duration::from_secs(300);
+        run_slice(&self.context, limits, &task, 0, deadline).await.unwrap()
     }
 
     /// GET, whatever comes of it.
@@ -179,6 +232,13 @@ fn variables(cloud: &Cloud, folder: &Path) -> HashMap<String, String> {
     set("MILLWRIGHT_BLOB", format!("file:{}", folder.join("blobs").display()));
     set("MILLWRIGHT_VAULT", format!("file:{}", key.display()));
     variables
+}
+
+/// A client that may reach this machine.
+fn loopback() -> Outbound {
+    let allowed = vec!["127.0.0.0/8".parse().unwrap()];
+    let config = OutboundConfig { allowed, https_required: false, ..OutboundConfig::default() };
+    Outbound::new(config).unwrap()
 }
 
 /// Serves the API on a free port.

@@ -14,7 +14,7 @@ mod time;
 pub(crate) use body::{AnyJson, JsonBody, MERGE_PATCH, MergePatch, OptionalJsonBody, read_body};
 pub(crate) use caller::{Admin, NeededRole, Reader, Writer, caller_of};
 pub(crate) use condition::Condition;
-pub(crate) use path::{ActionPath, IdPath, TextPath};
+pub(crate) use path::{ActionPath, ConnectionEntityPath, IdPath, TextPath};
 pub(crate) use query::{Params, parse_query};
 pub(crate) use scope::{CONNECTION_ID, DataScope, InformationScope, records_of};
 pub(crate) use time::Moment;

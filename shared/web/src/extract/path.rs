@@ -4,7 +4,8 @@ use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
-use millwright_core::{Error, ErrorCode};
+use millwright_core::{ConnectionId, Error, ErrorCode};
+use millwright_entities::Entity;
 
 use crate::{App, error::ApiError};
 
@@ -45,14 +46,42 @@ impl FromRequestParts<App> for ActionPath {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let params = RawPathParams::from_request_parts(parts, app).await;
-        let params =
-            params.map_err(|_| Error::new(ErrorCode::NotFound, "there is no such path"))?;
-        let of = |wanted| params.iter().find(|(name, _)| *name == wanted);
-        let text = |wanted| of(wanted).map(|(_, value)| value.to_owned());
-        let both = text("key").zip(text("name")).map(|(key, name)| Self { key, name });
-        both.ok_or_else(|| Error::internal("a path without its parameters").into())
+        let (key, name) = two_params(parts, app, "key", "name").await?;
+        Ok(Self { key, name })
     }
+}
+
+/// The path's connection, and an entity of it.
+#[derive(Clone, Debug)]
+pub(crate) struct ConnectionEntityPath {
+    /// The connection.
+    pub(crate) connection: ConnectionId,
+    /// The entity.
+    pub(crate) entity: &'static Entity,
+}
+
+impl FromRequestParts<App> for ConnectionEntityPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let (connection, slug) = two_params(parts, app, "id", "entity").await?;
+        let entity = Entity::find(&slug).ok_or_else(|| Error::not_found("entity"))?;
+        Ok(Self { connection: connection.parse()?, entity })
+    }
+}
+
+async fn two_params(
+    parts: &mut Parts,
+    app: &App,
+    first: &str,
+    second: &str,
+) -> Result<(String, String), ApiError> {
+    let params = RawPathParams::from_request_parts(parts, app).await;
+    let params = params.map_err(|_| Error::new(ErrorCode::NotFound, "there is no such path"))?;
+    let of = |wanted: &str| params.iter().find(|(name, _)| *name == wanted);
+    let text = |wanted| of(wanted).map(|(_, value)| value.to_owned());
+    let both = text(first).zip(text(second));
+    both.ok_or_else(|| Error::internal("a path without its parameters").into())
 }
 
 async fn only_param(parts: &mut Parts, app: &App) -> Result<String, ApiError> {

@@ -11,7 +11,7 @@ use millwright_records::{filter_fields, sortable_fields};
 
 use super::{
     connectors::ConnectorEntity,
-    records::{manifest_of, must_have, status_filters},
+    records::{as_wanted, manifest_of, must_have, status_filters},
 };
 use crate::{
     App,
@@ -78,8 +78,9 @@ async fn meta(app: &App, connection: &Connection, entity: &'static Entity) -> Re
         return Ok(meta);
     }
     let def = must_have(app, connection, entity)?;
-    let filterable = filter_fields(entity, Some(def));
-    let sortable: Vec<&str> = sortable_fields(def).into_iter().map(|(name, _)| name).collect();
+    let def = as_wanted(app, connection, entity, def).await?;
+    let filterable = filter_fields(entity, Some(&def));
+    let sortable: Vec<&str> = sortable_fields(&def).into_iter().map(|(name, _)| name).collect();
     let system = open_system(&app.connections(), connection).await?;
     let gone = || Error::internal("a connector that no longer has what it had");
     let mut meta = system.meta(entity.slug).ok_or_else(gone)?;

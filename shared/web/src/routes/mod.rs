@@ -9,10 +9,13 @@ mod connection;
 mod connection_view;
 mod connections;
 mod connectors;
+mod custom_fields;
 mod entities;
 mod health;
 mod jobs;
+mod mappings;
 mod meta;
+mod overlay;
 pub(crate) mod records;
 mod scenario;
 mod syncs;
@@ -43,6 +46,8 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(connections::get, connections::delete))
         .routes(routes!(connections::disconnect))
         .routes(routes!(scenario::get_scenario, scenario::put_scenario))
+        .routes(routes!(mappings::get_mapping, mappings::put_mapping))
+        .routes(routes!(custom_fields::list_custom_fields, custom_fields::put_custom_fields))
         .merge(data())
         .merge(webhooks())
         .routes(routes!(jobs::get_job))

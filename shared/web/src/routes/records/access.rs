@@ -1,8 +1,8 @@
 //! Whether a connection's records can be read at all.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
-use millwright_connection::{Connection, Status};
+use millwright_connection::{Connection, Status, find_overlay};
 use millwright_connector::{Manifest, manifest::EntityDef};
 use millwright_core::{Error, ErrorCode, Result};
 use millwright_entities::Entity;
@@ -27,6 +27,23 @@ pub(crate) fn must_have<'a>(
         error.allow = Some(String::new());
         error
     })
+}
+
+/// The same as the connection wants it: with the fields that it maps itself.
+///
+/// # Errors
+/// When the table fails.
+pub(crate) async fn as_wanted<'a>(
+    app: &App,
+    connection: &Connection,
+    entity: &Entity,
+    def: &'a EntityDef,
+) -> Result<Cow<'a, EntityDef>> {
+    let row = find_overlay(&app.store, connection, entity.slug).await?;
+    let overlay = row.map(|row| row.doc.overlay).filter(|overlay| !overlay.is_empty());
+    // One that no longer fits its connector is left out, as it is when the system is opened.
+    let laid = overlay.and_then(|overlay| overlay.apply(entity.slug, def).ok());
+    Ok(laid.map_or(Cow::Borrowed(def), Cow::Owned))
 }
 
 /// The connection's connector.

@@ -87,6 +87,11 @@ impl Asked {
         })
     }
 
+    /// Whether it names fields, so that it depends on the connection which there are.
+    pub fn names_fields(&self) -> bool {
+        !self.filter.is_empty() || self.sort.is_some()
+    }
+
     fn is_live(&self) -> bool {
         self.live.unwrap_or_default()
     }

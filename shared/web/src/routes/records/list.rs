@@ -1,5 +1,7 @@
 //! `GET /v1/<entity>`.
 
+use std::borrow::Cow;
+
 use axum::extract::State;
 use http::Method;
 use millwright_connection::Connection;
@@ -14,7 +16,7 @@ use utoipa::{IntoParams, openapi::path::ParameterIn};
 
 use super::{
     OfEntity, RecordOperation,
-    access::{must_be_readable, must_have},
+    access::{as_wanted, must_be_readable, must_have},
     asked::{Asked, Listing},
     params::{Filtered, RecordList, filter_parameter, refused_one},
     words,
@@ -86,7 +88,11 @@ async fn list(
         Some(at) => (asked.going_on(at.asked)?, Some(at.place)),
         None => (asked, None),
     };
-    let listing = asked.understood(entity, def)?;
+    let def = match asked.names_fields() {
+        true => as_wanted(&app, &connection, entity, def).await?,
+        false => Cow::Borrowed(def),
+    };
+    let listing = asked.understood(entity, &def)?;
     refuse_stale(&listing, list.allow_stale)?;
     let limit = if listing.raw { list.limit.get().min(RAW_MAX) } else { list.limit.get() };
     let turn = Turn { app: &app, connection: &connection, entity, listing, limit };

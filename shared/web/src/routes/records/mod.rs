@@ -22,7 +22,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::App;
 
-pub(crate) use access::{manifest_of, must_have};
+pub(crate) use access::{as_wanted, manifest_of, must_have};
 pub(crate) use of::{OfEntity, unknown_entity};
 pub(crate) use operation::RecordOperation;
 pub(crate) use statuses::status_filters;
