@@ -91,6 +91,11 @@ impl Api {
         self.call(Method::POST, path, Some(body)).await.expect(status)
     }
 
+    /// PUT that must succeed: what is told.
+    pub async fn put(&self, path: &str, body: &Value) -> Value {
+        self.call(Method::PUT, path, Some(body)).await.expect(200)
+    }
+
     /// Any call.
     pub async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
         let text = body.map(Value::to_string);

@@ -15,7 +15,7 @@ fn path(scene: &Scene) -> String {
 async fn put(scene: &Scene, query: &str, names: &[&str]) -> Value {
     let path = format!("{}{query}", path(scene));
     let body = json!({ "fields": names });
-    scene.api.call(Method::PUT, &path, Some(&body)).await.expect(200)
+    scene.api.put(&path, &body).await
 }
 
 fn selected(list: &Value) -> Vec<&str> {
@@ -59,10 +59,10 @@ async fn a_choice_and_a_mapping_stand_beside_each_other() {
     let scene = Scene::calm().await;
     let mapping = format!("/v1/connections/{}/mappings/{ORDERS}", scene.connection.id);
     let fields = json!({ "fields": [{ "field": "notes", "path": "reference" }] });
-    scene.api.call(Method::PUT, &mapping, Some(&fields)).await.expect(200);
+    scene.api.put(&mapping, &fields).await;
     put(&scene, "", &["cost_centre"]).await;
     assert_eq!(scene.api.get(&mapping).await["fields"], fields["fields"]);
-    scene.api.call(Method::PUT, &mapping, Some(&json!({ "fields": [] }))).await.expect(200);
+    scene.api.put(&mapping, &json!({ "fields": [] })).await;
     assert_eq!(selected(&scene.api.get(&path(&scene)).await), ["cost_centre"]);
 }
 

@@ -183,7 +183,7 @@ async fn a_running_sync_gives_way_to_a_changed_mapping_and_begins_anew() {
     scene.api.post("/v1/sync", &json!({ "entities": [ORDERS], "mode": "full" }), 202).await;
     let scenario = format!("/v1/connections/{}/scenario", scene.connection.id);
     let slow = json!({ "name": "slow-1s" });
-    scene.api.call(Method::PUT, &scenario, Some(&slow)).await.expect(200);
+    scene.api.put(&scenario, &slow).await;
     let notes = MappedField {
         field: "notes".to_owned(),
         path: Some("reference".to_owned()),
@@ -197,7 +197,7 @@ async fn a_running_sync_gives_way_to_a_changed_mapping_and_begins_anew() {
     let (ended, ()) = tokio::join!(scene.sync(ORDERS), changed);
     assert!(matches!(ended, SliceEnd::Busy(_)), "it was fenced: {ended:?}");
     let ok = json!({ "name": "ok" });
-    scene.api.call(Method::PUT, &scenario, Some(&ok)).await.expect(200);
+    scene.api.put(&scenario, &ok).await;
     assert_eq!(scene.sync(ORDERS).await, SliceEnd::Done, "and gave its lease back");
     let order = an_order(&scene).await;
     assert_eq!(order["notes"], order["vendorReference"]);
