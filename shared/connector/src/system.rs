@@ -151,8 +151,11 @@ impl From<Vec<SourceRecord>> for Found {
 pub struct SourceRecord {
     /// The system's id.
     pub remote_id: String,
-    /// The complete unified record, without `meta`.
+    /// The unified record, without `meta`.
     pub record: Map<String, Value>,
+    /// Its fields that this reading could not show, for the system shows them only in another one
+    /// (`listed_only`, `by_id_only`): what is known of them stays.
+    pub unshown: Vec<String>,
     /// The row that it was made of, with details and children; only where it was asked for.
     pub raw: Option<Value>,
 }
@@ -209,7 +212,7 @@ impl System {
             Source::Remote(remote) => {
                 let probe = self.manifest().probe.as_ref();
                 let probe = probe.ok_or_else(|| SystemError::unsupported("instances", "probe"))?;
-                let answer = remote.call(&probe.request, Operation::Read, |scope| scope).await?;
+                let answer = remote.call(&probe.request, Operation::Probe, |scope| scope).await?;
                 self.instance(&probe.instance, &answer.value)
             }
         }

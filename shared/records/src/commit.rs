@@ -15,6 +15,7 @@ use crate::{
     compare::{Verdict, judge},
     content::content_hash,
     gone::mark_gone,
+    unshown::filled,
 };
 
 /// Rows of one commit that are put at the same time.
@@ -169,13 +170,14 @@ async fn put_one(
     mut row: Option<Row<RecordDoc>>,
 ) -> Result<Outcome> {
     let row_key = pulled.scope.record(pulled.entity, key);
-    let hash = content_hash(pulled.entity, &record.record)?;
-    let body = serde_json::to_string(&record.record).map_err(Error::internal)?;
-    if body.len() > RECORD_MAX {
-        tracing::warn!(key, bytes = body.len(), "record too large to keep");
-        return Ok(Outcome::TooLarge);
-    }
     for _ in 0..TRIES {
+        let record = filled(store, &row_key, record).await?;
+        let hash = content_hash(pulled.entity, &record.record)?;
+        let body = serde_json::to_string(&record.record).map_err(Error::internal)?;
+        if body.len() > RECORD_MAX {
+            tracing::warn!(key, bytes = body.len(), "record too large to keep");
+            return Ok(Outcome::TooLarge);
+        }
         let doc = row.as_ref().map(|row| &row.doc);
         let op = match judge(doc, &hash, pulled.fetch_started, pulled.unfinished) {
             Verdict::Changed(op) => op,
@@ -184,7 +186,7 @@ async fn put_one(
         };
         let now = store.clock().wall();
         let commit = pulled.commit.clone();
-        let next = next_doc(row.as_ref(), record, &hash, commit, now);
+        let next = next_doc(row.as_ref(), &record, &hash, commit, now);
         let write = Write::put_with_body(&row_key, &next, Some(&body), expect(row.as_ref()))?;
         match store.write(write).await {
             Ok(_) => return Ok(Outcome::Put(op)),

@@ -17,6 +17,7 @@ mod live;
 mod model;
 mod publish;
 mod seq;
+mod unshown;
 mod write;
 
 pub use commit::{CommitError, Pulled, Tally, commit_pulled};

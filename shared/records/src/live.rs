@@ -16,7 +16,9 @@ use serde_json::{Map, Value, json};
 
 pub use preview::Previewed;
 
-use crate::{Filters, RecordDoc, Scope, content::content_hash, filter::is_record_key};
+use crate::{
+    Filters, RecordDoc, Scope, content::content_hash, filter::is_record_key, unshown::fill,
+};
 
 /// How long a system may take: the rest of the request's time (29 s) is ours.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
@@ -167,12 +169,17 @@ impl<'a> Live<'a> {
             |record: &SourceRecord| record_key(&self.connection.id, entity, &record.remote_id);
         let keys: Vec<Key> =
             records.iter().map(|record| self.scope.record(entity, &key(record))).collect();
-        let kept = self.context.store.get_docs::<RecordDoc>(&keys).await?;
+        let whole = records.iter().any(|record| !record.unshown.is_empty());
+        let kept = match whole {
+            true => self.context.store.get_all::<RecordDoc>(&keys).await?,
+            false => self.context.store.get_docs::<RecordDoc>(&keys).await?,
+        };
         let kept: HashMap<&str, &Row<RecordDoc>> =
             kept.iter().map(|row| (row.key.sk.as_str(), row)).collect();
-        let with_meta = |record: SourceRecord| {
-            let known = kept.get(key(&record).as_str()).map(|row| &row.doc);
-            with_live_meta(entity, record.record, known)
+        let with_meta = |mut record: SourceRecord| {
+            let known = kept.get(key(&record).as_str());
+            fill(&mut record, known.and_then(|row| row.body.as_deref()))?;
+            with_live_meta(entity, record.record, known.map(|row| &row.doc))
         };
         records.into_iter().map(with_meta).collect()
     }

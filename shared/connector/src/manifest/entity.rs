@@ -46,6 +46,14 @@ pub struct EntityDef {
     pub reads: Vec<Path>,
     /// The unified fields and where they come from.
     pub fields: Table<Field>,
+    /// Unified fields that only the listing shows. A record that is read by its id keeps them as they
+    /// were listed last.
+    #[serde(default)]
+    pub listed_only: Vec<String>,
+    /// Unified fields that only a reading by id shows. A record that is listed keeps them as they were
+    /// read last.
+    #[serde(default)]
+    pub by_id_only: Vec<String>,
     /// Fields that customers have added to the system.
     pub custom_fields: Option<CustomFields>,
     /// The custom fields that a connection has chosen, by name. Never in a file.
@@ -143,10 +151,10 @@ impl EntityDef {
     }
 
     /// Whether what the listing of ids does not show has to be looked for by id before it counts as
-    /// deleted: the listing may have shifted while it was read.
+    /// deleted: the listing may have shifted while it was read, or it does not show everything.
     #[must_use]
     pub fn confirms_deletions(&self) -> bool {
-        self.sweep().is_some_and(|sweep| self.sweep_paging(sweep).shifts())
+        self.sweep().is_some_and(|sweep| sweep.confirms || self.sweep_paging(sweep).shifts())
     }
 
     /// Whether a change may be lost by one pass without anything showing it: each is read by two.

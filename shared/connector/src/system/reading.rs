@@ -30,6 +30,12 @@ use crate::{
     remote::Remote,
 };
 
+/// Rows, and the fields that a reading of their kind does not show.
+struct Shown<'a> {
+    rows: Rows,
+    lacks: &'a [String],
+}
+
 impl System {
     /// Reads a page of an entity's records. A reading goes through deletions, then the records
     /// themselves, then, in a reading with `from`, those whose child rows have changed; or, where the
@@ -50,7 +56,8 @@ impl System {
                 let page = sandbox.page(entity, after, size, since).await?;
                 let rows = Rows { rows: page.rows, ..Rows::default() };
                 let rows = rows.judged(def, self.keys());
-                let mut pulled = self.mapped(entity, def, rows, pull.raw);
+                let mut pulled =
+                    self.mapped(entity, def, Shown { rows, lacks: &def.by_id_only }, pull.raw);
                 pulled.next = page.next.map(Position::after);
                 pulled.source_time = page.asked_at;
                 Ok(pulled)
@@ -87,7 +94,8 @@ impl System {
     ) -> Result<Found, SystemError> {
         let def = self.def(entity, "read")?;
         let rows = self.rows(entity, def, remote_ids).await?;
-        let Pulled { records, faults, .. } = self.mapped(entity, def, rows, raw);
+        let shown = Shown { rows, lacks: &def.listed_only };
+        let Pulled { records, faults, .. } = self.mapped(entity, def, shown, raw);
         Ok(Found { records, faults })
     }
 
@@ -192,14 +200,16 @@ impl System {
     }
 
     /// The records of rows. What is said to be gone and is there all the same is there.
-    fn mapped(&self, entity: &str, def: &EntityDef, rows: Rows, raw: bool) -> Pulled {
+    fn mapped(&self, entity: &str, def: &EntityDef, shown: Shown<'_>, raw: bool) -> Pulled {
+        let Shown { rows, lacks } = shown;
         let mapper = self.mapper(entity);
         let mut pulled = Pulled::default();
         for (remote_id, row) in rows.rows {
             match mapper.record(def, &remote_id, &row) {
                 Ok(record) => {
                     let raw = raw.then_some(row);
-                    pulled.records.push(SourceRecord { remote_id, record, raw });
+                    let unshown = lacks.to_vec();
+                    pulled.records.push(SourceRecord { remote_id, record, unshown, raw });
                 }
                 Err(fault) => pulled.faults.push(fault),
             }

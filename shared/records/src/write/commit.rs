@@ -11,6 +11,7 @@ use crate::{
     append::{PageDraft, announce_feed, append},
     commit::{RECORD_MAX, TRIES, expect, next_doc, record_key},
     content::content_hash,
+    unshown::filled,
 };
 
 /// Where a written record is kept.
@@ -44,19 +45,20 @@ impl Place<'_> {
     pub(super) async fn keep(&self, record: &SourceRecord, read_at: WallTime) -> Result<Committed> {
         let key = record_key(&record.record)?;
         let row_key = self.scope.record(self.entity, key);
-        let hash = content_hash(self.entity, &record.record)?;
-        let body = serde_json::to_string(&record.record).map_err(Error::internal)?;
-        if body.len() > RECORD_MAX {
-            return Err(Error::internal("a written record is too large to keep"));
-        }
         for _ in 0..TRIES {
+            let record = filled(self.store, &row_key, record).await?;
+            let hash = content_hash(self.entity, &record.record)?;
+            let body = serde_json::to_string(&record.record).map_err(Error::internal)?;
+            if body.len() > RECORD_MAX {
+                return Err(Error::internal("a written record is too large to keep"));
+            }
             let now = self.store.clock().wall();
             let row = self.store.get_doc::<RecordDoc>(&row_key).await?;
             let told = row.as_ref().is_some_and(|row| is_told(&row.doc, &hash));
             if !told && row.as_ref().is_some_and(|row| is_newer(&row.doc, read_at, self.commit)) {
                 return Ok(Committed::Overtaken);
             }
-            let mut doc = next_doc(row.as_ref(), record, &hash, self.commit.clone(), now);
+            let mut doc = next_doc(row.as_ref(), &record, &hash, self.commit.clone(), now);
             doc.written_at = Some(now);
             let live = row.as_ref().is_some_and(|row| row.doc.deleted_at.is_none());
             if let Some(row) = row.as_ref().filter(|_| told) {

@@ -6,7 +6,7 @@ use millwright_connector::{
     DeleteMode, Element, Field, References, SourceRecord, System, SystemError, SystemErrorClass,
 };
 use millwright_core::{Error, Result, WallTime, WriteId};
-use millwright_entities::status_key;
+use millwright_entities::{record_key, status_key};
 use millwright_store::Store;
 use serde_json::{Map, Value};
 
@@ -15,7 +15,7 @@ use super::{
     commit::Place,
     doc::{Askers, Before, Sent, WriteDoc, WriteState},
 };
-use crate::{CommitId, RecordDoc, Scope};
+use crate::{CommitId, RecordDoc, Scope, unshown::filled};
 
 /// A write that was checked, or that is taken up again.
 pub(super) struct Work {
@@ -166,10 +166,22 @@ impl Work {
         def.statuses.iter().any(|(code, status)| status.is_final && own(code) == key)
     }
 
-    /// Reads a record of the write's entity; nothing when it is not there.
+    /// Reads a record of the write's entity; nothing when it is not there. What this reading does not
+    /// show is as it is kept.
     pub(super) async fn read(&self, remote_id: &str) -> Result<Option<SourceRecord>, SystemError> {
         let ids = [remote_id.to_owned()];
-        Ok(self.system.get(&self.entity, &ids).await?.pop())
+        let Some(record) = self.system.get(&self.entity, &ids).await?.pop() else {
+            return Ok(None);
+        };
+        let key = record_key(&self.connection.id, &self.entity, remote_id);
+        let row = self.scope.record(&self.entity, &key);
+        match filled(self.store(), &row, &record).await {
+            Ok(filled) => Ok(Some(filled.into_owned())),
+            Err(error) => {
+                tracing::warn!(entity = self.entity, %error, "a record is not completed");
+                Ok(Some(record))
+            }
+        }
     }
 }
 

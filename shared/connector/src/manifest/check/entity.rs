@@ -13,6 +13,11 @@ impl Check<'_> {
         };
         let properties = &entity.schema()["properties"];
         self.fields(&format!("{place}.fields"), entity.fields(), &def.fields);
+        for name in def.listed_only.iter().chain(&def.by_id_only) {
+            if def.fields.get(name).is_none() {
+                self.say(&place, format!("`{name}` is shown by one reading only, and by none"));
+            }
+        }
         self.custom_fields(&place, def);
         self.reading(&place, def);
         self.statuses(&place, def, properties);

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     super::{Checkpoint, Position, Pull, Pulled, System},
+    Shown,
     events::{new_events, told},
     listing::{Page, Pages, Turn, distinct_ids_at},
     paging::Place,
@@ -14,7 +15,7 @@ use super::{
 use crate::{
     error::{SystemError, SystemErrorClass},
     manifest::{
-        EntityDef, Events, Incremental, Listing, Log, NewestFirst, Operation, Reach, Stream,
+        Detail, EntityDef, Events, Incremental, Listing, Log, NewestFirst, Operation, Reach, Stream,
     },
     mapping::Mapper,
     remote::Remote,
@@ -83,7 +84,11 @@ impl Reading<'_> {
             page = self.until_old(page, order, since);
         }
         let rows = self.completer().complete(std::mem::take(&mut page.rows)).await?;
-        Ok(self.pulled(page, rows))
+        let lacks = match self.def.detail {
+            Some(Detail::ByGet) => &self.def.listed_only,
+            _ => &self.def.by_id_only,
+        };
+        Ok(self.pulled(page, Shown { rows, lacks }))
     }
 
     async fn children(&self, stream: &Stream) -> Result<Pulled, SystemError> {
@@ -92,20 +97,20 @@ impl Reading<'_> {
         let page = self.cut(page, stream.newest_first.as_ref(), since);
         let completer = self.completer();
         let rows = completer.by_ids(&completer.parents(&stream.parent, &page.rows)).await?;
-        Ok(self.pulled(page, rows))
+        Ok(self.pulled(page, self.by_ids(rows)))
     }
 
     async fn archived(&self, listing: &Listing) -> Result<Pulled, SystemError> {
         let since = since(self.def, self.pull.from);
         let page = self.listed(&Pages::from(listing), since, None).await?;
         let gone = page.rows.iter().map(|(id, _)| id.clone()).collect();
-        Ok(self.pulled(page, Rows { gone, ..Rows::default() }))
+        Ok(self.pulled(page, self.by_ids(Rows { gone, ..Rows::default() })))
     }
 
     async fn tombstones(&self, events: &Events) -> Result<Pulled, SystemError> {
         let page = self.happened(events, None).await?;
         let gone = distinct_ids_at(&events.record, page.rows.iter().map(|(_, row)| row));
-        Ok(self.pulled(page, Rows { gone, ..Rows::default() }))
+        Ok(self.pulled(page, self.by_ids(Rows { gone, ..Rows::default() })))
     }
 
     async fn log(&self, log: &Log) -> Result<Pulled, SystemError> {
@@ -128,7 +133,7 @@ impl Reading<'_> {
             (Reach::Checkpoint(_), Some(later)) => Some(Checkpoint { after: Some(later.clone()) }),
             _ => None,
         };
-        Ok(Pulled { checkpoint, ..self.pulled(page, rows) })
+        Ok(Pulled { checkpoint, ..self.pulled(page, self.by_ids(rows)) })
     }
 
     /// In a log that is read backwards a newer event may already have told that a record is there again:
@@ -204,9 +209,14 @@ impl Reading<'_> {
         self.system.completer(self.remote, self.entity, self.def)
     }
 
+    /// Rows that were read by their ids.
+    fn by_ids(&self, rows: Rows) -> Shown<'_> {
+        Shown { rows, lacks: &self.def.listed_only }
+    }
+
     /// The page's records. Its `next` is a place in this part.
-    fn pulled(&self, page: Page, rows: Rows) -> Pulled {
-        let mut pulled = self.system.mapped(self.entity, self.def, rows, self.pull.raw);
+    fn pulled(&self, page: Page, shown: Shown<'_>) -> Pulled {
+        let mut pulled = self.system.mapped(self.entity, self.def, shown, self.pull.raw);
         pulled.source_time = page.asked_at;
         pulled.next = page.next.map(|place| Position { stream: 0, place });
         pulled
