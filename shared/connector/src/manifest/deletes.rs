@@ -99,6 +99,10 @@ pub struct Sweep {
     /// Ids a page; without a request of its own, the entity's page size counts.
     #[serde(default = "page_size")]
     pub page_size: u32,
+    /// Whether the listing leaves out rows that are there, such as hidden ones: what it does not show
+    /// is looked for by `get` before it counts as deleted. By some kinds of paging it is so anyway.
+    #[serde(default)]
+    pub confirms: bool,
     /// After how many complete runs it is done: 1 is after each.
     pub every_runs: u32,
     /// How to get the next page.

@@ -92,6 +92,9 @@ pub struct Cursor {
 pub struct NextUrl {
     /// Where the answer has it. Nothing there, null or an empty text: it was the last page.
     pub at: Path,
+    /// How the last page is known where the answer always has an address: `empty_page`, `short_page`
+    /// or `more`.
+    pub ends_with: Option<Ending>,
     /// The system promises that what comes and goes does not move rows from page to page.
     #[serde(default)]
     pub stable: bool,
@@ -195,6 +198,7 @@ impl Paging {
             Self::Page(paging) => Some(&paging.ends_with),
             Self::Offset(paging) => Some(&paging.ends_with),
             Self::Cursor(paging) => paging.ends_with.as_ref(),
+            Self::NextUrl(paging) => paging.ends_with.as_ref(),
             _ => None,
         }
     }

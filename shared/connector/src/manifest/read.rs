@@ -55,8 +55,7 @@ pub struct Listing {
 }
 
 /// How rows are read by their ids.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(try_from = "RawGet")]
+#[derive(Clone, Debug, Default)]
 pub enum Get {
     /// Not by requests: the sandbox.
     #[default]
@@ -77,6 +76,9 @@ pub enum Get {
         /// Where the answer has the row.
         row: Path,
     },
+    /// The entity's own listing is read, all pages of it, and the rows are picked out of it: for
+    /// systems that have no call for one of a few rows.
+    Listing,
 }
 
 /// How rows are read by their ids.
@@ -118,9 +120,37 @@ impl Get {
     #[must_use]
     pub fn request(&self) -> Option<&Request> {
         match self {
-            Self::None => None,
+            Self::None | Self::Listing => None,
             Self::Many { request, .. } | Self::One { request, .. } => Some(request),
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for Get {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ListingOrRequest;
+
+        impl<'de> Visitor<'de> for ListingOrRequest {
+            type Value = Get;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("`listing`, or a `request` with `row` or `rows`")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Get, E> {
+                match text {
+                    "listing" => Ok(Get::Listing),
+                    _ => Err(E::custom(format!("`{text}` is not `listing`"))),
+                }
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Get, A::Error> {
+                let raw = RawGet::deserialize(MapAccessDeserializer::new(map))?;
+                Get::try_from(raw).map_err(A::Error::custom)
+            }
+        }
+
+        deserializer.deserialize_any(ListingOrRequest)
     }
 }
 

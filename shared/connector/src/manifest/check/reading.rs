@@ -43,7 +43,7 @@ impl Check<'_> {
             Get::Many { request, .. } => self.request(place, request, &["ids", "fields"]),
             Get::One { request, .. } => self.request(place, request, &["id", "fields"]),
             Get::None if http => self.say(place, "has no request"),
-            Get::None => {}
+            Get::None | Get::Listing => {}
         }
     }
 

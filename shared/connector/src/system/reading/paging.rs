@@ -121,7 +121,7 @@ impl Place {
                 shown.signals.next.clone().filter(|_| shown.goes_on(paging)).map(At::Token)
             }
             Paging::NextUrl(_) | Paging::LinkHeader(_) => {
-                shown.signals.next.clone().map(At::Address)
+                shown.signals.next.clone().filter(|_| shown.goes_on(paging)).map(At::Address)
             }
         };
         let sign = sign(shown);
@@ -321,6 +321,9 @@ mod tests {
         assert!(page_after(empty_pages, &[], with(false)).is_none());
         assert!(page_after(empty_pages, &["1"], with(false)).is_some());
         assert!(page_after("cursor: { at: n }", &[], with(false)).is_some(), "else it goes on");
+        let addresses = "next_url: { at: n, ends_with: empty_page }";
+        assert!(page_after(addresses, &[], with(false)).is_none());
+        assert!(page_after(addresses, &["1"], with(false)).is_some());
         let more = "cursor: { at: n, ends_with: { more: m } }";
         assert!(page_after(more, &["1"], with(false)).is_none());
     }

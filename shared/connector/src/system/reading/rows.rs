@@ -1,11 +1,14 @@
 //! Rows by their ids, and rows completed by details and children.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::{Map, Value, json};
 
-use super::listing::{Pages, distinct_ids_at, ids_at, rows_of, with_ids};
+use super::{
+    listing::{Pages, distinct_ids_at, ids_at, rows_of, with_ids},
+    since,
+};
 use crate::{
     error::{SystemError, SystemErrorClass},
     manifest::{
@@ -117,7 +120,24 @@ impl Completer<'_> {
                 let asked = ids.map(|id| self.got_one(request, row, id, &fields));
                 self.at_once(asked).await
             }
+            Get::Listing => self.picked(ids, &fields).await,
         }
+    }
+
+    /// The rows of these ids out of the entity's own listing, each once.
+    async fn picked(&self, ids: &[String], fields: &Value) -> Result<Rows, SystemError> {
+        let everything = since::window(self.def, &Value::Null)?;
+        let add = |scope: crate::template::Scope| {
+            scope
+                .with("since", Value::Null)
+                .with("window", everything.clone())
+                .with("fields", fields.clone())
+        };
+        let pages = Pages::own(self.entity, self.def)?;
+        let listed = pages.all(self.remote, self.limits.page(0), self.keys, add).await?;
+        let mut wanted: HashSet<&String> = ids.iter().collect();
+        let rows = listed.into_iter().filter(|(id, _)| wanted.remove(id)).collect();
+        Ok(Rows { rows, ..Rows::default() })
     }
 
     async fn got_one(
