@@ -85,6 +85,8 @@ pub enum Operation {
     Login,
     /// Reading.
     Read,
+    /// Finding out whether the system answers, which one it is, and whether the account may use it.
+    Probe,
     /// Writing.
     Write,
 }

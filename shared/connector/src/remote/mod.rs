@@ -154,6 +154,22 @@ impl Remote {
         self.run(&job).await?.into_answer(carried)
     }
 
+    /// Like [`Self::call`], where a redirect is an answer too: an empty one, with its headers.
+    pub(crate) async fn call_redirected(
+        &self,
+        request: &Request,
+        operation: Operation,
+        add: impl Fn(Scope) -> Scope + Send + Sync,
+    ) -> Result<Answer, SystemError> {
+        let build = |scope| build::request(&self.http, request, &add(scope));
+        let job = Job { operation, call: request.is_call(), build: &build };
+        let mut reply = self.run(&job).await?;
+        if reply.response.status.is_redirection() {
+            reply.verdict = Ok(Value::Null);
+        }
+        reply.into_answer(self.carried_in_query())
+    }
+
     /// Asks a question whose answer a condition looks at.
     pub(crate) async fn said(&self, request: &Request) -> Said {
         let build = |scope| build::request(&self.http, request, &scope);

@@ -19,6 +19,8 @@ pub enum Required {
     Update,
     /// With a new record and with every update (`each`).
     Each,
+    /// Never, but what is there cannot be emptied (`kept`).
+    Kept,
 }
 
 impl Required {
@@ -37,7 +39,7 @@ impl Required {
     /// Whether an update cannot empty it.
     #[must_use]
     pub fn is_kept(self) -> bool {
-        matches!(self, Self::Always | Self::Update | Self::Each)
+        matches!(self, Self::Always | Self::Update | Self::Each | Self::Kept)
     }
 }
 
@@ -49,7 +51,7 @@ impl<'de> Deserialize<'de> for Required {
             type Value = Required;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("true, false, create, update or each")
+                f.write_str("true, false, create, update, each or kept")
             }
 
             fn visit_bool<E: Error>(self, flag: bool) -> Result<Required, E> {
@@ -61,6 +63,7 @@ impl<'de> Deserialize<'de> for Required {
                     "create" => Ok(Required::Create),
                     "update" => Ok(Required::Update),
                     "each" => Ok(Required::Each),
+                    "kept" => Ok(Required::Kept),
                     other => Err(E::invalid_value(serde::de::Unexpected::Str(other), &self)),
                 }
             }

@@ -83,7 +83,12 @@ impl System {
 
     async fn found(&self, finder: &Finder, own: Scope) -> Result<LookUp, SystemError> {
         let Source::Remote(remote) = &self.inner.source else { return Ok(LookUp::CannotTell) };
-        let asked = remote.call(&finder.request, Operation::Read, |scope| scope.joined(&own)).await;
+        let (request, read) = (&finder.request, Operation::Read);
+        let add = |scope: Scope| scope.joined(&own);
+        let asked = match finder.id_in_location {
+            Some(_) => remote.call_redirected(request, read, add).await,
+            None => remote.call(request, read, add).await,
+        };
         let answer = match asked {
             Ok(answer) => answer,
             Err(error) if error.class == SystemErrorClass::NotFound => return Ok(LookUp::NotThere),

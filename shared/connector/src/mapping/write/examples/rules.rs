@@ -49,7 +49,7 @@ fn of_fields(
         let mut need = |kind, needed: bool| kinds.extend(needed.then_some(kind));
         need(RuleKind::Required, new && written.on_create() && required.on_create());
         need(RuleKind::RequiredOnUpdate, patched && required.on_update());
-        need(RuleKind::Kept, patched && required == Required::Always);
+        need(RuleKind::Kept, patched && matches!(required, Required::Always | Required::Kept));
         need(RuleKind::Written, new && patch && written != Written::Both);
         need(RuleKind::Changeable, patched && !(writable.is_empty() && immutable.is_empty()));
         match field {
