@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use crate::manifest::{Manifest, ManifestError};
 
-const BUILTIN: &[&str] =
-    &[include_str!("../systems/tryton.yaml"), include_str!("../systems/sandbox.yaml")];
+const BUILTIN: &[&str] = &[
+    include_str!("../systems/tryton.yaml"),
+    include_str!("../systems/sandbox.yaml"),
+    include_str!("../systems/discourse.yaml"),
+];
 
 /// The connectors of a deployment. Clones share them.
 #[derive(Clone, Debug)]
@@ -56,7 +59,7 @@ mod tests {
     fn the_built_in_manifests_are_valid() {
         let ids: Vec<String> =
             Catalog::builtin().iter().map(|manifest| manifest.id.clone()).collect();
-        assert_eq!(ids, ["sandbox", "tryton"]);
+        assert_eq!(ids, ["discourse", "sandbox", "tryton"]);
     }
 
     #[test]
