@@ -21,6 +21,8 @@ use crate::{
 const SECOND_TRY_AFTER: Duration = Duration::from_secs(1);
 /// The wait after "too many requests" that names none.
 const RATE_LIMIT_WAIT: Duration = Duration::from_secs(60);
+/// A system that asks for a longer wait than this is asked again whether it still means it.
+const ASKED_WAIT_MAX: Duration = Duration::from_secs(3600);
 
 /// Ends a pass whose pages are all in. The connection is told first: should this be cut off, the pass
 /// ends once more.
@@ -63,14 +65,14 @@ pub(crate) async fn failed(slice: &mut Slice<'_>, error: SystemError) -> Result<
     let passing = observation == Verdict::ProbeIsWell && slice.row.doc.failures == 0;
     let state = &mut slice.row.doc;
     if error.class == SystemErrorClass::RateLimited {
-        // It is at work, and asks us to wait: that is no failure.
-        let wait = error.retry_after.unwrap_or(RATE_LIMIT_WAIT);
+        // It is at work, and asks us to wait: that is no failure, and the pass is still in progress.
+        let wait = error.retry_after.unwrap_or(RATE_LIMIT_WAIT).min(ASKED_WAIT_MAX);
         tracing::info!(connection = %slice.connection.id, entity = state.entity, ?wait, "asked to wait");
         return rest(slice, wait, None).await;
     }
     state.failures += 1;
     if let Some(pass) = &mut state.pass {
-        pass.phase.refused_at(error.class);
+        pass.phase.refused_at(error.class, state.failures);
     }
     if passing {
         // One call failed and the next went well: go on at once. A second time it counts.
@@ -110,14 +112,14 @@ pub(crate) async fn answered(slice: &mut Slice<'_>) -> Result<(), StepError> {
     Ok(())
 }
 
-/// How long a pass waits after a failure.
+/// How long a pass waits after a failure: never less than the system asks for (`Retry-After` with 503).
 fn wait_after(error: &SystemError, failures: u32, interval: Duration) -> Duration {
-    match error.class {
-        SystemErrorClass::Unreachable | SystemErrorClass::Reauthorize => {
-            outage_backoff(failures, rand::random())
-        }
-        _ => interval.max(outage_backoff(failures, rand::random())),
-    }
+    let asked = error.retry_after.unwrap_or_default().min(ASKED_WAIT_MAX);
+    let own = match error.class {
+        SystemErrorClass::Unreachable | SystemErrorClass::Reauthorize => Duration::ZERO,
+        _ => interval,
+    };
+    asked.max(own).max(outage_backoff(failures, rand::random()))
 }
 
 /// What a second question says of a failure.

@@ -74,6 +74,7 @@ fn begin_pass(state: &mut SyncState, wall: WallTime) {
         source_started: None,
         phase: Phase::Pulling(Position::default()),
         swept: false,
+        filled: false,
         counts: Counts::default(),
     });
 }
@@ -97,7 +98,7 @@ pub(crate) fn start_over(state: &mut SyncState) {
 /// and what was missing has been fetched.
 pub(crate) fn window_after(state: &mut SyncState, pass: &Pass, rereads: bool) {
     let began = pass.source_started.unwrap_or(pass.started_at.millis());
-    let healed = pass.from.is_none() && pass.swept;
+    let healed = pass.from.is_none() && pass.filled;
     state.next_from = if rereads && !healed { state.window_from } else { Some(began) };
     state.window_from = Some(began);
     state.checkpoint = pass.reached.clone().or_else(|| pass.checkpoint.clone());
@@ -239,11 +240,11 @@ mod tests {
         assert_eq!(remap.ended_at, Some(WALL));
     }
 
-    fn ended(state: &mut SyncState, began: i64, swept: bool, rereads: bool) -> Option<i64> {
+    fn ended(state: &mut SyncState, began: i64, filled: bool, rereads: bool) -> Option<i64> {
         state.run = Some(NextRun::at(NOW, NOW));
         begin(state, WALL, NOW, LEASE);
         let mut pass = state.pass.take().unwrap();
-        (pass.source_started, pass.swept) = (Some(began), swept);
+        (pass.source_started, pass.filled) = (Some(began), filled);
         let from = pass.from;
         window_after(state, &pass, rereads);
         state.lease.release();

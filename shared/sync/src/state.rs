@@ -9,6 +9,9 @@ use millwright_records::CommitId;
 use millwright_store::{DUE_GRACE, DUE_LOOKAHEAD, Document, Due, Key, Lease, Wait};
 use serde::{Deserialize, Serialize};
 
+/// So often in a row a place in a listing may be refused before the listing is begun anew.
+const REFUSALS_MAX: u32 = 3;
+
 /// What a pass reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -89,18 +92,19 @@ pub(crate) enum Phase {
 }
 
 impl Phase {
-    /// The system has refused what was asked of it here. Where it was asked for a page by a cursor that
-    /// it has given itself, it may have forgotten that: what was being listed is listed anew.
-    pub fn refused_at(&mut self, class: SystemErrorClass) {
+    /// The system has refused what was asked of it here, for the `failures`th time in a row. Where it
+    /// was asked for a page by a cursor that it has given itself, it may have forgotten that: what was
+    /// being listed is listed anew. So it is where it has refused any other place a few times: the page
+    /// may no longer be there, or pages that seemed to come again may have changed.
+    pub fn refused_at(&mut self, class: SystemErrorClass, failures: u32) {
         use SystemErrorClass::{Conflict, Malformed, NotFound, Validation};
         if !matches!(class, Conflict | Malformed | NotFound | Validation) {
             return;
         }
+        let ends = |position: &Position| position.perishes() || failures >= REFUSALS_MAX;
         match self {
-            Self::Pulling(position) if position.perishes() => *position = Position::default(),
-            Self::Listing { after, .. } if after.as_ref().is_some_and(Position::perishes) => {
-                *after = None;
-            }
+            Self::Pulling(position) if ends(position) => *position = Position::default(),
+            Self::Listing { after, .. } if after.as_ref().is_some_and(ends) => *after = None,
             _ => {}
         }
     }
@@ -129,6 +133,9 @@ pub(crate) struct Pass {
     pub phase: Phase,
     /// Whether ids have been listed and compared.
     pub swept: bool,
+    /// Whether what was listed and had no row has been fetched too.
+    #[serde(default)]
+    pub filled: bool,
     pub counts: Counts,
 }
 
@@ -378,4 +385,26 @@ enum Tagged {
 #[must_use]
 pub fn sync_key(workspace: &WorkspaceId, connection: &ConnectionId, entity: &str) -> Key {
     Key::state(connection_pk(workspace, connection), format!("sync#{entity}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_that_is_refused_again_and_again_is_given_up() {
+        let began = WallTime::from_millis(0);
+        let place = || Position::after("17".to_owned());
+        let mut pulling = Phase::Pulling(place());
+        let mut listing = Phase::Listing { after: Some(place()), parts: 2, began };
+        for phase in [&mut pulling, &mut listing] {
+            let before = phase.clone();
+            phase.refused_at(SystemErrorClass::NotFound, 2);
+            phase.refused_at(SystemErrorClass::Unreachable, 9);
+            assert_eq!(*phase, before);
+            phase.refused_at(SystemErrorClass::NotFound, 3);
+        }
+        assert_eq!(pulling, Phase::Pulling(Position::default()));
+        assert_eq!(listing, Phase::Listing { after: None, parts: 2, began });
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use millwright_connector::SystemErrorClass;
+use millwright_connector::{Found, SystemErrorClass};
 use millwright_core::{Result, WallTime};
 use millwright_records::{Pulled, RecordDoc, records_pk};
 use millwright_store::{Range, Row, Table};
@@ -95,9 +95,9 @@ pub(crate) async fn compare_step(
     if !last {
         return Ok(Step::More);
     }
-    fetch_missing(slice, &entity).await?;
+    let filled = fetch_missing(slice, &entity).await?;
     if let Some(pass) = &mut slice.row.doc.pass {
-        pass.swept = true;
+        (pass.swept, pass.filled) = (true, filled);
     }
     Ok(Step::Finished)
 }
@@ -141,18 +141,8 @@ async fn confirmed(
 ) -> Result<Vec<Row<RecordDoc>>, StepError> {
     let ids: Vec<String> = gone.iter().map(|row| row.doc.remote_id.clone()).collect();
     let fetch_started = slice.context.store.clock().wall();
-    let found = match slice.ask(slice.system.find(entity, &ids)).await {
-        // The account may see none of them: that is not the same as gone.
-        Err(StepError::System(error))
-            if matches!(
-                error.class,
-                SystemErrorClass::Permission | SystemErrorClass::Validation
-            ) =>
-        {
-            return Ok(Vec::new());
-        }
-        found => found?,
-    };
+    // The account may see none of them: that is not the same as gone.
+    let Some(found) = shown(slice, entity, &ids).await? else { return Ok(Vec::new()) };
     let records = found.records.iter().map(|record| &record.remote_id);
     let there: HashSet<String> =
         records.chain(found.faults.iter().map(|fault| &fault.remote_id)).cloned().collect();
@@ -164,15 +154,34 @@ async fn confirmed(
 }
 
 /// Fetches what is listed but has no row, such as what a slow transaction brought in under an old
-/// time. Only when this slice has compared all rows itself; else the next sweep does it.
-async fn fetch_missing(slice: &mut Slice<'_>, entity: &str) -> Result<(), StepError> {
-    let Some(seen) = slice.seen.as_ref().filter(|seen| seen.whole) else { return Ok(()) };
+/// time. Only when this slice has compared all rows itself; else the next sweep does it. Whether it was
+/// done.
+async fn fetch_missing(slice: &mut Slice<'_>, entity: &str) -> Result<bool, StepError> {
+    let Some(seen) = slice.seen.as_ref().filter(|seen| seen.whole) else { return Ok(false) };
     for ids in seen.unmatched().chunks(100) {
         let fetch_started = slice.context.store.clock().wall();
-        let found = slice.ask(slice.system.find(entity, ids)).await?;
-        commit(slice, entity, fetch_started, found, |_| {}).await?;
+        // An account may list what it may not see.
+        if let Some(found) = shown(slice, entity, ids).await? {
+            commit(slice, entity, fetch_started, found, |_| {}).await?;
+        }
     }
-    Ok(())
+    Ok(true)
+}
+
+/// The records of these ids; nothing where the system refuses to show any of them.
+async fn shown(
+    slice: &Slice<'_>,
+    entity: &str,
+    ids: &[String],
+) -> Result<Option<Found>, StepError> {
+    use SystemErrorClass::{Permission, Validation};
+    match slice.ask(slice.system.find(entity, ids)).await {
+        Err(StepError::System(error)) if matches!(error.class, Permission | Validation) => {
+            tracing::warn!(entity, rows = ids.len(), error = error.message, "rows are not shown");
+            Ok(None)
+        }
+        found => found.map(Some),
+    }
 }
 
 fn began(slice: &Slice<'_>) -> WallTime {
@@ -193,15 +202,15 @@ async fn load_seen(slice: &mut Slice<'_>) -> Result<(), StepError> {
         "{}/sync/{}/{}/{}",
         slice.scope.workspace, slice.scope.connection, slice.row.doc.entity, pass.run
     );
-    let (parts, after) = match &pass.phase {
-        Phase::Listing { after, parts, .. } => (*parts, after.clone()),
-        Phase::Comparing { parts, .. } => (*parts, None),
+    let (parts, after, whole) = match &pass.phase {
+        Phase::Listing { after, parts, .. } => (*parts, after.clone(), true),
+        Phase::Comparing { after, parts, .. } => (*parts, None, after.is_none()),
         Phase::Pulling(_) => return Ok(()),
     };
     let kept = Seen::load(&slice.context.blob, folder.clone(), parts).await?;
     if let Some(mut seen) = kept {
         seen.after = after;
-        seen.whole = parts == 0;
+        seen.whole = whole;
         slice.seen = Some(seen);
         return Ok(());
     }

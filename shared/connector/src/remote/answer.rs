@@ -32,6 +32,13 @@ impl Judged {
     pub(super) fn wait(&self) -> Option<Duration> {
         self.verdict.as_ref().err()?.retry_after
     }
+
+    /// How long to wait, where the answer has not said it otherwise.
+    pub(super) fn wait_if_untold(&mut self, wait: Duration) {
+        if let Err(error) = &mut self.verdict {
+            error.retry_after.get_or_insert(wait);
+        }
+    }
 }
 
 /// The value of an answer, or the error that it is: the manifest's rules first, then what the HTTP

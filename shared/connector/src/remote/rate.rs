@@ -30,7 +30,7 @@ pub(super) fn told(limits: &Limits, headers: &HeaderMap, now: WallTime) -> Told 
     let names = &limits.rate_headers;
     let own = names.retry_after.as_ref().and_then(|header| text(headers, header));
     let own = own.and_then(whole_seconds);
-    let wait = own.into_iter().chain(retry_after(headers)).max();
+    let wait = own.into_iter().chain(retry_after(headers, now)).max();
     let number = |header: &Option<Header>| {
         text(headers, header.as_ref()?)?.split('.').next()?.trim().parse::<u32>().ok()
     };
@@ -47,11 +47,13 @@ fn reserved(limits: &Limits, limit: Option<u32>) -> u32 {
     limit.map_or(0, |limit| limit - limits.share().of(limit).min(limit))
 }
 
-/// `Retry-After` in seconds, or as a date compared with the answer's own (RFC 9110, 10.2.3).
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+/// `Retry-After` in seconds, or as a date compared with the answer's own (RFC 9110, 10.2.3); with our
+/// clock where the answer has none.
+fn retry_after(headers: &HeaderMap, now: WallTime) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
     whole_seconds(text).or_else(|| {
-        let wait = date(text)? - date(headers.get(DATE)?.to_str().ok()?)?;
+        let answered = headers.get(DATE).and_then(|at| date(at.to_str().ok()?));
+        let wait = date(text)? - answered.unwrap_or(now.millis());
         Some(Duration::from_millis(u64::try_from(wait).unwrap_or(0)))
     })
 }
@@ -106,7 +108,8 @@ mod tests {
             (&plain, vec![("retry-after", "7")], (Some(7), None)),
             (&plain, vec![("retry-after", "7.2")], (Some(8), None)),
             (&plain, vec![date, later], (Some(60), None)),
-            (&plain, vec![later], (None, None)),
+            (&plain, vec![("retry-after", "Fri, 15 Jan 2027 08:00:30 GMT")], (Some(30), None)),
+            (&plain, vec![later], (Some(0), None)),
             (&plain, vec![("retry-after", "soon")], (None, None)),
             (&plain, vec![none, ("x-reset", "30")], (None, None)),
             (&of_minute, vec![none, ("x-reset", "30")], (None, Some(30_000))),

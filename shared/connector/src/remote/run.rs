@@ -7,7 +7,10 @@ use millwright_outbound::{
     FailureClass, OutboundError, OverCap, Request as Outgoing, Response, Url,
 };
 use serde_json::Value;
-use tokio::time::sleep;
+use tokio::{
+    sync::SemaphorePermit,
+    time::{sleep, timeout},
+};
 
 use super::{
     Remote, answer,
@@ -27,6 +30,8 @@ use crate::{
 const AGAIN_MAX: u32 = 2;
 /// The wait before the first of these; doubled for the next.
 const AGAIN_AFTER: Duration = Duration::from_millis(300);
+/// When to come again where all places are taken for longer than a call waits.
+const SEAT_WAIT: Duration = Duration::from_secs(3);
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -137,8 +142,11 @@ impl Remote {
         let now = self.clock().wall();
         let told = rate::told(limits, &response.headers, now);
         let rules = &self.manifest.errors;
-        let judged = answer::judge(rules, job, response, told.wait, redaction);
+        let mut judged = answer::judge(rules, job, response, told.wait, redaction);
         let limited = judged.class() == Some(SystemErrorClass::RateLimited);
+        if let Some(until) = told.used_up_until.filter(|_| limited) {
+            judged.wait_if_untold(until.since(now).min(rate::HOLD_MAX));
+        }
         let wait = if limited { Some(judged.wait().unwrap_or(rate::UNTOLD)) } else { None };
         let until: Option<WallTime> = wait.map(|wait| now + wait).max(told.used_up_until);
         if let Some(until) = until
@@ -196,10 +204,7 @@ impl Remote {
         operation: Operation,
         turn: &mut Turn,
     ) -> Result<Response, SystemError> {
-        let Ok(_turn) = self.kept.turns.acquire().await else {
-            let message = "the connection is closed";
-            return Err(SystemError::new(SystemErrorClass::Unreachable, message));
-        };
+        let _turn = self.own_turn(turn).await?;
         let passes = self.enter(turn).await?;
         let sent = match passes.first() {
             Some(pass) => pass.keep(self.outbound.send(outgoing)).await,
@@ -209,6 +214,18 @@ impl Remote {
             pass.leave().await;
         }
         sent.map_err(|error| unanswered(&error, operation))
+    }
+
+    /// A place among the calls of this process.
+    async fn own_turn(&self, turn: &mut Turn) -> Result<SemaphorePermit<'_>, SystemError> {
+        let asked = self.clock().wall();
+        let Ok(place) = timeout(turn.patience, self.kept.turns.acquire()).await else {
+            return Err(not_yet(SEAT_WAIT));
+        };
+        turn.patience = turn.patience.saturating_sub(self.clock().wall().since(asked));
+        place.map_err(|_| {
+            SystemError::new(SystemErrorClass::Unreachable, "the connection is closed")
+        })
     }
 
     /// A turn at each gate.

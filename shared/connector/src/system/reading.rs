@@ -10,6 +10,7 @@ mod seam;
 mod signals;
 mod since;
 mod streams;
+mod trail;
 
 use std::collections::HashSet;
 

@@ -8,6 +8,9 @@ const ANCHORS: usize = 3;
 /// How often a listing whose rows cannot be found again is read from its beginning. Then it is taken
 /// as it comes.
 const RESTARTS_MAX: u8 = 3;
+/// How often a reading steps back in all. Then too the listing is taken as it comes: one whose order is
+/// another with each request must come to an end.
+const STEPS_BACK_MAX: u16 = 200;
 
 /// A position in a listing, and the last rows before it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,12 +19,19 @@ pub(super) struct Seam {
     anchors: Vec<String>,
     back: u8,
     restarts: u8,
+    #[serde(default)]
+    steps_back: u16,
 }
 
 impl Seam {
     /// The position at which the page begins.
     pub fn at(&self) -> u64 {
         self.at
+    }
+
+    /// What tells it from others.
+    pub fn sign(&self) -> String {
+        format!("{}\n{}\n", self.at, self.anchors.join("\n"))
     }
 
     /// The position after a page with these rows; nothing when the listing ends with it. `goes_on` is
@@ -37,7 +47,8 @@ impl Seam {
             }
             None if self.at > 0 => Some(self.backwards(size)),
             None => {
-                let again = Self { restarts: self.restarts + 1, ..Self::default() };
+                let restarts = self.restarts + 1;
+                let again = Self { restarts, steps_back: self.steps_back, ..Self::default() };
                 (goes_on && !ids.is_empty()).then(|| again.onwards(ids))
             }
         }
@@ -45,7 +56,8 @@ impl Seam {
 
     /// The next page begins with the last row of this one. A page of one row would never get past it.
     fn onwards(&self, ids: &[String]) -> Self {
-        let watched = ids.len() > 1 && self.restarts < RESTARTS_MAX;
+        let calm = self.restarts < RESTARTS_MAX && self.steps_back < STEPS_BACK_MAX;
+        let watched = ids.len() > 1 && calm;
         let rest = if watched { ids.len() - 1 } else { ids.len() };
         let anchors = if watched { &ids[ids.len().saturating_sub(ANCHORS)..] } else { &[] };
         Self {
@@ -53,6 +65,7 @@ impl Seam {
             anchors: anchors.to_vec(),
             back: 0,
             restarts: self.restarts,
+            steps_back: self.steps_back,
         }
     }
 
@@ -62,6 +75,7 @@ impl Seam {
         Self {
             at: self.at.saturating_sub(pages * u64::from(size)),
             back: self.back + 1,
+            steps_back: self.steps_back + 1,
             ..self.clone()
         }
     }
@@ -153,6 +167,16 @@ mod tests {
             for row in rows.iter_mut() {
                 *row = format!("{row}x{round}");
             }
+        });
+    }
+
+    #[test]
+    fn a_listing_in_another_order_each_time_comes_to_an_end() {
+        let mut turn = 0;
+        read(rows(9), 2_000, |_, rows| {
+            turn += 1;
+            rows.rotate_left(turn * 7 % 5);
+            rows.reverse();
         });
     }
 
