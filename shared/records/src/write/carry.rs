@@ -91,7 +91,11 @@ pub(super) async fn carry_out(
     }
 }
 
-async fn send(work: &Work, journal: &Journal) -> Result<Turn, Lost> {
+async fn send(work: &mut Work, journal: &Journal) -> Result<Turn, Lost> {
+    if let Err(error) = work.hold_on().await {
+        // Nothing has been sent that may still arrive: the one before was looked for.
+        return Ok(Turn::End(error));
+    }
     let began = work.now();
     let sent = journal.sent().await.ok_or(Lost::Taken)?;
     if began >= sent.at + work.times.claim {
@@ -146,7 +150,7 @@ async fn look_once(work: &Work, journal: &Journal, wanted: bool) -> Result<Turn,
         // The token makes it harmless to send it anew: whoever has the key may.
         return Ok(Turn::End(not_done()));
     }
-    let evidence = match timeout(work.times.call_within, look(work)).await {
+    let evidence = match timeout(work.times.call_within, look(work, row.doc.created_at)).await {
         Ok(Ok(evidence)) => evidence,
         Ok(Err(error)) => return unreached(work, journal, &error).await,
         Err(_) => return unreached(work, journal, &no_answer()).await,
@@ -166,8 +170,13 @@ async fn unreached(work: &Work, journal: &Journal, error: &SystemError) -> Resul
     use SystemErrorClass::{RateLimited, Reauthorize, Unreachable};
     let row = journal.row().await.ok_or(Lost::Taken)?;
     let passing = matches!(error.class, Unreachable | RateLimited | Reauthorize);
-    if work.looks_by_sending() && !passing && !error.sent {
-        return Ok(Turn::Refused(error.clone()));
+    if work.looks_by_sending() {
+        if let Some(remote_id) = error.partial.clone() {
+            return Ok(Turn::Accept(remote_id, Some(partly(error))));
+        }
+        if !passing && !error.sent {
+            return Ok(Turn::Refused(error.clone()));
+        }
     }
     let over = work.now() >= row.doc.created_at + work.times.give_up_after;
     if !passing || over {

@@ -23,6 +23,8 @@ pub(super) struct Place<'a> {
     pub entity: &'a str,
     /// The write's own commit: the same however often it is begun.
     pub commit: &'a CommitId,
+    /// Where what is kept comes from.
+    pub origin: Origin,
 }
 
 /// What came of a commit.
@@ -114,7 +116,7 @@ impl Place<'_> {
         let page = PageDraft {
             commit: self.commit.clone(),
             entity: self.entity,
-            origin: Origin::Write,
+            origin: self.origin,
             initial: false,
             entries: vec![entry],
         };

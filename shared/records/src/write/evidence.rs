@@ -1,8 +1,8 @@
 //! What the system shows of a write whose answer was lost.
 
-use millwright_connector::{LookUp, SourceRecord, SystemError};
-use millwright_core::Result;
-use millwright_entities::status_key;
+use millwright_connector::{LookUp, SourceRecord, SystemError, SystemErrorClass};
+use millwright_core::{Result, WallTime};
+use millwright_entities::{record_key, status_key};
 use serde_json::{Map, Value};
 
 use super::{
@@ -12,17 +12,20 @@ use super::{
     stuck::{Comparison, not_kept},
     work::Work,
 };
-use crate::content::content_hash;
+use crate::{RecordDoc, content::content_hash};
 
 /// Asks the system.
 ///
 /// # Errors
 /// When it cannot be asked.
-pub(super) async fn look(work: &Work) -> Result<Evidence, SystemError> {
+pub(super) async fn look(work: &Work, began: WallTime) -> Result<Evidence, SystemError> {
     let Work { system, entity, body, references, .. } = work;
     if work.operation == Operation::Create {
         let found = system.find_created(entity, body, work.id.as_str(), references).await?;
         return Ok(match found {
+            LookUp::Found(remote_id) if was_there(work, &remote_id, began).await? => {
+                Evidence::NotYet
+            }
             LookUp::Found(remote_id) => Evidence::Happened(remote_id),
             LookUp::NotThere => Evidence::NotYet,
             LookUp::CannotTell => Evidence::CannotTell,
@@ -41,6 +44,21 @@ pub(super) async fn look(work: &Work) -> Result<Evidence, SystemError> {
         Some(false) => Evidence::NotYet,
         None => Evidence::CannotTell,
     })
+}
+
+/// Whether a record that was found by what it says, and not by the write's own token, is one that was
+/// there before the write: another that says the same.
+async fn was_there(work: &Work, remote_id: &str, began: WallTime) -> Result<bool, SystemError> {
+    if work.has_token() {
+        return Ok(false);
+    }
+    let key = record_key(&work.scope.connection, &work.entity, remote_id);
+    let row = work.store().get_doc::<RecordDoc>(&work.scope.record(&work.entity, &key)).await;
+    let row = row.map_err(|error| {
+        tracing::warn!(write = %work.id, %error, "a found record cannot be looked up");
+        SystemError::new(SystemErrorClass::Unreachable, "the record could not be looked up")
+    })?;
+    Ok(row.is_some_and(|row| row.doc.first_seen_at < began))
 }
 
 /// Whether the record shows that the write happened, or that it did not.

@@ -31,6 +31,7 @@ impl Document for WritingDoc {
 pub(super) struct Held {
     store: Store,
     key: Key,
+    doc: WritingDoc,
     version: Version,
 }
 
@@ -60,16 +61,36 @@ impl Held {
                 let doc = WritingDoc { write: write.clone(), until: now + term };
                 let expect = row.map_or(Expect::Absent, |row| Expect::Version(row.version));
                 match store.write(Write::put(&key, &doc, expect)?).await {
-                    Ok(version) => return Ok(Self { store: store.clone(), key, version }),
+                    Ok(version) => return Ok(Self { store: store.clone(), key, doc, version }),
                     Err(StoreError::Conflict(_)) => {}
                     Err(error) => return Err(error.into()),
                 }
             }
             if now.since(began) >= patience {
-                let message = "another write to this record has not been answered yet: try again";
-                return Err(Error::new(ErrorCode::StateConflict, message));
+                return Err(busy());
             }
             tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Makes sure that the record is held for `least` from now on, and holds it for `term` where it
+    /// would not be.
+    ///
+    /// # Errors
+    /// `STATE_CONFLICT` when another write has taken it meanwhile.
+    pub(super) async fn outlast(&mut self, least: Duration, term: Duration) -> Result<()> {
+        let now = self.store.clock().wall();
+        if self.doc.until >= now + least {
+            return Ok(());
+        }
+        let doc = WritingDoc { until: now + term, ..self.doc.clone() };
+        match self.store.write(Write::put(&self.key, &doc, Expect::Version(self.version))?).await {
+            Ok(version) => {
+                (self.doc, self.version) = (doc, version);
+                Ok(())
+            }
+            Err(StoreError::Conflict(_)) => Err(busy()),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -81,4 +102,9 @@ impl Held {
             Err(error) => tracing::warn!(%error, "a written record is held until its time is over"),
         }
     }
+}
+
+fn busy() -> Error {
+    let message = "another write to this record has not been answered yet: try again";
+    Error::new(ErrorCode::StateConflict, message)
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use millwright_connection::{Connection, ConnectionContext};
 use millwright_core::{Error, ErrorCode, Result, WallTime, WriteId};
-use millwright_store::{Row, Store};
+use millwright_store::{Key, Row, Store};
 use tokio::{task::JoinHandle, time::timeout};
 use tracing::Instrument;
 
@@ -14,7 +14,6 @@ use super::{
     carry::{Done, Turn, carry_out},
     doc::write_key,
     journal::{Journal, Lost},
-    lock::Held,
     prepare::{Prepared, prepare},
     request::{Answered, WriteShown},
     resume::resume,
@@ -53,22 +52,24 @@ pub async fn write(
             return Ok(answer);
         }
     }
-    let preparing = prepare(context, connection, times, &id, &request);
-    let prepared = timeout(times.answer_within, preparing).await.map_err(|_| nothing_sent())??;
-    let (work, held) = match prepared {
+    let mut work = match prepare(context, connection, times, &id, &request).await? {
         Prepared::Answer(answer) => return Ok(answer),
-        Prepared::Ready(work, held) => (work, held),
+        Prepared::Ready(work) => work,
     };
     let doc = work.doc(request.key, request.same_as.is_some());
-    let journal = Arc::new(Journal::begin(work.store(), times, doc, body).await?);
-    run(work, journal, held, Turn::Send, answer_by).await
+    match Journal::begin(work.store(), times, doc, body).await {
+        Ok(journal) => run(work, Arc::new(journal), Turn::Send, answer_by).await,
+        Err(error) => {
+            work.let_go().await;
+            Err(error)
+        }
+    }
 }
 
 /// Carries a write out in a task of its own and answers when it has ended, or when the time is over.
 pub(super) async fn run(
     mut work: Box<Work>,
     journal: Arc<Journal>,
-    held: Option<Held>,
     turn: Turn,
     answer_by: WallTime,
 ) -> Result<Answered> {
@@ -77,8 +78,8 @@ pub(super) async fn run(
     let own = Arc::clone(&journal);
     let carrying = async move {
         let done = carry_out(&mut work, &own, turn, true, until).await;
-        if let (Some(held), Ok(Done::Succeeded(_) | Done::Failed(_))) = (held, &done) {
-            held.release().await;
+        if let Ok(Done::Succeeded(_) | Done::Failed(_)) = &done {
+            work.let_go().await;
         }
         done
     };
@@ -120,8 +121,17 @@ async fn pending(
             _ => {}
         }
     }
-    let row = store.get::<WriteDoc>(journal.key()).await?;
-    row.map_or_else(|| Err(outcome_unknown()), ended)
+    shown(store, journal.key()).await?.ok_or_else(outcome_unknown).and_then(ended)
+}
+
+/// The row of a write that others may be working on. While it is pending, the caller may ask for it
+/// from now on.
+pub(super) async fn shown(store: &Store, key: &Key) -> Result<Option<Row<WriteDoc>>> {
+    let show = store.modify(key, |doc: &mut WriteDoc| {
+        doc.askers.by_id |= doc.sent().is_some();
+        Ok(())
+    });
+    Ok(show.await?.map(|(row, ())| row))
 }
 
 /// The answer of a write that has ended, or that others go on with.
@@ -153,12 +163,6 @@ fn id_of(connection: &Connection, request: &WriteRequest, now: WallTime) -> Writ
             WriteId::derived(&[connection.workspace.as_str(), connection.id.as_str(), same_as])
         }
     }
-}
-
-fn nothing_sent() -> Error {
-    let message =
-        "the system did not answer in time when the write was being checked; nothing was sent";
-    Error::new(ErrorCode::ConnectionUnavailable, message)
 }
 
 fn outcome_unknown() -> Error {

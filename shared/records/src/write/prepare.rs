@@ -1,25 +1,32 @@
 //! Before anything is sent: the references, the record as it is now, the condition, every rule.
 
+use std::time::Duration;
+
 use millwright_connection::{Connection, ConnectionContext, open_system};
 use millwright_connector::{References, SourceRecord};
-use millwright_core::{Error, Result, WriteId};
+use millwright_core::{Error, ErrorCode, Result, WallTime, WriteId};
 use serde_json::{Map, Value, json};
+use tokio::time::timeout;
 
 use super::{
     Operation, WriteRequest, WriteTiming,
     answer::would_be,
+    commit::Place,
     doc::Before,
     lock::Held,
     patch::{key_of, merged},
     request::Answered,
     work::{Work, resolve},
 };
-use crate::{RecordDoc, Scope, content::content_hash};
+use crate::{CommitId, Origin, RecordDoc, Scope, content::content_hash};
+
+/// How long a system is asked what the connected account may do.
+const PERMITTED_WITHIN: Duration = Duration::from_secs(5);
 
 /// A write whose checks are behind it.
 pub(super) enum Prepared {
-    /// It may be sent. The record is held for it.
-    Ready(Box<Work>, Option<Held>),
+    /// It may be sent. Its record is held for it.
+    Ready(Box<Work>),
     /// Nothing is to be sent: this is the answer.
     Answer(Answered),
 }
@@ -28,8 +35,8 @@ pub(super) enum Prepared {
 /// that was checked when the write is sent.
 ///
 /// # Errors
-/// `NOT_FOUND`, `PRECONDITION_FAILED`, `OPERATION_NOT_SUPPORTED`, the validation codes, `STATE_CONFLICT`,
-/// what the system says when the record cannot be read.
+/// `NOT_FOUND`, `PRECONDITION_FAILED`, `OPERATION_NOT_SUPPORTED`, `PERMISSION_DENIED`, the validation
+/// codes, `STATE_CONFLICT`, what the system says when the record cannot be read.
 pub(super) async fn prepare(
     context: &ConnectionContext,
     connection: &Connection,
@@ -38,27 +45,64 @@ pub(super) async fn prepare(
     request: &WriteRequest,
 ) -> Result<Prepared> {
     let mut work = open(context, connection, times, id, request).await?;
-    let held = match &request.key {
-        None => None,
-        Some(key) => {
-            let remote_id = remote_id(&work, key).await?;
-            let held = match request.dry_run {
-                true => None,
-                false => Some(hold(&work, key).await?),
-            };
-            match read_current(&mut work, &remote_id, request).await {
-                Ok(()) => held,
-                Err(error) => return released(held, error).await,
-            }
-        }
+    let checking = timeout(times.answer_within, held_against(&mut work, request));
+    let prepared = checking.await.unwrap_or_else(|_| Err(nothing_sent()));
+    if !matches!(prepared, Ok(None)) {
+        work.let_go().await;
+    }
+    Ok(match prepared? {
+        None => Prepared::Ready(Box::new(work)),
+        Some(answer) => Prepared::Answer(answer),
+    })
+}
+
+/// What the connected account may not do is not sent. Of what the system does not say in time, nothing
+/// is known: it will refuse by itself.
+async fn permitted(work: &Work) -> Result<()> {
+    let operation = work.operation.op();
+    let asked = work.system.permitted(&work.entity, &operation);
+    Ok(timeout(PERMITTED_WITHIN, asked).await.unwrap_or(Ok(()))?)
+}
+
+/// Reads the record that is to be written, and holds the condition and the rules against the write; the
+/// answer, when nothing is to be sent.
+async fn held_against(work: &mut Work, request: &WriteRequest) -> Result<Option<Answered>> {
+    permitted(work).await?;
+    let Some(key) = &request.key else { return checked(work, request).await };
+    let remote_id = remote_id(work, key).await?;
+    if !request.dry_run {
+        work.held = Some(hold(work, key).await?);
+    }
+    let read_at = work.now();
+    read_current(work, &remote_id).await?;
+    let refused = match condition(work, request) {
+        Ok(()) => match checked(work, request).await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        },
+        Err(error) => error,
     };
-    match checked(&mut work, request).await {
-        Ok(None) => Ok(Prepared::Ready(Box::new(work), held)),
-        Ok(Some(answer)) => {
-            release(held).await;
-            Ok(Prepared::Answer(answer))
-        }
-        Err(error) => released(held, error).await,
+    show_what_was_read(work, read_at).await;
+    Err(refused)
+}
+
+fn condition(work: &Work, request: &WriteRequest) -> Result<()> {
+    match (&request.if_match, &work.before) {
+        (Some(condition), Some(before)) => condition.check(&before.hash),
+        _ => Ok(()),
+    }
+}
+
+/// Whoever is refused reads the record again, and must find it as it was when it was held against the
+/// write: it is kept, should the last sync have seen another. A failure is only logged: the next sync
+/// makes up for it.
+async fn show_what_was_read(work: &Work, read_at: WallTime) {
+    let Some(current) = work.current.as_ref().filter(|_| !work.system.simulated()) else { return };
+    // A commit of its own: the write itself may still be made, under the same key.
+    let commit = CommitId::of_write(&format!("{}.read", work.id));
+    let place = Place { origin: Origin::Sync, ..work.place(&commit) };
+    if let Err(error) = place.keep(current, read_at).await {
+        tracing::warn!(entity = work.entity, %error, "a record that was read is not kept");
     }
 }
 
@@ -82,6 +126,7 @@ async fn open(
         references: References::new(),
         current: None,
         before: None,
+        held: None,
     })
 }
 
@@ -98,8 +143,8 @@ async fn hold(work: &Work, key: &str) -> Result<Held> {
     Held::take(work.store(), &work.scope, record, &work.id, term, patience).await
 }
 
-/// Reads the record as the system has it now, and holds the condition against it.
-async fn read_current(work: &mut Work, remote_id: &str, request: &WriteRequest) -> Result<()> {
+/// Reads the record as the system has it now.
+async fn read_current(work: &mut Work, remote_id: &str) -> Result<()> {
     let current = match work.read(remote_id).await {
         Ok(current) => current.ok_or_else(|| Error::not_found("record"))?,
         Err(error) => {
@@ -108,9 +153,6 @@ async fn read_current(work: &mut Work, remote_id: &str, request: &WriteRequest) 
         }
     };
     let hash = content_hash(&work.entity, &current.record)?;
-    if let Some(condition) = &request.if_match {
-        condition.check(&hash)?;
-    }
     work.before = Some(before(&current, hash));
     work.current = Some(current);
     Ok(())
@@ -124,16 +166,15 @@ async fn checked(work: &mut Work, request: &WriteRequest) -> Result<Option<Answe
     let references = resolve(work.store(), scope, system, entity, what, current).await?;
     system.check_write(entity, &operation.op(), body, current, Some(&references))?;
     work.references = references;
-    if request.dry_run {
-        let record = match (&work.operation, current) {
-            (Operation::Update, Some(current)) => merged(current, &work.body),
-            (_, Some(current)) => current.clone(),
-            (_, None) => work.body.clone(),
-        };
-        return Ok(Some(Answered::record(would_be(work, record))));
+    if !request.dry_run {
+        return Ok(None);
     }
-    let empty = work.operation == Operation::Update && work.body.is_empty();
-    Ok(current.filter(|_| empty).map(|current| Answered::record(would_be(work, current.clone()))))
+    let record = match (&work.operation, current) {
+        (Operation::Update, Some(current)) => merged(current, &work.body),
+        (_, Some(current)) => current.clone(),
+        (_, None) => work.body.clone(),
+    };
+    Ok(Some(Answered::record(would_be(work, record))))
 }
 
 fn before(current: &SourceRecord, hash: String) -> Before {
@@ -161,13 +202,8 @@ pub(super) fn scope_of(connection: &Connection) -> Scope {
     }
 }
 
-async fn release(held: Option<Held>) {
-    if let Some(held) = held {
-        held.release().await;
-    }
-}
-
-async fn released(held: Option<Held>, error: Error) -> Result<Prepared> {
-    release(held).await;
-    Err(error)
+fn nothing_sent() -> Error {
+    let message =
+        "the system did not answer in time when the write was being checked; nothing was sent";
+    Error::new(ErrorCode::ConnectionUnavailable, message)
 }

@@ -14,7 +14,7 @@ use super::{
     doc::{WriteFault, write_key},
     journal::{Ending, Journal, Lost},
     lock::Held,
-    perform::{ended, run},
+    perform::{ended, run, shown},
     prepare::scope_of,
     request::Answered,
     work::{Work, resolve},
@@ -41,12 +41,13 @@ pub(super) async fn resume(
     let key = row.key.clone();
     while row.doc.sent().is_some() {
         if let Ok(taken) = take_up(context, times, connection, row).await? {
-            let (work, journal, held) = taken;
-            let answered = run(Box::new(work), Arc::new(journal), held, Turn::Look, answer_by);
+            let (work, journal) = taken;
+            let answered = run(Box::new(work), Arc::new(journal), Turn::Look, answer_by);
             return answered.await.map(Some);
         }
         if store.clock().wall() + LOOK_EVERY >= answer_by {
-            return Ok(Some(shown(context, &key).await?));
+            let row = shown(store, &key).await?.ok_or_else(ending)?;
+            return ended(row).map(Some);
         }
         tokio::time::sleep(LOOK_EVERY).await;
         let Some(again) = store.get::<WriteDoc>(&key).await? else { return Ok(None) };
@@ -55,17 +56,9 @@ pub(super) async fn resume(
     ended(row).map(Some)
 }
 
-/// Others work on the write: the caller may ask for it.
-async fn shown(context: &ConnectionContext, key: &millwright_store::Key) -> Result<Answered> {
-    let show = context.store.modify(key, |doc: &mut WriteDoc| {
-        doc.askers.by_id = true;
-        Ok(())
-    });
-    let (row, ()) = show.await?.ok_or_else(|| {
-        let message = "the first request with this idempotency key is ending just now";
-        Error::new(ErrorCode::IdempotencyInProgress, message)
-    })?;
-    ended(row)
+fn ending() -> Error {
+    let message = "the first request with this idempotency key is ending just now";
+    Error::new(ErrorCode::IdempotencyInProgress, message)
 }
 
 /// What became of settling a write.
@@ -97,7 +90,7 @@ pub async fn settle_write(
         store.write(Write::delete(&key, Expect::Anything)).await?;
         return Ok(Settled::Done);
     };
-    let (mut work, journal, held) = match take_up(context, times, &connection.doc, row).await {
+    let (mut work, journal) = match take_up(context, times, &connection.doc, row).await {
         Ok(Ok(taken)) => taken,
         Ok(Err(until)) => return Ok(Settled::Busy(until)),
         Err(error) if error.code == ErrorCode::ConnectionDisconnected => {
@@ -107,9 +100,7 @@ pub async fn settle_write(
     };
     let until = store.clock().wall() + WAIT_HERE;
     let carried = carry_out(&mut work, &journal, Turn::Look, false, until).await;
-    if let Some(held) = held {
-        held.release().await;
-    }
+    work.let_go().await;
     match carried {
         Ok(_) | Err(Lost::Taken) => Ok(Settled::Done),
         Err(Lost::Failed(error)) => Err(error),
@@ -136,7 +127,7 @@ async fn lost_for_good(
     }
 }
 
-type Taken = (Work, Journal, Option<Held>);
+type Taken = (Work, Journal);
 
 /// Takes a pending write up, with its record held for it; or says until when somebody else works on
 /// either.
@@ -146,17 +137,20 @@ async fn take_up(
     connection: &Connection,
     row: Row<WriteDoc>,
 ) -> Result<Result<Taken, WallTime>> {
-    let work = rebuilt(context, times, connection, &row).await?;
+    let mut work = rebuilt(context, times, connection, &row).await?;
     let key = row.doc.key.clone().filter(|_| row.doc.operation != Operation::Create);
     let journal = match Journal::take_over(work.store(), times, row).await? {
         Ok(journal) => journal,
         Err(until) => return Ok(Err(until)),
     };
-    let Some(key) = key else { return Ok(Ok((work, journal, None))) };
+    let Some(key) = key else { return Ok(Ok((work, journal))) };
     let record = (work.entity.as_str(), key.as_str());
     let held = Held::take(work.store(), &work.scope, record, &work.id, times.claim, Duration::ZERO);
     match held.await {
-        Ok(held) => Ok(Ok((work, journal, Some(held)))),
+        Ok(held) => {
+            work.held = Some(held);
+            Ok(Ok((work, journal)))
+        }
         Err(error) => {
             // Another write is at the record: what is seen of it now says nothing.
             let left = journal.leave(times.wait_for_other).await;
@@ -191,5 +185,6 @@ async fn rebuilt(
         body,
         current: None,
         before: doc.before.clone(),
+        held: None,
     })
 }

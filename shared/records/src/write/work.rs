@@ -14,8 +14,9 @@ use super::{
     Operation, WriteTiming,
     commit::Place,
     doc::{Askers, Before, Sent, WriteDoc, WriteState},
+    lock::Held,
 };
-use crate::{CommitId, RecordDoc, Scope, unshown::filled};
+use crate::{CommitId, Origin, RecordDoc, Scope, unshown::filled};
 
 /// A write that was checked, or that is taken up again.
 pub(super) struct Work {
@@ -35,6 +36,8 @@ pub(super) struct Work {
     pub current: Option<SourceRecord>,
     /// What is kept of that.
     pub before: Option<Before>,
+    /// The record, held for this write; nothing where there is none yet.
+    pub held: Option<Held>,
 }
 
 impl Work {
@@ -54,7 +57,26 @@ impl Work {
     /// Where its record is kept.
     pub(super) fn place<'a>(&'a self, commit: &'a CommitId) -> Place<'a> {
         let Self { context, scope, entity, .. } = self;
-        Place { store: &context.store, queue: &context.queue, scope, entity, commit }
+        let (store, queue, origin) = (&context.store, &context.queue, Origin::Write);
+        Place { store, queue, scope, entity, commit, origin }
+    }
+
+    /// Makes sure that the record stays held for as long as a call may take.
+    ///
+    /// # Errors
+    /// `STATE_CONFLICT` when another write has it by now.
+    pub(super) async fn hold_on(&mut self) -> Result<()> {
+        match &mut self.held {
+            Some(held) => held.outlast(self.times.call_within, self.times.claim).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Lets the record go.
+    pub(super) async fn let_go(&mut self) {
+        if let Some(held) = self.held.take() {
+            held.release().await;
+        }
     }
 
     /// The row of this write before it is sent.
@@ -126,6 +148,12 @@ impl Work {
         let def = self.system.manifest().entity(&self.entity);
         let native = |def: &EntityDef| matches!(def.write.idempotency, Idempotency::Native);
         self.operation == Operation::Create && def.is_some_and(native)
+    }
+
+    /// Whether a create leaves a token in the system by which its record, and no other, is found.
+    pub(super) fn has_token(&self) -> bool {
+        let def = self.system.manifest().entity(&self.entity);
+        def.is_some_and(|def| !matches!(def.write.idempotency, Idempotency::Natural(_)))
     }
 
     /// Takes note of what a failed call says of the connection's health.
