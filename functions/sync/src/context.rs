@@ -8,6 +8,7 @@ use millwright_core::{
     Clock,
     config::{ConfigError, Source, parsed_in},
 };
+use millwright_records::WriteTiming;
 use millwright_sync::SliceLimits;
 
 /// The parts, shared by all invocations of a process.
@@ -15,6 +16,7 @@ use millwright_sync::SliceLimits;
 pub(crate) struct Context {
     pub connection: ConnectionContext,
     pub limits: SliceLimits,
+    pub write_timing: WriteTiming,
 }
 
 impl Context {
@@ -22,6 +24,7 @@ impl Context {
         Ok(Self {
             connection: ConnectionContext::from_source(source, clock, sdk)?,
             limits: limits(source)?,
+            write_timing: WriteTiming::from_source(source)?,
         })
     }
 }

@@ -11,7 +11,7 @@ use millwright_core::{
 };
 use millwright_job::{JobKind, JobState, JobTask, announce_job, find_job};
 use millwright_queue::{Outcome, each_message, parse_body};
-use millwright_records::{Settled, WriteTask, WriteTiming, settle_write};
+use millwright_records::{Settled, WriteTask, settle_write};
 use millwright_sync::{EraseEnd, SliceEnd, SliceTask, run_erase, run_slice};
 use serde::Deserialize;
 
@@ -71,7 +71,7 @@ impl Handler {
 
     async fn write(&self, task: &WriteTask) -> Result<Outcome> {
         let context = &self.context.connection;
-        Ok(match settle_write(context, WriteTiming::default(), task).await? {
+        Ok(match settle_write(context, self.context.write_timing, task).await? {
             Settled::Done => Outcome::Done,
             Settled::Busy(until) => Outcome::Later(until.since(context.store.clock().wall())),
         })

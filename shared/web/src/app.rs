@@ -73,7 +73,8 @@ impl Settings {
     }
 
     /// From `MILLWRIGHT_PUBLIC_URL` (must be set), `MILLWRIGHT_BODY_LIMIT` (bytes, 1 MiB unless
-    /// set; API Gateway takes 6 MB) and `MILLWRIGHT_LIST_EFFORT` (records, 5,000 unless set).
+    /// set; API Gateway takes 6 MB) and `MILLWRIGHT_LIST_EFFORT` (records, 5,000 unless set), with
+    /// the variables of [`WriteTiming`].
     ///
     /// # Errors
     /// When one of them is not set or cannot be what it stands for.
@@ -92,7 +93,8 @@ impl Settings {
         let limits = 1024..=6 * 1024 * 1024;
         let body_limit = parsed_in(source, BODY_LIMIT, Self::BODY_LIMIT, &limits)?;
         let list_effort = parsed_in(source, LIST_EFFORT, Self::LIST_EFFORT, &(500..=100_000))?;
-        Ok(Self { body_limit, list_effort, ..Self::new(&text) })
+        let write_timing = WriteTiming::from_source(source)?;
+        Ok(Self { body_limit, list_effort, write_timing, ..Self::new(&text) })
     }
 
     /// Whether callers come by HTTPS.
