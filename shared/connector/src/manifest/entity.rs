@@ -102,6 +102,21 @@ impl EntityDef {
         names
     }
 
+    /// The codes of the statuses that an action can take a record to from `code`, in their usual
+    /// course. Nothing where that is not all there is to know: where an action does not say where it
+    /// ends, where none leads on and the status is not final, or where a status can be given like any
+    /// other field.
+    pub(crate) fn next_statuses(&self, code: &str) -> Option<Vec<&str>> {
+        let begins = |from: &[String]| from.is_empty() || from.iter().any(|from| from == code);
+        let from_here = self.write.actions.iter().filter(|(_, action)| begins(&action.from));
+        let ends: Option<Vec<&str>> = from_here.map(|(_, action)| action.to.as_deref()).collect();
+        let ends = ends.filter(|_| self.write.fields.get("statusKey").is_none())?;
+        let next = self.statuses.names().filter(|to| *to != code && ends.contains(to));
+        let next: Vec<&str> = next.collect();
+        let is_final = self.statuses.get(code).is_some_and(|status| status.is_final);
+        (is_final || !next.is_empty()).then_some(next)
+    }
+
     /// Whether it takes jq to map a row.
     #[must_use]
     pub fn uses_jq(&self) -> bool {

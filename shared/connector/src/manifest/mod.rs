@@ -84,6 +84,9 @@ use crate::{
 /// The version of the format that this build reads.
 pub const FORMAT: u32 = 1;
 
+/// The fields of a status that are only read, of those that [`Manifest::statuses`] fills.
+pub(crate) const STATUS_READ: [&str; 2] = ["order", "allowedNext"];
+
 /// The fields of a status that a list can be filtered by, of those that [`Manifest::statuses`] fills.
 pub const STATUS_FIELDS: [&str; 9] =
     ["key", "remoteId", "remoteCode", "entity", "code", "name", "state", "isFinal", "isDefault"];
@@ -211,9 +214,10 @@ impl Manifest {
     #[must_use]
     pub fn statuses(&self, connection: &ConnectionId, slug: &str) -> Vec<Map<String, Value>> {
         let Some(def) = self.entity(slug) else { return Vec::new() };
+        let key = |code: &str| status_key(connection, slug, code);
         let record = |(position, (code, status)): (usize, (&str, &StatusDef))| {
             let fields = json!({
-                "key": status_key(connection, slug, code),
+                "key": key(code),
                 "remoteId": millwright_entities::status_remote_id(slug, code),
                 "remoteCode": code,
                 "entity": slug,
@@ -224,10 +228,15 @@ impl Manifest {
                 "isFinal": status.is_final,
                 "isDefault": status.is_default,
             });
-            match fields {
+            let mut fields = match fields {
                 Value::Object(fields) => fields,
                 _ => Map::new(),
+            };
+            if let Some(next) = def.next_statuses(code) {
+                let next: Vec<String> = next.into_iter().map(key).collect();
+                fields.insert("allowedNext".to_owned(), json!(next));
             }
+            fields
         };
         def.statuses.iter().enumerate().map(record).collect()
     }

@@ -24,6 +24,13 @@ impl System {
 }
 
 impl EntityMeta {
+    /// What a connector says about an entity, on a connection that asks for nothing of its own.
+    /// Nothing when it does not have it.
+    #[must_use]
+    pub fn of_manifest(manifest: &Manifest, entity: &str) -> Option<Self> {
+        Some(Self::of(manifest, Entity::find(entity)?, manifest.entity(entity)?))
+    }
+
     /// What a connector says about an entity.
     pub(crate) fn of(manifest: &Manifest, entity: &Entity, def: &EntityDef) -> Self {
         let write = &def.write;

@@ -4,7 +4,7 @@ use millwright_entities::{Entity, Field as Known, Kind};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    manifest::{Action, EntityDef, LinesField, ListField, WriteField, WriteValue},
+    manifest::{Action, EntityDef, LineForm, LinesField, ListField, WriteField, WriteValue},
     table::Table,
 };
 
@@ -46,8 +46,9 @@ fn object<'k>(
 ) -> Value {
     let given = |field: &WriteField| action || field.written().on_create();
     let given: Vec<(&str, &WriteField)> = fields.iter().filter(|(_, one)| given(one)).collect();
-    let property =
-        |(name, field): &(&str, &WriteField)| ((*name).to_owned(), property(field, known(name)));
+    let property = |(name, field): &(&str, &WriteField)| {
+        ((*name).to_owned(), property(field, known(name), action))
+    };
     let properties: Map<String, Value> = given.iter().map(property).collect();
     let required: Vec<&str> =
         given.iter().filter(|(_, field)| must(field)).map(|(name, _)| *name).collect();
@@ -70,7 +71,7 @@ fn must(field: &WriteField) -> bool {
     field.required().on_create() && !instead
 }
 
-fn property(field: &WriteField, known: Option<&Known>) -> Value {
+fn property(field: &WriteField, known: Option<&Known>, action: bool) -> Value {
     let mut schema = match field {
         WriteField::Value(value) => scalar(value, known, must(field)),
         WriteField::List(list) => {
@@ -81,7 +82,7 @@ fn property(field: &WriteField, known: Option<&Known>) -> Value {
             let inner = |name: &str| known.and_then(|known| known.field(name));
             nullable(self::object(&object.fields, inner, false), must(field))
         }
-        WriteField::Lines(lines) => array(line(lines, known), must(field), lines.max_items),
+        WriteField::Lines(lines) => array(line(lines, known, action), must(field), lines.max_items),
     };
     if let Some(description) = known.and_then(|known| known.description) {
         schema["description"] = Value::from(description);
@@ -89,8 +90,17 @@ fn property(field: &WriteField, known: Option<&Known>) -> Value {
     schema
 }
 
-fn line(lines: &LinesField, known: Option<&Known>) -> Value {
-    object(&lines.fields, |name| known.and_then(|known| known.field(name)), false)
+fn line(lines: &LinesField, known: Option<&Known>, action: bool) -> Value {
+    let mut schema =
+        object(&lines.fields, |name| known.and_then(|known| known.field(name)), action);
+    if action && matches!(lines.form, LineForm::ById(_)) {
+        // What an action says of a line that is there names it.
+        schema["properties"]["key"] = json!({"type": "string"});
+        if let Value::Array(required) = &mut schema["required"] {
+            required.push(Value::from("key"));
+        }
+    }
+    schema
 }
 
 fn array(items: Value, required: bool, max: Option<usize>) -> Value {

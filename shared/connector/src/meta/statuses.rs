@@ -8,7 +8,7 @@ use super::{
     field::empty,
 };
 use crate::{
-    manifest::{Manifest, STATUS_FIELDS},
+    manifest::{Manifest, STATUS_FIELDS, STATUS_READ},
     system::Permission,
 };
 
@@ -61,7 +61,7 @@ impl EntityMeta {
                 chosen: Vec::new(),
                 source_note: None,
             },
-            fields: STATUS_FIELDS.iter().map(field).collect(),
+            fields: STATUS_FIELDS.iter().chain(&STATUS_READ).map(field).collect(),
             json_schema: None,
         })
     }

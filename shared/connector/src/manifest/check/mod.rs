@@ -10,6 +10,7 @@ mod limits;
 mod oauth;
 mod protocol;
 mod reading;
+mod write_codec;
 mod writing;
 
 use super::Manifest;

@@ -194,12 +194,16 @@ impl Check<'_> {
         }
         match field {
             WriteField::Value(value) => {
+                self.written_value(place, of.slug, (of.list, name), value);
                 if let Some(lookup) = &value.lookup {
                     let one = [("lookup".to_owned(), lookup.clone())].into_iter().collect();
                     self.extra(place, write, &one, beside);
                 }
             }
-            WriteField::List(_) => {}
+            // What is in a list of single values the model does not say.
+            WriteField::List(list) => {
+                self.written_value(place, of.slug, (Some(name), ""), &list.value);
+            }
             WriteField::Object(object) => {
                 let of = Of { list: of.list.or(Some("")), ..of };
                 for (name, field) in object.fields.iter() {
