@@ -14,3 +14,4 @@ mod sandbox_table;
 mod scene;
 mod sync_histories;
 mod template;
+mod writing;

@@ -1,0 +1,171 @@
+//! The API in process over the local table, and a connection to a plant.
+
+use std::{collections::HashMap, path::Path, time::Duration};
+
+use millwright_access::{Environment, Role, create_key, create_workspace};
+use millwright_connection::{Connection, ConnectionContext, NewConnection};
+use millwright_connector::{Credentials, Engine};
+use millwright_core::{Clock, ExposeSecret, WorkspaceId};
+use millwright_outbound::{Outbound, OutboundConfig};
+use millwright_records::{Scope, WriteTiming};
+use millwright_sync::connect;
+use millwright_tests::{
+    api::{Answer, Api},
+    cloud::Cloud,
+};
+use millwright_web::{App, Settings};
+use serde_json::{Map, Value, json};
+
+use super::{
+    gate::Gate,
+    plant::{Plant, catalog},
+};
+
+/// Times of a write that let a test end soon.
+pub const QUICK: WriteTiming = WriteTiming {
+    answer_within: Duration::from_secs(15),
+    read_back_within: Duration::from_secs(5),
+    call_within: Duration::from_secs(10),
+    claim: Duration::from_secs(12),
+    wait_for_other: Duration::from_secs(10),
+    patience: Duration::from_millis(100),
+    patience_unknown: Duration::from_millis(300),
+    patience_max: Duration::from_secs(2),
+    give_up_after: Duration::from_secs(3600),
+};
+
+/// The table and what is kept beside it, for any number of plants.
+pub struct Ground {
+    pub cloud: Cloud,
+    variables: HashMap<String, String>,
+    _folder: tempfile::TempDir,
+}
+
+impl Ground {
+    pub async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let cloud = Cloud::calm(folder.path()).await;
+        let variables = variables(&cloud, folder.path());
+        Self { cloud, variables, _folder: folder }
+    }
+
+    /// What a process works with.
+    pub fn context(&self) -> ConnectionContext {
+        context(&self.variables, &self.cloud.sdk())
+    }
+
+    /// The same for a process whose way to the table is another.
+    pub fn variables(&self) -> HashMap<String, String> {
+        self.variables.clone()
+    }
+}
+
+/// What a process works with that has these variables.
+pub fn context(
+    variables: &HashMap<String, String>,
+    sdk: &aws_config::SdkConfig,
+) -> ConnectionContext {
+    let source: HashMap<&str, &str> =
+        variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let context = ConnectionContext::from_source(&source, Clock::system(), sdk).unwrap();
+    let outbound = Outbound::from_source(&source).unwrap();
+    let engine = Engine::new(catalog(), outbound, context.store.clone());
+    ConnectionContext { engine, ..context }
+}
+
+fn variables(cloud: &Cloud, folder: &Path) -> HashMap<String, String> {
+    let key = folder.join("vault.key");
+    millwright_vault::create_key_file(&key).unwrap();
+    std::fs::create_dir_all(folder.join("blobs")).unwrap();
+    let mut variables = cloud.variables().clone();
+    let mut set = |name: &str, value: String| variables.insert(name.to_owned(), value);
+    set("MILLWRIGHT_BLOB", format!("file:{}", folder.join("blobs").display()));
+    set("MILLWRIGHT_VAULT", format!("file:{}", key.display()));
+    set("MILLWRIGHT_ALLOW_TARGETS", "127.0.0.0/8".to_owned());
+    set("MILLWRIGHT_HTTPS_REQUIRED", "false".to_owned());
+    variables
+}
+
+/// Connects a plant.
+pub async fn connected(
+    context: &ConnectionContext,
+    workspace: &WorkspaceId,
+    plant: &Plant,
+) -> Connection {
+    let new = NewConnection {
+        connector_id: "plant".to_owned(),
+        name: None,
+        customer: None,
+        metadata: Map::new(),
+        settings: Map::from_iter([("url".to_owned(), json!(plant.url))]),
+        credentials: Credentials::new(),
+    };
+    connect(context, workspace, new).await.unwrap()
+}
+
+/// An API with one connection.
+pub struct Scene {
+    pub api: Api,
+    pub plant: Plant,
+    pub context: ConnectionContext,
+    pub connection: Connection,
+    _ground: Ground,
+}
+
+impl Scene {
+    pub async fn new(times: WriteTiming) -> Self {
+        let ground = Ground::new().await;
+        let context = ground.context();
+        let plant = Plant::start(Gate::default()).await;
+        let workspace = create_workspace(&context.store, "Acme", Environment::Test).await.unwrap();
+        let made = create_key(&context.store, &workspace, "all", Role::Admin, None);
+        let (_, key) = made.await.unwrap();
+        let connection = connected(&context, &workspace.id, &plant).await;
+        let api = serve(&context, times).await;
+        let api = api.with_key(Some(key.expose_secret())).about(connection.id.as_str());
+        Self { api, plant, context, connection, _ground: ground }
+    }
+
+    pub fn scope(&self) -> Scope {
+        let Connection { workspace, id, .. } = &self.connection;
+        Scope { workspace: workspace.clone(), connection: id.clone(), customer: None }
+    }
+
+    /// POST, whatever comes of it.
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.api.call(http::Method::POST, path, Some(&body)).await
+    }
+
+    /// PATCH, whatever comes of it.
+    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+        self.api.call(http::Method::PATCH, path, Some(&body)).await
+    }
+
+    /// Makes an order with a line.
+    pub async fn order(&self, reference: &str) -> Value {
+        let body = json!({"vendorReference": reference, "lineItems": [{"quantity": "1"}]});
+        self.post("/v1/purchase-orders", body).await.expect(201)
+    }
+}
+
+/// Where a record is.
+pub fn place(record: &Value) -> String {
+    format!("/v1/purchase-orders/{}", record["key"].as_str().unwrap())
+}
+
+async fn serve(context: &ConnectionContext, times: WriteTiming) -> Api {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let app = App {
+        store: context.store.clone(),
+        queue: context.queue.clone(),
+        blob: context.blob.clone(),
+        vault: context.vault.clone(),
+        outbound: Outbound::new(OutboundConfig::default()).unwrap(),
+        engine: context.engine.clone(),
+        settings: Settings { write_timing: times, ..Settings::new(&base) },
+    };
+    let router = millwright_web::router(app);
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    Api::new(&base, None)
+}
