@@ -10,14 +10,18 @@ use serde_json::Value;
 use super::is_empty;
 
 /// Whether two values of a field mean the same: decimals by their number, times to the second (many
-/// systems keep no more), texts without space at the ends, lists of values in any order. Of a field that
-/// the model does not have, as JSON.
+/// systems keep no more), texts without space at the ends, lists of values in any order, objects by the
+/// fields that were given. Of a field that the model does not have, as JSON.
 pub(super) fn equal(field: Option<&Field>, given: &Value, after: &Value) -> bool {
     if is_empty(given) && is_empty(after) {
         return true;
     }
     match (given, after) {
         (Value::Array(given), Value::Array(after)) => same_items(field, given, after),
+        (Value::Object(given), Value::Object(after)) => given.iter().all(|(name, given)| {
+            let field = field.and_then(|field| field.field(name));
+            equal(field, given, after.get(name).unwrap_or(&Value::Null))
+        }),
         _ => form(field, given) == form(field, after),
     }
 }

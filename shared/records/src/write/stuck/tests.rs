@@ -60,6 +60,15 @@ fn the_given_fields_of_an_object_are_compared_and_no_others() {
 }
 
 #[test]
+fn of_an_object_in_a_list_the_given_fields_are_compared_and_no_others() {
+    let given = json!({"addresses": [{"street": "1 Main", "city": "Ulm"}]});
+    let of =
+        |city: &str| json!({"addresses": [{"street": "1 Main", "city": city, "country": null}]});
+    assert_eq!(paths(given.clone(), of("Ulm")), [""; 0]);
+    assert_eq!(paths(given, of("Bonn")), ["addresses"]);
+}
+
+#[test]
 fn new_lines_are_found_by_what_they_hold_and_then_by_their_order() {
     let given = json!({"lineItems": [{"quantity": "1"}, {"quantity": "2.0"}, {"quantity": "3"}]});
     let line = |key: &str, quantity: &str| json!({"key": key, "quantity": quantity});
