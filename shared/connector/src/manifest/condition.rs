@@ -79,6 +79,11 @@ impl Expression {
     pub fn is_in(&self, text: &str) -> bool {
         self.0.is_match(text)
     }
+
+    /// What its first group finds in the text.
+    pub(crate) fn first_group<'a>(&self, text: &'a str) -> Option<&'a str> {
+        Some(self.0.captures(text)?.get(1)?.as_str())
+    }
 }
 
 impl fmt::Debug for Expression {

@@ -65,7 +65,7 @@ pub use probe::{InstanceRule, PermissionProbe, Probe};
 pub(crate) use read::is_set;
 pub use read::{Children, Completion, Detail, Get, Listing, OwnDetail, Read};
 pub use request::{Body, Call, HttpProtocol, HttpRequest, Protocol, Request};
-pub use rules::{ErrorRule, Meaning, Operation};
+pub use rules::{ErrorRule, FieldLabel, Meaning, Operation};
 pub use time_form::TimeForm;
 pub use write::{
     Action, Bounds, ById, Commands, Create, CustomWrite, Delete, DeleteMode, Docs, Each, Example,

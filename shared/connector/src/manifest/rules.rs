@@ -3,7 +3,7 @@
 use millwright_core::ErrorCode;
 use serde::Deserialize;
 
-use super::Condition;
+use super::{Condition, Expression};
 use crate::{error::SystemErrorClass, path::Path};
 
 /// One rule over answers, also over those with HTTP status 200.
@@ -22,10 +22,34 @@ pub struct ErrorRule {
     pub message: Option<Path>,
     /// Where the system names the field that is at fault, by its own name.
     pub field: Option<Path>,
+    /// How the system names that field inside its message, where it says it nowhere else.
+    pub field_label: Option<FieldLabel>,
     /// Where the system says how many seconds to wait, beside `Retry-After`.
     pub wait_seconds: Option<Path>,
     /// What we say, in place of the general sentence of the class.
     pub say: Option<String>,
+}
+
+/// A field's label inside a message.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FieldLabel {
+    /// A regular expression whose first group is the label. In small letters, with `_` for spaces, it
+    /// is the system's name of the field.
+    pub matches: Expression,
+    /// The system's name of the list whose lines it is about.
+    pub under: Option<String>,
+}
+
+impl FieldLabel {
+    /// The system's name of the field that a message names.
+    pub(crate) fn name(&self, message: &str) -> Option<String> {
+        let name = self.matches.first_group(message)?.trim().to_lowercase().replace(' ', "_");
+        Some(match &self.under {
+            Some(list) => format!("{list}.{name}"),
+            None => name,
+        })
+    }
 }
 
 /// What an answer means.

@@ -104,7 +104,7 @@ impl<'a> Fields<'a> {
 
 fn changes(path: &str, lines: &crate::manifest::LinesField, steps: &[Step]) -> LineChangesMeta {
     let LineChanges { add, change, remove } = LineChanges::of(path, &lines.form, steps);
-    LineChangesMeta { add, change, remove }
+    LineChangesMeta { add, change, remove, add_remove_when: lines.add_remove_when.clone() }
 }
 
 /// The fields that go with an action.

@@ -252,7 +252,7 @@ pub enum Writable {
 }
 
 /// What an update can do with lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct LineChangesMeta {
     /// New ones can be added.
     pub add: bool,
@@ -260,6 +260,10 @@ pub struct LineChangesMeta {
     pub change: bool,
     /// Those that are there can be removed.
     pub remove: bool,
+    /// The record's values while which lines can be added and removed, where that is less than while
+    /// they can be changed; `status` is the code of its status.
+    #[serde(skip_serializing_if = "When::is_empty")]
+    pub add_remove_when: When,
 }
 
 impl EntityMeta {

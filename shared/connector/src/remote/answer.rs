@@ -94,8 +94,10 @@ fn by_rule(
     let sentence = rule.say.clone().unwrap_or_else(|| sentence(class).to_owned());
     let mut error = SystemError::new(class, sentence);
     let (code, message) = (at(&rule.code), at(&rule.message));
+    let label = rule.field_label.as_ref().zip(message.as_deref());
+    let label = label.and_then(|(label, message)| label.name(message));
+    error.upstream_field = at(&rule.field).or(label);
     error.upstream = Upstream { status: Some(seen.status), code, message };
-    error.upstream_field = at(&rule.field);
     error.contract = rule.contract;
     let said = at(&rule.wait_seconds).and_then(|text| whole_seconds(&text));
     error.retry_after = wait.max(said);
@@ -269,6 +271,24 @@ mod tests {
         assert_eq!(error.upstream.message.as_deref(), Some("too short; too plain"));
         assert_eq!(error.upstream_field.as_deref(), Some("raw"));
         assert_eq!(error.retry_after, Some(Duration::from_secs(3)));
+    }
+
+    #[test]
+    fn a_field_can_be_named_by_its_label_in_the_message() {
+        let rules = r#"[
+            {when: {path: error, contains: of a line}, class: validation, message: error,
+             field_label: {matches: 'field "([^"]+)"', under: lines}},
+            {when: {path: error}, class: validation, message: error,
+             field_label: {matches: 'field "([^"]+)"'}}]"#;
+        for (message, name) in [
+            (r#"No value for field \"Unit Price\" of a line"#, Some("lines.unit_price")),
+            (r#"No value for field \"Party\""#, Some("party")),
+            ("No.", None),
+        ] {
+            let body = format!(r#"{{"error": "{message}"}}"#);
+            let error = with_rules(rules, Operation::Write, &response(200, &[], &body));
+            assert_eq!(error.unwrap_err().upstream_field.as_deref(), name, "{message}");
+        }
     }
 
     #[test]

@@ -178,6 +178,7 @@ fn field() -> Value {
                 "add": { "type": "boolean" },
                 "change": { "type": "boolean" },
                 "remove": { "type": "boolean" },
+                "add_remove_when": reference("MetaCondition"),
             }), &["add", "change", "remove"]),
             "reference_to": text("The entity that its key leads to."),
             "default": { "description": "What counts when a new record does not give it." },

@@ -215,6 +215,7 @@ impl Check<'_> {
                 if of.list.is_some() {
                     self.say(place, "lines cannot stand inside lines or objects");
                 }
+                self.when(&format!("{place}.add_remove_when"), of, &lines.add_remove_when);
                 self.line_form(place, &lines.form);
                 let whole = matches!(lines.form, LineForm::Plain | LineForm::Replace(_));
                 if !by_key(of.slug, name) && !whole && field.written().on_update() {

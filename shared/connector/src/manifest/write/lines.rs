@@ -19,6 +19,9 @@ pub struct LinesField {
     pub writable_when: When,
     /// In which states of the record they cannot be changed.
     pub immutable_when: When,
+    /// In which states of the record lines can be added and removed; in any in which they can be
+    /// changed, when it is empty.
+    pub add_remove_when: When,
     /// How many there may be.
     pub max_items: Option<usize>,
     /// The fields of a line.

@@ -53,6 +53,8 @@ pub(super) struct RawWriteField {
     max_length: Option<usize>,
     pattern: Option<TextPattern>,
     max_items: Option<usize>,
+    #[serde(default)]
+    add_remove_when: When,
     fields: Option<Table<WriteField>>,
     constants: Option<Table<Value>>,
     extra: Option<Table<Extra>>,
@@ -70,9 +72,12 @@ impl TryFrom<RawWriteField> for WriteField {
             Some(_) => Shape::Lines,
             None => Shape::Value,
         });
-        let of_lines = raw.constants.is_some() || raw.extra.is_some() || raw.form.is_some();
+        let of_lines = raw.constants.is_some()
+            || raw.extra.is_some()
+            || raw.form.is_some()
+            || !raw.add_remove_when.is_empty();
         if of_lines && shape != Shape::Lines {
-            return Err("`constants`, `extra` and `form` are for lines");
+            return Err("`constants`, `extra`, `form` and `add_remove_when` are for lines");
         }
         if raw.max_items.is_some() && !matches!(shape, Shape::List | Shape::Lines) {
             return Err("`max_items` is for a list");
@@ -172,6 +177,7 @@ impl RawWriteField {
             written: self.writable,
             writable_when: self.writable_when,
             immutable_when: self.immutable_when,
+            add_remove_when: self.add_remove_when,
             max_items: self.max_items,
             fields,
             constants: self.constants.unwrap_or_default(),

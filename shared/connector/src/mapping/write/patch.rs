@@ -72,7 +72,7 @@ impl Judge<'_, '_> {
         allowed: bool,
         plan: &mut PlannedLines<'_>,
     ) {
-        if self.line_change(at, allowed, "lines cannot be added") {
+        if self.line_change(at, allowed, "lines cannot be added") && self.reshaped(at, lines) {
             plan.created.extend(self.new_line(level, at, lines, item));
         }
     }
@@ -93,7 +93,9 @@ impl Judge<'_, '_> {
         if gone {
             if item["deleted"] != Value::Bool(true) {
                 self.invalid(at, "`deleted` must be true");
-            } else if self.line_change(at, allowed.remove, "lines cannot be removed") {
+            } else if self.line_change(at, allowed.remove, "lines cannot be removed")
+                && self.reshaped(at, lines)
+            {
                 plan.removed.push(id);
             }
             return;
@@ -138,6 +140,22 @@ impl Judge<'_, '_> {
         }
         let message = format!("{message} with this connector");
         let code = ErrorCode::FieldReadOnly;
+        self.trail.fault(at.rules, RuleKind::LineChange, at.path, code, message);
+        false
+    }
+
+    /// `add_remove_when`, by the record as it is before.
+    fn reshaped(&mut self, at: At<'_>, lines: &LinesField) -> bool {
+        let (when, Some(record)) = (&lines.add_remove_when, self.current) else { return true };
+        if when.is_empty() {
+            return true;
+        }
+        if when.holds(self.writer.subject(record, None)) {
+            self.trail.pass(at.rules, RuleKind::LineChange);
+            return true;
+        }
+        let message = format!("lines can only be added and removed while {}", when.words());
+        let code = ErrorCode::BusinessRuleViolated;
         self.trail.fault(at.rules, RuleKind::LineChange, at.path, code, message);
         false
     }
