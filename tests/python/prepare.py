@@ -4,6 +4,7 @@
     prepare.py python            the interpreter with Tryton and the judge of signatures
     prepare.py sam               the interpreter with the SAM command line
     prepare.py build             the same with what builds the functions for Lambda
+    prepare.py airbyte           the interpreter with the rival of `tests/bench mapping`
     prepare.py company [SIZE]    a ready Tryton database; SIZE is `orders` (300 purchase orders) or
                                  `parties` (5,000 parties)
 
@@ -100,6 +101,8 @@ def main(words):
         case ["build"]:
             files = [HERE / "requirements-build.txt", HERE / "requirements-sam.txt"]
             print(environment("build", *files))
+        case ["airbyte"]:
+            print(environment("airbyte", HERE / "requirements-airbyte.txt"))
         case ["company"] | ["company", "orders"]:
             print(company("orders"))
         case ["company", "parties"]:

@@ -20,6 +20,7 @@ pub(crate) use self::reading::Rehearsal;
 use crate::{
     codec::Zone,
     error::{SystemError, SystemErrorClass},
+    json::Json,
     manifest::{EntityDef, InstanceRule, Manifest, Operation},
     mapping::{Mapper, Naming, RowFault},
     path::NestedKeys,
@@ -213,7 +214,7 @@ impl System {
                 let probe = self.manifest().probe.as_ref();
                 let probe = probe.ok_or_else(|| SystemError::unsupported("instances", "probe"))?;
                 let answer = remote.call(&probe.request, Operation::Probe, |scope| scope).await?;
-                self.instance(&probe.instance, &answer.value)
+                self.instance(&probe.instance, answer.value.json())
             }
         }
     }
@@ -254,7 +255,7 @@ impl System {
         }
     }
 
-    fn instance(&self, rule: &InstanceRule, answer: &Value) -> Result<Instance, SystemError> {
+    fn instance(&self, rule: &InstanceRule, answer: Json<'_>) -> Result<Instance, SystemError> {
         let mapper = self.mapper("");
         let text = |field| mapper.text(field, answer);
         let parts: Option<Vec<String>> = rule.id.iter().map(text).collect();

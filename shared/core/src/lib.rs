@@ -14,7 +14,7 @@ mod queue_name;
 pub use clock::{Clock, ScheduleTime, WallTime, from_iso};
 pub use cursor::Cursor;
 pub use error::{Error, ErrorCode, ErrorType, FieldError, Result, Upstream};
-pub use hash::{constant_time_eq, derive_id_part, sha256_hex, shard_of};
+pub use hash::{HashWriter, constant_time_eq, derive_id_part, sha256_hex, shard_of};
 pub use id::{
     ApiKeyId, ConnectionId, DeliveryId, EndpointId, JobId, MessageId, RequestId, RunId,
     WorkspaceId, WriteId, random_token,

@@ -13,7 +13,7 @@ const LINES_INSIDE: &str = "purchase-orders.lineItems";
 #[must_use]
 pub fn record_key(connection: &ConnectionId, entity: &str, remote_id: &str) -> String {
     let scope = if entity == LINES_APART { LINES_INSIDE } else { entity };
-    format!("rec_{}", derive_id_part(&[connection.as_str(), scope, remote_id]))
+    ["rec_", &derive_id_part(&[connection.as_str(), scope, remote_id])].concat()
 }
 
 /// The key of a line. `field` is the list it stands in (`lineItems`): a line and a record with the

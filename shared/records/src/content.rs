@@ -1,8 +1,6 @@
 //! The content hash: what "different" means.
 
-use std::collections::BTreeMap;
-
-use millwright_core::{Error, Result, sha256_hex};
+use millwright_core::{Error, HashWriter, Result};
 use millwright_entities::Entity;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value};
@@ -13,23 +11,34 @@ use serde_json::{Map, Value};
 ///
 /// # Errors
 /// When the record cannot be written as JSON.
-pub(crate) fn content_hash(entity: &str, record: &Map<String, Value>) -> Result<String> {
+pub fn content_hash(entity: &str, record: &Map<String, Value>) -> Result<String> {
     let volatile: Vec<&str> = Entity::find(entity)
         .into_iter()
         .flat_map(|entity| entity.volatile().map(|field| field.name))
         .collect();
     let counted = record.iter().filter(|(name, _)| !volatile.contains(&name.as_str()));
-    let text = serde_json::to_vec(&SortedMap(counted.collect())).map_err(Error::internal)?;
-    Ok(sha256_hex(&text)[..32].to_owned())
+    let mut writer = HashWriter::default();
+    serde_json::to_writer(&mut writer, &SortedMap::of(counted)).map_err(Error::internal)?;
+    let mut hash = writer.hex();
+    hash.truncate(32);
+    Ok(hash)
 }
 
 struct Sorted<'a>(&'a Value);
-struct SortedMap<'a>(BTreeMap<&'a String, &'a Value>);
+struct SortedMap<'a>(Vec<(&'a String, &'a Value)>);
+
+impl<'a> SortedMap<'a> {
+    fn of(members: impl IntoIterator<Item = (&'a String, &'a Value)>) -> Self {
+        let mut members: Vec<_> = members.into_iter().collect();
+        members.sort_unstable_by_key(|(name, _)| *name);
+        Self(members)
+    }
+}
 
 impl Serialize for Sorted<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
-            Value::Object(map) => SortedMap(map.iter().collect()).serialize(serializer),
+            Value::Object(map) => SortedMap::of(map).serialize(serializer),
             Value::Array(list) => serializer.collect_seq(list.iter().map(Sorted)),
             plain => plain.serialize(serializer),
         }

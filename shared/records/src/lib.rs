@@ -21,6 +21,7 @@ mod unshown;
 mod write;
 
 pub use commit::{CommitError, Pulled, Tally, commit_pulled};
+pub use content::content_hash;
 pub use feed::{Change, ChangePage, read_changes};
 pub use filter::{
     Condition, FilterField, Filters, Operator, fills, filter_fields, sortable_fields, sortable_time,

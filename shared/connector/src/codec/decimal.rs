@@ -11,6 +11,21 @@ const DIGITS_MAX: usize = 38;
 /// decimal number or has more than 38 digits before or after the point.
 #[must_use]
 pub fn canonical(text: &str) -> Option<String> {
+    if is_canonical(text) { Some(text.to_owned()) } else { reckoned(text) }
+}
+
+/// Whether `text` is already the one text of its number, as most are.
+fn is_canonical(text: &str) -> bool {
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+    is_plain(text)
+        && whole.len() <= DIGITS_MAX
+        && fraction.len() <= DIGITS_MAX
+        && !fraction.ends_with('0')
+        && text != "-0"
+}
+
+fn reckoned(text: &str) -> Option<String> {
     let (negative, unsigned) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
@@ -143,6 +158,13 @@ mod tests {
             prop_assert_eq!(canonical(&exact), Some(exact.clone()));
             // An independent reckoning: the digits as an integer, and the power of ten beside it.
             prop_assert_eq!(scaled(&text), scaled(&exact));
+        }
+
+        #[test]
+        fn what_is_canonical_already_is_what_would_be_reckoned(
+            text in "-?(0|[0-9]{1,3}|[0-9]{36,40})(\\.[0-9]{0,3}|\\.[0-9]{36,40})?(e[0-9])?",
+        ) {
+            prop_assert_eq!(canonical(&text), reckoned(&text));
         }
 
         #[test]

@@ -63,6 +63,8 @@ impl Doc {
             return Err(serde_json::Error::custom("the text is too long"));
         }
         let mut doc = Self::empty();
+        // A name, a number or a short text is about as long.
+        doc.places.reserve(text.len() / 10);
         read::read(&text, &mut doc)?;
         doc.text = text;
         Ok(doc)
@@ -77,11 +79,6 @@ impl Doc {
     #[must_use]
     pub fn root(&self) -> Json<'_> {
         Json { doc: self, at: 1 }
-    }
-
-    /// The elements of a list, or of nothing when there is no list, to be passed on.
-    pub fn rows(self: &Arc<Self>, list: Json<'_>) -> Vec<Row> {
-        list.items().map(|item| Row { doc: Arc::clone(self), at: item.at }).collect()
     }
 
     pub(super) fn add_flag(&mut self, flag: bool) {
@@ -99,21 +96,17 @@ impl Doc {
     }
 
     pub(super) fn add_own_text(&mut self, text: &str) {
-        self.add_own(Kind::OwnText, |own| own.push_str(text));
+        self.add_own(Kind::OwnText, text);
     }
 
-    pub(super) fn add_number(&mut self, digits: fmt::Arguments<'_>) {
-        self.add_own(Kind::Number, |own| {
-            // Writing to a `String` cannot fail.
-            let _ = fmt::Write::write_fmt(own, digits);
-        });
+    pub(super) fn add_number(&mut self, digits: &str) {
+        self.add_own(Kind::Number, digits);
     }
 
-    fn add_own(&mut self, kind: Kind, write: impl FnOnce(&mut String)) {
+    fn add_own(&mut self, kind: Kind, text: &str) {
         let start = self.own.len();
-        write(&mut self.own);
-        let len = self.own.len() - start;
-        self.places.push(Place { kind, start: short(start), len: short(len) });
+        self.own.push_str(text);
+        self.places.push(Place { kind, start: short(start), len: short(text.len()) });
     }
 
     /// Begins a list or an object, which what is added from now on belongs to.
@@ -154,10 +147,45 @@ impl fmt::Debug for Doc {
 }
 
 impl Row {
+    /// Reads a text.
+    ///
+    /// # Errors
+    /// As [`Doc::parse`].
+    pub fn parse(text: impl Into<Vec<u8>>) -> Result<Self, serde_json::Error> {
+        Doc::parse(text).map(|doc| Self { doc: Arc::new(doc), at: 1 })
+    }
+
     /// The value.
     #[must_use]
     pub fn json(&self) -> Json<'_> {
         Json { doc: &self.doc, at: self.at }
+    }
+
+    /// The same as a tree.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        self.json().to_value()
+    }
+
+    /// A value inside of this one.
+    #[must_use]
+    pub fn pick(&self, find: impl for<'a> FnOnce(Json<'a>) -> Option<Json<'a>>) -> Option<Self> {
+        let at = find(self.json())?.at;
+        Some(Self { doc: Arc::clone(&self.doc), at })
+    }
+
+    /// Its elements, each to be passed on; none when it is no list.
+    #[must_use]
+    pub fn items(&self) -> Vec<Self> {
+        let items = self.json().items();
+        items.map(|item| Self { doc: Arc::clone(&self.doc), at: item.at }).collect()
+    }
+}
+
+impl Default for Row {
+    /// A null.
+    fn default() -> Self {
+        Self { doc: Arc::new(Doc::empty()), at: 0 }
     }
 }
 

@@ -8,7 +8,10 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value;
 
 use super::Operation;
-use crate::path::{NestedKeys, Path};
+use crate::{
+    json::{Json, Node, Seen as Kind},
+    path::{NestedKeys, Path},
+};
 
 /// So much of a body's text is looked through, in bytes.
 const TEXT_MAX: usize = 64 << 10;
@@ -110,7 +113,7 @@ pub struct Seen<'a> {
     /// The headers.
     pub headers: &'a HeaderMap,
     /// The body; null when it is not JSON.
-    pub body: &'a Value,
+    pub body: Json<'a>,
     /// The body as it came.
     pub raw: &'a [u8],
 }
@@ -130,8 +133,8 @@ impl Condition {
         let here = match &self.path {
             None => None,
             Some(path) => match path.get(seen.body, NestedKeys::Plain) {
-                None | Some(Value::Null) => return false,
-                found => found,
+                Some(found) if !found.is_null() => Some(found),
+                _ => return false,
             },
         };
         if !self.has_text_test() {
@@ -150,9 +153,10 @@ impl Condition {
         self.contains.is_some() || self.matches.is_some()
     }
 
-    fn value_holds(&self, here: Option<&Value>) -> bool {
-        self.equals.as_ref().is_none_or(|value| here == Some(value))
-            && (self.one_of.is_empty() || here.is_some_and(|value| self.one_of.contains(value)))
+    fn value_holds(&self, here: Option<Json<'_>>) -> bool {
+        let is = |value: &Value| here.is_some_and(|here| here.is(value));
+        self.equals.as_ref().is_none_or(is)
+            && (self.one_of.is_empty() || self.one_of.iter().any(is))
     }
 }
 
@@ -176,18 +180,18 @@ fn start_of(raw: &[u8]) -> Cow<'_, str> {
 }
 
 /// The texts of a value: its own, or those of its elements.
-pub(crate) fn texts(value: &Value) -> Vec<Cow<'_, str>> {
-    match value {
-        Value::String(text) => vec![Cow::Borrowed(text)],
-        Value::Number(number) => vec![Cow::Owned(number.to_string())],
-        Value::Array(items) => items.iter().flat_map(texts).collect(),
-        Value::Null | Value::Bool(_) | Value::Object(_) => Vec::new(),
+pub(crate) fn texts(value: Json<'_>) -> Vec<Cow<'_, str>> {
+    match value.see() {
+        Kind::Text(text) | Kind::Number(text) => vec![Cow::Borrowed(text)],
+        Kind::List => value.items().flat_map(texts).collect(),
+        Kind::Null | Kind::Bool(_) | Kind::Object => Vec::new(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::Row;
 
     const BODY: &str =
         r#"{"error": {"code": 104, "type": "limit"}, "errors": ["too soon", "wait"]}"#;
@@ -198,12 +202,12 @@ mod tests {
             [("content-type", "text/html"), ("x-token", "Required")].map(|(name, value)| {
                 (HeaderName::from_static(name), http::HeaderValue::from_static(value))
             });
-        let body = serde_json::from_str(BODY).unwrap();
+        let body = Row::parse(BODY).unwrap();
         condition.holds(&Seen {
             operation: Some(Operation::Read),
             status: 200,
             headers: &HeaderMap::from_iter(headers),
-            body: &body,
+            body: body.json(),
             raw: BODY.as_bytes(),
         })
     }
@@ -252,11 +256,12 @@ mod tests {
     fn an_expression_that_others_would_run_on_for_ever_ends() {
         let text = "a".repeat(TEXT_MAX);
         let condition: Condition = serde_saphyr::from_str("{matches: '^(a+)+$x'}").unwrap();
+        let nothing = Row::default();
         let seen = Seen {
             operation: None,
             status: 0,
             headers: &HeaderMap::new(),
-            body: &Value::Null,
+            body: nothing.json(),
             raw: text.as_bytes(),
         };
         assert!(!condition.holds(&seen));

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::{Listing, Paging, Request, Tombstones};
 use crate::{
+    json::Node,
     mapping::Conditions,
     path::{NestedKeys, Path},
 };
@@ -72,7 +73,7 @@ impl TryFrom<RawFlag> for Flag {
 impl Flag {
     /// Whether a row is deleted.
     #[must_use]
-    pub fn holds(&self, row: &serde_json::Value, keys: NestedKeys) -> bool {
+    pub fn holds<'a>(&self, row: impl Node<'a>, keys: NestedKeys) -> bool {
         match self {
             Self::Set(path) => super::read::is_set(path, row),
             Self::When(conditions) => conditions.hold(row, keys),

@@ -9,6 +9,7 @@ use serde::{
 
 use super::{Paging, Request};
 use crate::{
+    json::{Node, Seen},
     mapping::Conditions,
     path::{NestedKeys, Path},
     template::Template,
@@ -260,12 +261,11 @@ impl Request {
 }
 
 /// A value of an answer that something hangs on: nothing, null, false, 0 and an empty text are no.
-pub(crate) fn is_set(path: &Path, value: &serde_json::Value) -> bool {
-    use serde_json::Value;
-    match path.get(value, NestedKeys::Plain) {
-        None | Some(Value::Null | Value::Bool(false)) => false,
-        Some(Value::String(text)) => !text.is_empty(),
-        Some(Value::Number(number)) => number.as_f64() != Some(0.0),
+pub(crate) fn is_set<'a>(path: &Path, value: impl Node<'a>) -> bool {
+    match path.get(value, NestedKeys::Plain).map(Node::see) {
+        None | Some(Seen::Null | Seen::Bool(false)) => false,
+        Some(Seen::Text(text)) => !text.is_empty(),
+        Some(Seen::Number(digits)) => digits.parse() != Ok(0.0),
         Some(_) => true,
     }
 }

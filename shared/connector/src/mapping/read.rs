@@ -89,7 +89,8 @@ impl Mapper<'_> {
         remote_id: &str,
         row: N,
     ) -> Result<Map<String, Value>, (&'d str, Fault)> {
-        let mut record = Map::new();
+        // With what stands in every record beside the fields.
+        let mut record = Map::with_capacity(def.fields.len() + 5);
         if let Some(key) = self.naming.own(self.entity, remote_id) {
             record.insert("key".to_owned(), Value::String(key));
         }
@@ -231,7 +232,7 @@ impl Mapper<'_> {
         fields: &Table<Field>,
         item: impl Node<'r>,
     ) -> Result<Value, Fault> {
-        let mut object = Map::new();
+        let mut object = Map::with_capacity(fields.len() + 2);
         if let Some(path) = id {
             let id = Self::remote_id(path, item).ok_or_else(|| Fault::new("has no id"))?;
             if let Some(key) = self.naming.line(self.entity, name, &id) {

@@ -2,23 +2,22 @@
 
 use std::time::Duration;
 
+use super::{page, rate::whole_seconds, redact::Redaction, run::Job};
+use crate::{
+    error::{SystemError, SystemErrorClass},
+    json::{Node, Row},
+    manifest::{ErrorRule, Meaning, Operation, Seen, texts},
+    path::{NestedKeys, Path},
+};
 use http::{StatusCode, header::DATE};
 use jiff::fmt::rfc2822;
 use millwright_core::Upstream;
 use millwright_outbound::Response;
-use serde_json::Value;
-
-use super::{page, rate::whole_seconds, redact::Redaction, run::Job};
-use crate::{
-    error::{SystemError, SystemErrorClass},
-    manifest::{ErrorRule, Meaning, Operation, Seen, texts},
-    path::{NestedKeys, Path},
-};
 
 /// What an answer is.
 pub(super) struct Judged {
     /// Its value, or the error that it is.
-    pub verdict: Result<Value, SystemError>,
+    pub verdict: Result<Row, SystemError>,
     /// What a rule of the manifest says that it means.
     pub meaning: Option<Meaning>,
 }
@@ -51,12 +50,12 @@ pub(super) fn judge(
     redaction: &Redaction,
 ) -> Judged {
     let parsed = parse(&response.body);
-    let null = Value::Null;
+    let null = Row::default();
     let seen = Seen {
         operation: Some(job.operation),
         status: response.status.as_u16(),
         headers: &response.headers,
-        body: parsed.as_ref().unwrap_or(&null),
+        body: parsed.as_ref().unwrap_or(&null).json(),
         raw: &response.body,
     };
     if let Some(rule) = rules.iter().find(|rule| rule.when.holds(&seen)) {
@@ -76,8 +75,8 @@ pub(super) fn judge(
 }
 
 /// Nothing at all counts as null: some systems answer a write so.
-fn parse(body: &[u8]) -> Option<Value> {
-    if body.is_empty() { Some(Value::Null) } else { serde_json::from_slice(body).ok() }
+fn parse(body: &[u8]) -> Option<Row> {
+    if body.is_empty() { Some(Row::default()) } else { Row::parse(body).ok() }
 }
 
 fn by_rule(
@@ -85,8 +84,8 @@ fn by_rule(
     seen: &Seen<'_>,
     wait: Option<Duration>,
     redaction: &Redaction,
-) -> Result<Value, SystemError> {
-    let Some(class) = rule.class.class() else { return Ok(Value::Null) };
+) -> Result<Row, SystemError> {
+    let Some(class) = rule.class.class() else { return Ok(Row::default()) };
     let at = |path: &Option<Path>| {
         let found = path.as_ref()?.get(seen.body, NestedKeys::Plain)?;
         Some(redaction.clean(&texts(found).join("; "))).filter(|text| !text.is_empty())
@@ -143,11 +142,8 @@ fn sentence(class: SystemErrorClass) -> &'static str {
 }
 
 /// The `result` of a call, which may well be null but must be there.
-fn result(body: Option<Value>) -> Option<Value> {
-    match body {
-        Some(Value::Object(mut body)) => body.remove("result"),
-        _ => None,
-    }
+fn result(body: Option<Row>) -> Option<Row> {
+    body?.pick(|body| body.member("result"))
 }
 
 fn no_value(response: &Response, operation: Operation) -> SystemError {
@@ -178,6 +174,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use bytes::Bytes;
+    use serde_json::Value;
 
     use super::*;
 
@@ -206,7 +203,7 @@ mod tests {
         let rules: Vec<ErrorRule> = serde_saphyr::from_str(rules).unwrap();
         let job = Job { operation, call: true, build: &|_| Err(String::new()) };
         let redaction = Redaction::of(&BTreeMap::new());
-        judge(&rules, &job, response, None, &redaction).verdict
+        judge(&rules, &job, response, None, &redaction).verdict.map(|row| row.to_value())
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     error::{SystemError, SystemErrorClass},
+    json::{Json, Node, Row, Seen as Kind},
     manifest::{
         Encoding, HookAction, HookEvent, HookSignature, HookTime, HookVerify, Seen, WebhooksIn,
     },
@@ -124,12 +125,12 @@ pub(super) fn hints(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Vec<Hint>, SystemError> {
-    let value: Value = serde_json::from_slice(body)
-        .map_err(|_| SystemError::malformed("the webhook's body is not JSON"))?;
-    let seen = Seen { operation: None, status: 0, headers, body: &value, raw: body };
+    let value =
+        Row::parse(body).map_err(|_| SystemError::malformed("the webhook's body is not JSON"))?;
+    let seen = Seen { operation: None, status: 0, headers, body: value.json(), raw: body };
     let mut hints = Vec::new();
     for event in hooks.events.iter().filter(|event| event.when.holds(&seen)) {
-        for hint in told(event, &value)? {
+        for hint in told(event, value.json())? {
             if !hints.contains(&hint) {
                 hints.push(hint);
             }
@@ -162,20 +163,20 @@ fn is_fresh(rule: &HookTime, headers: &HeaderMap, now: WallTime) -> bool {
     now.since(at).max(at.since(now)) <= tolerance
 }
 
-fn told(event: &HookEvent, body: &Value) -> Result<Vec<Hint>, SystemError> {
+fn told(event: &HookEvent, body: Json<'_>) -> Result<Vec<Hint>, SystemError> {
     let items = match &event.each {
-        None => std::slice::from_ref(body),
+        None => vec![body],
         Some(each) => match each.get(body, NestedKeys::Plain) {
-            Some(Value::Array(items)) => items.as_slice(),
+            Some(list) if list.see() == Kind::List => list.items().collect(),
             _ => return Err(SystemError::malformed("the webhook has no list of what it tells of")),
         },
     };
-    let hint = |item: &Value| {
+    let hint = |item| {
         let remote_id = Mapper::remote_id(&event.id, item)
             .ok_or_else(|| SystemError::malformed("the webhook does not say of which record"))?;
         Ok(Hint { entity: event.entity.clone(), remote_id, action: event.action })
     };
-    items.iter().map(hint).collect()
+    items.into_iter().map(hint).collect()
 }
 
 fn not_genuine() -> SystemError {

@@ -37,6 +37,7 @@ pub use self::{
 use crate::{
     codec::Zone,
     error::{SystemError, SystemErrorClass},
+    json::Row,
     manifest::{HttpProtocol, Manifest, Operation, Request},
     template::Scope,
 };
@@ -47,7 +48,7 @@ type Credentials = BTreeMap<String, SecretString>;
 #[derive(Debug)]
 pub(crate) struct Answer {
     /// The whole body, or the `result` of a call.
-    pub value: Value,
+    pub value: Row,
     /// Whether a rule says to take it as empty: the value is then null, and there are no rows.
     pub ignored: bool,
     /// A time by the system's clock at which the request had not yet been looked at, in milliseconds
@@ -76,7 +77,7 @@ impl Answer {
 /// What a system says to a question, for a condition to look at.
 pub(crate) enum Said {
     /// It answers.
-    Answer { status: u16, headers: HeaderMap, value: Value },
+    Answer { status: u16, headers: HeaderMap, value: Row },
     /// It does not, or refuses.
     Error(SystemErrorClass),
 }

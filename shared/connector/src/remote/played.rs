@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     error::SystemError,
+    json::Row,
     manifest::{HttpProtocol, Manifest, Meaning, Operation, Protocol, Request, WebhooksIn},
     template::Scope,
 };
@@ -40,7 +41,7 @@ pub(crate) fn read(
     let wait = rate::told(&manifest.limits, &response.headers, now).wait;
     let nothing = Redaction::of(&BTreeMap::new());
     let judged = answer::judge(&manifest.errors, &job, response, wait, &nothing);
-    Ok(Heard { value: judged.verdict?, asked_at: answer::asked_at(response) })
+    Ok(Heard { value: judged.verdict?.to_value(), asked_at: answer::asked_at(response) })
 }
 
 /// What the lack of one means.
@@ -51,7 +52,7 @@ pub(crate) fn unanswered(error: &OutboundError, operation: Operation) -> SystemE
 /// What an answer is, and what a rule says that it means.
 pub(crate) struct Judged {
     /// Its value, or the error that it is.
-    pub verdict: Result<Value, SystemError>,
+    pub verdict: Result<Row, SystemError>,
     /// What a rule of the manifest says that it means.
     pub meaning: Option<Meaning>,
 }

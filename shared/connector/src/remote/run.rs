@@ -6,7 +6,6 @@ use millwright_core::WallTime;
 use millwright_outbound::{
     FailureClass, OutboundError, OverCap, Request as Outgoing, Response, Url,
 };
-use serde_json::Value;
 use tokio::{
     sync::SemaphorePermit,
     time::{sleep, timeout},
@@ -22,6 +21,7 @@ use super::{
 };
 use crate::{
     error::{SystemError, SystemErrorClass},
+    json::Row,
     manifest::{Auth, Meaning, Operation},
     template::Scope,
 };
@@ -62,7 +62,7 @@ pub(in crate::remote) struct Reply {
     /// The URL that was asked for.
     pub url: Url,
     /// What the answer is by the manifest's rules.
-    pub verdict: Result<Value, SystemError>,
+    pub verdict: Result<Row, SystemError>,
     /// Whether a rule says to take it as empty.
     pub ignored: bool,
     pub redaction: Redaction,

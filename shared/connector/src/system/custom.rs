@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::{Source, System};
 use crate::{
     error::SystemError,
+    json::{Json, Row},
     manifest::{CustomFields, CustomKind, Discover, Operation},
     mapping::{Mapper, RowFault},
     overlay::Overlay,
@@ -38,19 +39,19 @@ impl System {
             (Some(discover), Source::Remote(remote)) => {
                 let request = &discover.request;
                 let answer = remote.call(request, Operation::Read, |scope| scope).await?;
-                let rows = rows_at(&discover.rows, answer.value)?;
+                let rows = rows_at(&discover.rows, &answer.value)?;
                 Ok(self.discovered(discover, &rows))
             }
             _ => Ok(known(custom)),
         }
     }
 
-    fn discovered(&self, discover: &Discover, rows: &[Value]) -> Vec<CustomField> {
-        let counted = rows.iter().filter(|row| discover.filter.hold(*row, self.keys()));
-        counted.filter_map(|row| self.discovered_one(discover, row)).collect()
+    fn discovered(&self, discover: &Discover, rows: &[Row]) -> Vec<CustomField> {
+        let counted = rows.iter().filter(|row| discover.filter.hold(row.json(), self.keys()));
+        counted.filter_map(|row| self.discovered_one(discover, row.json())).collect()
     }
 
-    fn discovered_one(&self, discover: &Discover, row: &Value) -> Option<CustomField> {
+    fn discovered_one(&self, discover: &Discover, row: Json<'_>) -> Option<CustomField> {
         let name = Mapper::remote_id(&discover.name, row)?;
         let title = discover.title.as_ref().and_then(|path| Mapper::remote_id(path, row));
         let kind = discover.kind.as_ref().and_then(|path| path.text(row));

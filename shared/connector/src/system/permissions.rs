@@ -56,7 +56,7 @@ impl Permissions {
                         operation: Some(Operation::Read),
                         status: *status,
                         headers,
-                        body: value,
+                        body: value.json(),
                         raw: &[],
                     };
                     if condition.holds(&seen) { Permission::Granted } else { Permission::Missing }

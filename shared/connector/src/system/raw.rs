@@ -17,6 +17,7 @@ impl System {
         remote_ids: &[String],
     ) -> Result<Vec<(String, Value)>, SystemError> {
         let def = self.def(entity, "read")?;
-        Ok(self.rows(entity, def, remote_ids).await?.rows)
+        let rows = self.rows(entity, def, remote_ids).await?.rows;
+        Ok(rows.into_iter().map(|(id, row)| (id, row.to_value())).collect())
     }
 }

@@ -26,6 +26,7 @@ pub(crate) use self::{paging::Place, rehearsal::Rehearsal, rows::Rows};
 use super::{Found, IdPage, Position, Pull, Pulled, Source, SourceRecord, System};
 use crate::{
     error::SystemError,
+    json::Row,
     manifest::{EntityDef, Sweep},
     mapping::RowFault,
     remote::Remote,
@@ -55,7 +56,7 @@ impl System {
                 let since = since::since(def, pull.from);
                 let after = pull.position.place.after_id();
                 let page = sandbox.page(entity, after, size, since).await?;
-                let rows = Rows { rows: page.rows, ..Rows::default() };
+                let rows = Rows::of(page.rows);
                 let rows = rows.judged(def, self.keys());
                 let mut pulled =
                     self.mapped(entity, def, Shown { rows, lacks: &def.by_id_only }, pull.raw);
@@ -110,7 +111,7 @@ impl System {
         let mut rows = match &self.inner.source {
             Source::Sandbox(sandbox) => {
                 let rows = sandbox.rows(entity, remote_ids).await?;
-                Rows { rows, ..Rows::default() }.judged(def, self.keys())
+                Rows::of(rows).judged(def, self.keys())
             }
             Source::Remote(remote) => {
                 self.completer(remote, entity, def).by_ids(remote_ids).await?
@@ -166,7 +167,7 @@ impl System {
         let flag = def.deletes.flag.as_ref();
         let there = rows
             .into_iter()
-            .filter(|(_, row)| !flag.is_some_and(|flag| flag.holds(row, self.keys())));
+            .filter(|(_, row)| !flag.is_some_and(|flag| flag.holds(row.json(), self.keys())));
         Ok(IdPage { ids: there.map(|(id, _)| id).collect(), next })
     }
 
@@ -177,7 +178,7 @@ impl System {
         def: &EntityDef,
         sweep: &Sweep,
         place: &Place,
-    ) -> Result<(Vec<(String, Value)>, Option<Position>), SystemError> {
+    ) -> Result<(Vec<(String, Row)>, Option<Position>), SystemError> {
         let limits = &self.manifest().limits;
         let size = if sweep.request.is_some() { sweep.page_size } else { limits.page(0) };
         let turn = Turn { place, size, start: None, later: None, keys: self.keys() };
@@ -206,9 +207,9 @@ impl System {
         let mapper = self.mapper(entity);
         let mut pulled = Pulled::default();
         for (remote_id, row) in rows.rows {
-            match mapper.record(def, &remote_id, &row) {
+            match mapper.record(def, &remote_id, row.json()) {
                 Ok(record) => {
-                    let raw = raw.then_some(row);
+                    let raw = raw.then(|| row.to_value());
                     let unshown = lacks.to_vec();
                     pulled.records.push(SourceRecord { remote_id, record, unshown, raw });
                 }
@@ -220,6 +221,9 @@ impl System {
             field: String::new(),
             message: error.message,
         }));
+        if rows.gone.is_empty() {
+            return pulled;
+        }
         let there: HashSet<&String> =
             pulled.records.iter().map(|record| &record.remote_id).collect();
         let mut told = HashSet::new();

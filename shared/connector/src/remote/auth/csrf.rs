@@ -1,11 +1,11 @@
 //! The token against forged requests.
 
 use millwright_outbound::Response;
-use serde_json::Value;
 
 use super::{Proof, Session};
 use crate::{
     error::{SystemError, SystemErrorClass},
+    json::Row,
     manifest::{Csrf, Operation, Seen, TokenPlace},
     remote::{
         Remote, build,
@@ -45,7 +45,7 @@ impl Remote {
         let found = match &csrf.token {
             TokenPlace::Header(header) => reply.response.headers.get(&header.0),
             TokenPlace::Path(path) => {
-                let token = path.text(&reply.verdict?).map(std::borrow::Cow::into_owned);
+                let token = path.text(reply.verdict?.json()).map(std::borrow::Cow::into_owned);
                 return token.ok_or_else(no_token);
             }
         };
@@ -64,12 +64,12 @@ impl Remote {
         response: &Response,
     ) -> bool {
         let Some(csrf) = self.manifest.auth.csrf() else { return false };
-        let body = serde_json::from_slice(&response.body).unwrap_or(Value::Null);
+        let body = Row::parse(&*response.body).unwrap_or_default();
         csrf.refused.holds(&Seen {
             operation: Some(operation),
             status: response.status.as_u16(),
             headers: &response.headers,
-            body: &body,
+            body: body.json(),
             raw: &response.body,
         })
     }

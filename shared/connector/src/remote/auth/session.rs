@@ -92,7 +92,7 @@ impl Remote {
                     build::request(&self.http, &step.request, &scope)
                 },
             };
-            last = self.attempt(&job, Some(&session), turn).await?.verdict?;
+            last = self.attempt(&job, Some(&session), turn).await?.verdict?.to_value();
             let scope = self.secret_scope(Some(&session))?.with("answer", last.clone());
             let Value::Object(values) = &mut session.values else { continue };
             for (name, template) in step.keep.iter() {

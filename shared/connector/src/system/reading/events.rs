@@ -2,10 +2,9 @@
 
 use std::collections::HashMap;
 
-use serde_json::Value;
-
 use super::{listing::ids_at, since::Order};
 use crate::{
+    json::Row,
     manifest::{Events, Log, NewestFirst, Reach},
     mapping::Mapper,
     path::NestedKeys,
@@ -21,12 +20,12 @@ pub(super) struct Told {
 }
 
 /// The last word of a page's events on each record, in the order in which records are first named.
-pub(super) fn told(log: &Log, rows: &[(String, Value)], keys: NestedKeys) -> Told {
+pub(super) fn told(log: &Log, rows: &[(String, Row)], keys: NestedKeys) -> Told {
     let newest_first = matches!(log.events.reach, Reach::NewestFirst(_));
     let mut order = Vec::new();
     let mut last: HashMap<String, bool> = HashMap::new();
     for (_, event) in rows {
-        let gone = log.deleted.as_ref().is_some_and(|deleted| deleted.hold(event, keys));
+        let gone = log.deleted.as_ref().is_some_and(|deleted| deleted.hold(event.json(), keys));
         for id in ids_at(&log.events.record, event) {
             match last.get_mut(&id) {
                 None => {
@@ -60,8 +59,8 @@ pub(super) fn new_events(
     order: Option<&NewestFirst>,
     mapper: &Mapper<'_>,
     since: Option<i64>,
-    rows: Vec<(String, Value)>,
-) -> (Vec<(String, Value)>, bool) {
+    rows: Vec<(String, Row)>,
+) -> (Vec<(String, Row)>, bool) {
     match (order, since) {
         (Some(order), Some(since)) => order.order().new_rows(mapper, since, rows),
         _ => (rows, false),
@@ -70,7 +69,7 @@ pub(super) fn new_events(
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -83,8 +82,8 @@ mod tests {
     }
 
     fn judged(reach: &str, events: Value) -> (Vec<String>, Vec<String>) {
-        let rows: Vec<(String, Value)> =
-            events.as_array().unwrap().iter().map(|row| (String::new(), row.clone())).collect();
+        let rows: Vec<(String, Row)> =
+            events.as_array().unwrap().iter().map(|row| (String::new(), Row::from(row))).collect();
         let Told { changed, gone } = told(&log(reach), &rows, NestedKeys::Plain);
         (changed, gone)
     }

@@ -1,13 +1,12 @@
 //! A page of a listing.
 
-use serde_json::Value;
-
 use super::{
     paging::{Place, Shown},
     signals::Signals,
 };
 use crate::{
     error::SystemError,
+    json::{Node, Row, Seen},
     manifest::{
         Children, EntityDef, Events, Listing, Operation, Paging, Read, Request, Stream, Sweep,
     },
@@ -35,7 +34,7 @@ pub(super) struct Pages<'a> {
 /// A page of rows with their ids.
 #[derive(Debug, Default)]
 pub(super) struct Page {
-    pub rows: Vec<(String, Value)>,
+    pub rows: Vec<(String, Row)>,
     pub next: Option<Place>,
     /// The answer's own word on where a later reading of a log goes on.
     pub later: Option<String>,
@@ -122,27 +121,27 @@ impl<'a> Pages<'a> {
     /// What an answer shows of the page.
     pub fn shown(&self, answer: Answer, turn: &Turn<'_>) -> Result<Page, SystemError> {
         let address = |text: &str| answer.next_address(text);
-        let signals = Signals::read(self.paging, &answer.value, &answer.headers, address)?;
+        let signals = Signals::read(self.paging, answer.value.json(), &answer.headers, address)?;
         let cursor = signals.next.clone().filter(|_| matches!(self.paging, Paging::Cursor(_)));
-        let said = turn.later.and_then(|path| Mapper::remote_id(path, &answer.value));
+        let said = turn.later.and_then(|path| Mapper::remote_id(path, answer.value.json()));
         let asked_at = answer.asked_at;
-        let rows = rows_of(self.rows, answer)?;
+        let rows = rows_of(self.rows, &answer)?;
         let ids = self.ids(&rows)?;
         let shown = Shown { size: turn.size, ids: &ids, signals };
         let next = turn.place.next(self.paging, &shown)?;
         let last = ids.last().cloned().filter(|_| matches!(self.paging, Paging::IdAfter(_)));
         let later = if turn.later.is_some() { said } else { cursor.or(last) };
         let rows = ids.into_iter().zip(rows);
-        let counted = rows.filter(|(_, row)| self.filter.hold(row, turn.keys));
+        let counted = rows.filter(|(_, row)| self.filter.hold(row.json(), turn.keys));
         Ok(Page { rows: counted.collect(), next, later, asked_at })
     }
 
-    fn ids(&self, rows: &[Value]) -> Result<Vec<String>, SystemError> {
-        let of = |row: &Value| match Mapper::remote_id(self.id, row) {
+    fn ids(&self, rows: &[Row]) -> Result<Vec<String>, SystemError> {
+        let of = |row: &Row| match Mapper::remote_id(self.id, row.json()) {
             Some(id) => Ok(id),
             None if self.ids => Err(no_id()),
             // What else tells one row from another.
-            None => Ok(row.to_string()),
+            None => Ok(row.to_value().to_string()),
         };
         rows.iter().map(of).collect()
     }
@@ -154,7 +153,7 @@ impl<'a> Pages<'a> {
         size: u32,
         keys: NestedKeys,
         add: impl Fn(Scope) -> Scope + Sync,
-    ) -> Result<Vec<(String, Value)>, SystemError> {
+    ) -> Result<Vec<(String, Row)>, SystemError> {
         let mut all = Vec::new();
         let mut place = Place::default();
         for _ in 0..CHILD_PAGES_MAX {
@@ -178,35 +177,27 @@ impl<'a> From<&'a Listing> for Pages<'a> {
 }
 
 /// The rows of an answer; none when a rule says to take it as empty.
-pub(super) fn rows_of(path: &Path, answer: Answer) -> Result<Vec<Value>, SystemError> {
-    if answer.ignored { Ok(Vec::new()) } else { rows_at(path, answer.value) }
+pub(super) fn rows_of(path: &Path, answer: &Answer) -> Result<Vec<Row>, SystemError> {
+    if answer.ignored { Ok(Vec::new()) } else { rows_at(path, &answer.value) }
 }
 
 /// The list at a path of an answer.
-pub(in crate::system) fn rows_at(path: &Path, value: Value) -> Result<Vec<Value>, SystemError> {
-    let mut at = value;
-    for key in path.keys() {
-        at = match at {
-            Value::Object(mut members) => members.swap_remove(key).unwrap_or_default(),
-            Value::Array(mut items) => match key.parse::<usize>() {
-                Ok(place) if place < items.len() => items.swap_remove(place),
-                _ => Value::Null,
-            },
-            _ => Value::Null,
-        };
-    }
-    match at {
-        Value::Array(rows) => Ok(rows),
-        _ => Err(SystemError::malformed("the system's answer has no list of rows")),
-    }
+pub(in crate::system) fn rows_at(path: &Path, value: &Row) -> Result<Vec<Row>, SystemError> {
+    let list = value
+        .pick(|value| path.get(value, NestedKeys::Plain).filter(|found| found.see() == Seen::List));
+    let missing = || SystemError::malformed("the system's answer has no list of rows");
+    list.map(|list| list.items()).ok_or_else(missing)
 }
 
 /// Rows with their ids.
 pub(in crate::system) fn with_ids(
-    rows: Vec<Value>,
+    rows: Vec<Row>,
     id: &Path,
-) -> Result<Vec<(String, Value)>, SystemError> {
-    let with_id = |row: Value| Mapper::remote_id(id, &row).map(|id| (id, row)).ok_or_else(no_id);
+) -> Result<Vec<(String, Row)>, SystemError> {
+    let with_id = |row: Row| match Mapper::remote_id(id, row.json()) {
+        Some(id) => Ok((id, row)),
+        None => Err(no_id()),
+    };
     rows.into_iter().map(with_id).collect()
 }
 
@@ -215,19 +206,21 @@ fn no_id() -> SystemError {
 }
 
 /// The ids that a row has at a path: one, or a list of them.
-pub(super) fn ids_at(path: &Path, row: &Value) -> Vec<String> {
+pub(super) fn ids_at(path: &Path, row: &Row) -> Vec<String> {
     let root = Path::default();
-    let found = match path.get(row, NestedKeys::Plain) {
-        Some(Value::Array(several)) => several.as_slice(),
-        one => one.map_or(&[][..], std::slice::from_ref),
-    };
-    found.iter().filter_map(|id| Mapper::remote_id(&root, id)).collect()
+    match path.get(row.json(), NestedKeys::Plain) {
+        None => Vec::new(),
+        Some(several) if several.see() == Seen::List => {
+            several.items().filter_map(|id| Mapper::remote_id(&root, id)).collect()
+        }
+        Some(one) => Mapper::remote_id(&root, one).into_iter().collect(),
+    }
 }
 
 /// The ids that rows have at a path, each once, in the rows' order.
 pub(super) fn distinct_ids_at<'a>(
     path: &Path,
-    rows: impl IntoIterator<Item = &'a Value>,
+    rows: impl IntoIterator<Item = &'a Row>,
 ) -> Vec<String> {
     let mut seen = std::collections::HashSet::new();
     let ids = rows.into_iter().flat_map(|row| ids_at(path, row));

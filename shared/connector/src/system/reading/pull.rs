@@ -1,6 +1,6 @@
 //! A page of a reading.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     super::{Checkpoint, Position, Pull, Pulled, System},
@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     error::{SystemError, SystemErrorClass},
+    json::Row,
     manifest::{
         Detail, EntityDef, Events, Incremental, Listing, Log, NewestFirst, Operation, Reach, Stream,
     },
@@ -72,7 +73,7 @@ impl Reading<'_> {
         }
         let latest = &checkpoint.latest;
         let answer = self.remote.call(&latest.request, Operation::Read, |scope| scope).await?;
-        Ok(Some(Checkpoint { after: Mapper::remote_id(&latest.at, &answer.value) }))
+        Ok(Some(Checkpoint { after: Mapper::remote_id(&latest.at, answer.value.json()) }))
     }
 
     async fn own(&self) -> Result<Pulled, SystemError> {
@@ -142,7 +143,7 @@ impl Reading<'_> {
         &self,
         log: &Log,
         gone: Vec<String>,
-        rows: &mut Vec<(String, Value)>,
+        rows: &mut Vec<(String, Row)>,
     ) -> Result<Vec<String>, SystemError> {
         let first = self.pull.position.place.is_start();
         if first || gone.is_empty() || !matches!(log.events.reach, Reach::NewestFirst(_)) {

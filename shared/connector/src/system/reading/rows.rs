@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     error::{SystemError, SystemErrorClass},
+    json::{Node, Row, Seen},
     manifest::{
         Children, Completion, Detail, EntityDef, Get, Limits, Operation, OwnDetail, Request,
     },
@@ -25,7 +26,7 @@ const SYSTEMIC: usize = 10;
 #[derive(Debug, Default)]
 pub(crate) struct Rows {
     /// The rows, with their ids.
-    pub rows: Vec<(String, Value)>,
+    pub rows: Vec<(String, Row)>,
     /// Ids of which the system says that they are gone.
     pub gone: Vec<String>,
     /// Rows that the system does not show to this account, or refuses to.
@@ -33,11 +34,17 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
+    /// Rows that are trees.
+    pub fn of(rows: Vec<(String, Value)>) -> Self {
+        let rows = rows.into_iter().map(|(id, row)| (id, Row::from(&row))).collect();
+        Self { rows, ..Self::default() }
+    }
+
     /// Without the rows that say themselves that they are deleted.
     pub fn judged(mut self, def: &EntityDef, keys: NestedKeys) -> Self {
         let Some(flag) = &def.deletes.flag else { return self };
         let (gone, there): (Vec<_>, _) =
-            self.rows.into_iter().partition(|(_, row)| flag.holds(row, keys));
+            self.rows.into_iter().partition(|(_, row)| flag.holds(row.json(), keys));
         self.rows = there;
         self.gone.extend(gone.into_iter().map(|(id, _)| id));
         self
@@ -46,7 +53,7 @@ impl Rows {
 
 /// What became of a call for one row.
 enum One {
-    Row(String, Value),
+    Row(String, Row),
     Gone(String),
     Refused(String, SystemError),
 }
@@ -76,7 +83,7 @@ impl Completer<'_> {
     }
 
     /// Listed rows, completed. Those that are marked as deleted need no more calls.
-    pub async fn complete(&self, listed: Vec<(String, Value)>) -> Result<Rows, SystemError> {
+    pub async fn complete(&self, listed: Vec<(String, Row)>) -> Result<Rows, SystemError> {
         let listed = Rows { rows: listed, ..Rows::default() };
         let Rows { rows, gone, .. } = listed.judged(self.def, self.keys);
         let asked = rows.len();
@@ -111,7 +118,7 @@ impl Completer<'_> {
                             scope.with("ids", json!(chunk)).with("fields", fields.clone())
                         })
                         .await?;
-                    rows.extend(with_ids(rows_of(at, answer)?, &self.def.read.id)?);
+                    rows.extend(with_ids(rows_of(at, &answer)?, &self.def.read.id)?);
                 }
                 Ok(Rows { rows, ..Rows::default() })
             }
@@ -155,7 +162,7 @@ impl Completer<'_> {
             .await;
         match answer {
             Ok(answer) if answer.ignored => Ok(One::Gone(id)),
-            answer => one(&id, answer.and_then(|answer| row_at(at, answer.value))),
+            answer => one(&id, answer.and_then(|answer| row_at(at, &answer.value))),
         }
     }
 
@@ -172,22 +179,22 @@ impl Completer<'_> {
         &self,
         detail: &OwnDetail,
         id: String,
-        row: Value,
+        row: Row,
     ) -> Result<One, SystemError> {
-        if !detail.when.hold(&row, self.keys) {
+        if !detail.when.hold(row.json(), self.keys) {
             return Ok(One::Row(id, row));
         }
         let answer = self
             .remote
             .call(&detail.request, Operation::Read, |scope| {
-                scope.with("id", json!(id)).with("row", row.clone())
+                scope.with("id", json!(id)).with("row", row.to_value())
             })
             .await;
         match answer {
             Ok(answer) if answer.ignored => Ok(One::Row(id, row)),
             answer => {
-                let found = answer.and_then(|answer| row_at(&detail.row, answer.value));
-                one(&id, found.map(|found| completed(row, found, detail.takes)))
+                let found = answer.and_then(|answer| row_at(&detail.row, &answer.value));
+                one(&id, found.map(|found| completed(&row, found, detail.takes)))
             }
         }
     }
@@ -236,19 +243,19 @@ impl Completer<'_> {
         &self,
         children: &Children,
         id: String,
-        mut row: Value,
+        row: Row,
     ) -> Result<One, SystemError> {
-        if !children.when.hold(&row, self.keys) {
+        if !children.when.hold(row.json(), self.keys) {
             return Ok(One::Row(id, row));
         }
         let pages = Pages::of_children(children);
         let size = self.limits.page(0);
         let add =
-            |scope: crate::template::Scope| scope.with("id", json!(id)).with("row", row.clone());
+            |scope: crate::template::Scope| scope.with("id", json!(id)).with("row", row.to_value());
         let listed = pages.all(self.remote, size, self.keys, add).await;
         let found = listed.map(|listed| {
-            put(&mut row, &children.into, listed.into_iter().map(|(_, child)| child).collect());
-            row
+            let listed = listed.iter().map(|(_, child)| child.to_value());
+            with(&row, &children.into, listed.collect())
         });
         one(&id, found)
     }
@@ -258,9 +265,9 @@ impl Completer<'_> {
         &self,
         children: &Children,
         parent: &Path,
-        rows: &mut [(String, Value)],
+        rows: &mut [(String, Row)],
     ) -> Result<(), SystemError> {
-        let wanted = rows.iter().filter(|(_, row)| children.when.hold(row, self.keys));
+        let wanted = rows.iter().filter(|(_, row)| children.when.hold(row.json(), self.keys));
         let ids: Vec<String> = wanted.map(|(id, _)| id.clone()).collect();
         let mut by_parent: HashMap<String, Vec<Value>> =
             ids.iter().map(|id| (id.clone(), Vec::new())).collect();
@@ -271,27 +278,27 @@ impl Completer<'_> {
             for (_, child) in listed {
                 for id in ids_at(parent, &child) {
                     if let Some(siblings) = by_parent.get_mut(&id) {
-                        siblings.push(child.clone());
+                        siblings.push(child.to_value());
                     }
                 }
             }
         }
         for (id, row) in rows {
             if let Some(listed) = by_parent.remove(id) {
-                put(row, &children.into, listed);
+                *row = with(row, &children.into, listed);
             }
         }
         Ok(())
     }
 
     /// The ids of the records that children belong to.
-    pub fn parents(&self, parent: &Path, children: &[(String, Value)]) -> Vec<String> {
+    pub fn parents(&self, parent: &Path, children: &[(String, Row)]) -> Vec<String> {
         distinct_ids_at(parent, children.iter().map(|(_, child)| child))
     }
 }
 
 /// What an answer for one row means for it. What is no matter of the row is the page's failure.
-fn one(id: &str, found: Result<Value, SystemError>) -> Result<One, SystemError> {
+fn one(id: &str, found: Result<Row, SystemError>) -> Result<One, SystemError> {
     use SystemErrorClass::{NotFound, Permission, Validation};
     match found {
         Ok(row) => Ok(One::Row(id.to_owned(), row)),
@@ -303,41 +310,34 @@ fn one(id: &str, found: Result<Value, SystemError>) -> Result<One, SystemError> 
     }
 }
 
-fn row_at(path: &Path, mut value: Value) -> Result<Value, SystemError> {
-    let mut at = &mut value;
-    for key in path.keys() {
-        at = match at {
-            Value::Object(members) => members.entry(key).or_insert(Value::Null),
-            _ => return Err(no_row()),
-        };
-    }
-    match at.take() {
-        row @ Value::Object(_) => Ok(row),
-        _ => Err(no_row()),
-    }
+fn row_at(path: &Path, value: &Row) -> Result<Row, SystemError> {
+    let row = value.pick(|value| {
+        path.get(value, NestedKeys::Plain).filter(|found| found.see() == Seen::Object)
+    });
+    row.ok_or_else(|| SystemError::malformed("the system's answer has no row"))
 }
 
-fn no_row() -> SystemError {
-    SystemError::malformed("the system's answer has no row")
-}
-
-fn completed(row: Value, found: Value, takes: Completion) -> Value {
-    match (takes, row, found) {
-        (Completion::Merge, Value::Object(mut row), Value::Object(found)) => {
-            row.extend(found);
-            Value::Object(row)
+fn completed(row: &Row, found: Row, takes: Completion) -> Row {
+    if takes != Completion::Merge {
+        return found;
+    }
+    match (row.to_value(), found.to_value()) {
+        (Value::Object(mut row), Value::Object(more)) => {
+            row.extend(more);
+            Row::from(&Value::Object(row))
         }
-        (_, _, found) => found,
+        _ => found,
     }
 }
 
-fn put(row: &mut Value, into: &str, listed: Vec<Value>) {
-    if !row.is_object() {
-        *row = Value::Object(Map::new());
-    }
-    if let Value::Object(members) = row {
-        members.insert(into.to_owned(), Value::Array(listed));
-    }
+/// The row with a list in it; a row that is no object becomes one.
+fn with(row: &Row, into: &str, listed: Vec<Value>) -> Row {
+    let mut members = match row.to_value() {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    };
+    members.insert(into.to_owned(), Value::Array(listed));
+    Row::from(&Value::Object(members))
 }
 
 fn all_failed(rows: Rows) -> SystemError {

@@ -4,11 +4,11 @@ use http::{
     HeaderMap,
     header::{CONTENT_RANGE, LINK},
 };
-use serde_json::Value;
 use url::Url;
 
 use crate::{
     error::SystemError,
+    json::Node,
     manifest::{Ending, Paging, is_set},
     path::{NestedKeys, Path},
 };
@@ -28,9 +28,9 @@ pub(super) struct Signals {
 
 impl Signals {
     /// Reads them. `address` makes an address of the answer one that can be asked.
-    pub fn read(
+    pub fn read<'a>(
         paging: &Paging,
-        body: &Value,
+        body: impl Node<'a>,
         headers: &HeaderMap,
         address: impl Fn(&str) -> Result<String, SystemError>,
     ) -> Result<Self, SystemError> {
@@ -58,11 +58,11 @@ impl Signals {
     }
 }
 
-fn text(path: &Path, body: &Value) -> Option<String> {
+fn text<'a>(path: &Path, body: impl Node<'a>) -> Option<String> {
     path.text(body).filter(|text| !text.is_empty()).map(std::borrow::Cow::into_owned)
 }
 
-fn number(path: &Path, body: &Value) -> Option<u64> {
+fn number<'a>(path: &Path, body: impl Node<'a>) -> Option<u64> {
     path.get(body, NestedKeys::Plain)?;
     path.text(body)?.parse().ok()
 }
@@ -137,7 +137,7 @@ fn total_of_range(headers: &HeaderMap) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 

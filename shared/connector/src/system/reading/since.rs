@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::{
     error::SystemError,
+    json::Row,
     manifest::{EntityDef, Filter, Incremental},
     mapping::{Conditions, Field, Mapper},
     template::Scope,
@@ -60,15 +61,15 @@ impl Order<'_> {
         &self,
         mapper: &Mapper<'_>,
         since: i64,
-        rows: Vec<(String, Value)>,
-    ) -> (Vec<(String, Value)>, bool) {
+        rows: Vec<(String, Row)>,
+    ) -> (Vec<(String, Row)>, bool) {
         let mut old = false;
         let mut new = Vec::with_capacity(rows.len());
         for (id, row) in rows {
-            let time = mapper.text(self.time, &row).and_then(|text| from_iso(&text));
+            let time = mapper.text(self.time, row.json()).and_then(|text| from_iso(&text));
             if time.is_none_or(|time| time >= since) {
                 new.push((id, row));
-            } else if !self.out_of_order.is_some_and(|when| when.hold(&row, mapper.keys)) {
+            } else if !self.out_of_order.is_some_and(|when| when.hold(row.json(), mapper.keys)) {
                 old = true;
             }
         }
@@ -120,7 +121,7 @@ mod tests {
         };
         let order = Order { time: &feed.time, out_of_order: feed.out_of_order.as_ref() };
         let rows = rows.as_array().unwrap().iter().enumerate();
-        let rows = rows.map(|(number, row)| (number.to_string(), row.clone())).collect();
+        let rows = rows.map(|(number, row)| (number.to_string(), Row::from(row))).collect();
         let (new, old) = order.new_rows(&mapper, 100_000, rows);
         (new.into_iter().map(|(id, _)| id).collect(), old)
     }

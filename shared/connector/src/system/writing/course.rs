@@ -73,7 +73,7 @@ impl<'a> Course<'a> {
             let row = self.plan.row(own).map_err(unfit)?;
             let answer = self.ask(&step.request, false, &[("record", row)]).await?;
             let id = made(create, &answer)?;
-            self.answers.insert(step.name.clone(), answer.value);
+            self.answers.insert(step.name.clone(), answer.value.to_value());
             self.scope = self.scope.clone().with("id", Value::from(id.as_str()));
             self.touched = Some(id);
         }
@@ -184,7 +184,7 @@ impl<'a> Course<'a> {
         reads: bool,
         more: &[(&'static str, Value)],
     ) -> Result<Value, SystemError> {
-        self.ask(request, reads, more).await.map(|answer| answer.value)
+        self.ask(request, reads, more).await.map(|answer| answer.value.to_value())
     }
 
     async fn ask(
@@ -226,7 +226,7 @@ fn made(create: &Create, answer: &Answer) -> Result<String, SystemError> {
     let id = match &create.id_in_location {
         Some(pattern) => pattern.find(&answer.headers),
         None => {
-            let id = create.id.get(&answer.value, NestedKeys::Plain);
+            let id = create.id.get(answer.value.json(), NestedKeys::Plain);
             id.and_then(|id| Mapper::remote_id(&Path::default(), id))
         }
     };

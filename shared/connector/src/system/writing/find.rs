@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::{Source, System, unfit};
 use crate::{
     error::{SystemError, SystemErrorClass},
+    json::{Node, Seen},
     manifest::{Finder, Idempotency, Operation, WriteOp},
     mapping::{Mapper, Plan, References, Writer},
     path::NestedKeys,
@@ -98,16 +99,16 @@ impl System {
             let missing = || SystemError::malformed("the system redirects to no record");
             return pattern.find(&answer.headers).map(LookUp::Found).ok_or_else(missing);
         }
-        let answer = answer.value;
-        let rows = match finder.rows.get(&answer, NestedKeys::Plain) {
-            None | Some(Value::Null) => &[][..],
-            Some(Value::Array(rows)) => rows.as_slice(),
-            Some(one) => std::slice::from_ref(one),
+        let found = finder.rows.get(answer.value.json(), NestedKeys::Plain);
+        let rows: Vec<_> = match found.map(|found| (found, found.see())) {
+            None | Some((_, Seen::Null)) => Vec::new(),
+            Some((list, Seen::List)) => list.items().take(2).collect(),
+            Some((one, _)) => vec![one],
         };
-        match rows {
+        match rows.as_slice() {
             [] => Ok(LookUp::NotThere),
             [row] => {
-                let id = Mapper::remote_id(&finder.id, row);
+                let id = Mapper::remote_id(&finder.id, *row);
                 let id = id.ok_or_else(|| SystemError::malformed("a row has no id"))?;
                 Ok(LookUp::Found(id))
             }

@@ -47,7 +47,8 @@ impl System {
             let answer = remote
                 .call(&lookup.request, Operation::Read, |scope| scope.with("ids", json!(chunk)))
                 .await?;
-            rows.extend(with_ids(rows_at(&lookup.rows, answer.value)?, &lookup.id)?);
+            let found = with_ids(rows_at(&lookup.rows, &answer.value)?, &lookup.id)?;
+            rows.extend(found.into_iter().map(|(id, row)| (id, row.to_value())));
         }
         Ok(rows)
     }
