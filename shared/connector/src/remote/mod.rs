@@ -166,7 +166,7 @@ impl Remote {
         let job = Job { operation, call: request.is_call(), build: &build };
         let mut reply = self.run(&job).await?;
         if reply.response.status.is_redirection() {
-            reply.verdict = Ok(Value::Null);
+            reply.verdict = Ok(Row::default());
         }
         reply.into_answer(self.carried_in_query())
     }
