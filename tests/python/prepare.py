@@ -2,6 +2,7 @@
 """Installs the Python parts of the tests and builds what they need, once.
 
     prepare.py python            the interpreter with Tryton and the judge of signatures
+    prepare.py postgresql        the same with what Tryton needs for PostgreSQL
     prepare.py sam               the interpreter with the SAM command line
     prepare.py build             the same with what builds the functions for Lambda
     prepare.py airbyte           the interpreter with the rival of `tests/bench mapping`
@@ -96,6 +97,9 @@ def main(words):
     match words:
         case ["python"]:
             print(python())
+        case ["postgresql"]:
+            files = [HERE / "requirements-postgresql.txt", HERE / "requirements.txt"]
+            print(environment("postgresql", *files))
         case ["sam"]:
             print(environment("sam", HERE / "requirements-sam.txt"))
         case ["build"]:

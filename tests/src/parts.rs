@@ -46,6 +46,12 @@ pub fn python() -> &'static Path {
     PYTHON.get_or_init(|| prepare(&["python"]))
 }
 
+/// The one that has what Tryton needs for PostgreSQL, too.
+#[must_use]
+pub fn python_for_postgresql() -> PathBuf {
+    prepare(&["postgresql"])
+}
+
 /// A ready Tryton database: `orders` or `parties`.
 #[must_use]
 pub fn company(size: &str) -> PathBuf {

@@ -23,6 +23,11 @@ pub struct Tryton {
     process: Process,
 }
 
+/// How long a server takes to answer.
+const READY: Duration = Duration::from_secs(60);
+/// How long a server takes that makes its company first.
+const FIRST_TIME: Duration = Duration::from_secs(600);
+
 impl Tryton {
     /// Starts a copy of a ready company (`orders` or `parties`) in `folder`.
     ///
@@ -34,7 +39,25 @@ impl Tryton {
         std::fs::create_dir_all(&folder).expect("a folder can be made");
         let process = serve(&folder, port, &company);
         let tryton = Self { port, folder, company, process };
-        tryton.wait_until_ready().await;
+        tryton.wait_until_ready(READY).await;
+        tryton
+    }
+
+    /// Makes a company without orders on a PostgreSQL of its own in `folder`, and starts it. It cannot
+    /// be started again.
+    ///
+    /// # Panics
+    /// When it does not start: PostgreSQL must be installed.
+    pub async fn start_on_postgresql(folder: &Path) -> Self {
+        let (port, company) = (free_port(), PathBuf::new());
+        let folder = folder.join("tryton");
+        std::fs::create_dir_all(&folder).expect("a folder can be made");
+        let mut command = Command::new(parts::python_for_postgresql());
+        command.arg(parts::script("tryton/postgresql.py")).arg(&folder).arg(port.to_string());
+        let process = Process::start(&mut command, &folder.join("tryton.log"));
+        let process = process.expect("Tryton can be started");
+        let tryton = Self { port, folder, company, process };
+        tryton.wait_until_ready(FIRST_TIME).await;
         tryton
     }
 
@@ -59,7 +82,7 @@ impl Tryton {
     pub async fn restart(&mut self) {
         self.process.kill_9();
         self.process = serve(&self.folder, self.port, &self.company);
-        self.wait_until_ready().await;
+        self.wait_until_ready(READY).await;
     }
 
     /// Does something in it, as a person would: see `tests/python/tryton/client.py`.
@@ -67,24 +90,36 @@ impl Tryton {
     /// # Panics
     /// When Tryton refuses.
     pub fn does(&self, words: &[&str]) -> Value {
-        let output = self.client(words).output().expect("python can be run");
+        self.told("client.py", words)
+    }
+
+    /// What it does and what it refuses, tried one by one: see `tests/python/tryton/refusals.py`.
+    ///
+    /// # Panics
+    /// When a try cannot be made.
+    pub fn refusals(&self) -> Value {
+        self.told("refusals.py", &[])
+    }
+
+    fn told(&self, script: &str, words: &[&str]) -> Value {
+        let output = self.client(script, words).output().expect("python can be run");
         let told = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{words:?}: {told}\n{}", self.process.last_words());
         serde_json::from_slice(&output.stdout).expect("the client prints JSON")
     }
 
-    fn client(&self, words: &[&str]) -> Command {
+    fn client(&self, script: &str, words: &[&str]) -> Command {
         let mut command = Command::new(parts::python());
         command
-            .arg(parts::script("tryton/client.py"))
+            .arg(parts::script(&format!("tryton/{script}")))
             .arg(format!("{}/company", self.server()))
             .args(words);
         command
     }
 
-    async fn wait_until_ready(&self) {
-        wait::until("Tryton answers", Duration::from_secs(60), async || {
-            let output = self.client(&["ready"]).output().ok()?;
+    async fn wait_until_ready(&self, limit: Duration) {
+        wait::until("Tryton answers", limit, async || {
+            let output = self.client("client.py", &["ready"]).output().ok()?;
             output.status.success().then_some(())
         })
         .await;

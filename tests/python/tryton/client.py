@@ -7,6 +7,8 @@
     client.py URL edit-line ORDER QUANTITY PRICE     the order's first line
     client.py URL delete-order ORDER                 cancels it, then deletes it
     client.py URL rename-party PARTY NAME
+    client.py URL delete-party PARTY
+    client.py URL add-choices                        a second warehouse, a currency and a unit (Box)
     client.py URL set-password PASSWORD              of the administrator
 
 URL names the database: `http://127.0.0.1:8000/company`. Answers are JSON; decimals and quantities are
@@ -120,6 +122,28 @@ def rename_party(tryton, party, name):
     tryton.model("party.party", "write", [int(party)], {"name": name})
 
 
+def delete_party(tryton, party):
+    tryton.model("party.party", "delete", [int(party)])
+
+
+def add_choices(tryton):
+    """What an order could have in place of what the company has only one of."""
+    places = {"input": "storage", "storage": "storage", "output": "storage"}
+    places["production"] = "production"
+    rooms = [{"name": f"Second {name}", "type": kind} for name, kind in places.items()]
+    rooms = tryton.model("stock.location", "create", rooms)
+    second = {"name": "Second warehouse", "type": "warehouse"}
+    second.update({f"{name}_location": room for name, room in zip(places, rooms)})
+    (unit,) = tryton.find("product.uom", [["name", "=", "Unit"]], ["category"])
+    box = {"name": "Box", "symbol": "box", "category": unit["category"], "digits": 0}
+    box.update({"factor": 10.0, "rate": 0.1, "rounding": 1.0})
+    rate = {"date": {"__class__": "date", "year": 2020, "month": 1, "day": 1}, "rate": decimal("0.9")}
+    euro = {"name": "Euro", "code": "EUR", "symbol": "€", "rates": [["create", [rate]]]}
+    tryton.model("stock.location", "create", [second])
+    tryton.model("product.uom", "create", [box])
+    tryton.model("currency.currency", "create", [euro])
+
+
 def set_password(tryton, password):
     users = tryton.find("res.user", [["login", "=", "admin"]], ["login"])
     tryton.model("res.user", "write", [users[0]["id"]], {"password": password})
@@ -134,6 +158,8 @@ def main(url, command, *words):
         "edit-line": edit_line,
         "delete-order": delete_order,
         "rename-party": rename_party,
+        "delete-party": delete_party,
+        "add-choices": add_choices,
         "set-password": set_password,
     }
     tryton = Tryton(url, os.environ.get("TRYTON_PASSWORD", "adminpw"))

@@ -59,7 +59,10 @@ fn of_fields(
                 need(RuleKind::Items, list.max_items.is_some());
             }
             WriteField::Object(_) => {}
-            WriteField::Lines(lines) => need(RuleKind::Items, lines.max_items.is_some()),
+            WriteField::Lines(lines) => {
+                need(RuleKind::Items, lines.max_items.is_some());
+                need(RuleKind::LineChange, patched && !lines.add_remove_when.is_empty());
+            }
         }
         found.extend(kinds.into_iter().map(|kind| Rule { place: place.clone(), kind }));
         if let Some(inner) = field.inner() {
