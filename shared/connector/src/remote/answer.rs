@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use super::{page, rate::whole_seconds, redact::Redaction, run::Job};
+use super::{
+    page,
+    rate::{believed, whole_seconds},
+    redact::Redaction,
+    run::Job,
+};
 use crate::{
     error::{SystemError, SystemErrorClass},
     json::{Node, Row},
@@ -98,7 +103,7 @@ fn by_rule(
     error.upstream_field = at(&rule.field).or(label);
     error.upstream = Upstream { status: Some(seen.status), code, message };
     error.contract = rule.contract;
-    let said = at(&rule.wait_seconds).and_then(|text| whole_seconds(&text));
+    let said = at(&rule.wait_seconds).and_then(|text| whole_seconds(&text)).map(believed);
     error.retry_after = wait.max(said);
     Err(error)
 }

@@ -39,7 +39,12 @@ pub(super) fn told(limits: &Limits, headers: &HeaderMap, now: WallTime) -> Told 
     });
     let used_up = number(&names.remaining)
         .is_some_and(|remaining| remaining <= reserved(limits, number(&names.limit)));
-    Told { wait, used_up_until: reset.filter(|_| used_up) }
+    Told { wait: wait.map(believed), used_up_until: reset.filter(|_| used_up) }
+}
+
+/// As much of a wait as is believed.
+pub(super) fn believed(wait: Duration) -> Duration {
+    wait.min(HOLD_MAX)
 }
 
 /// What we leave to others of a limit that the system names.

@@ -128,6 +128,39 @@ async fn a_packed_answer_is_unpacked() {
     assert_eq!(open(&engine(""), &url).probe().await.unwrap().id, "9");
 }
 
+/// A server that gives this body, packed.
+async fn packed(body: String) -> String {
+    use std::io::Write;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(body.as_bytes()).unwrap();
+    let packed = encoder.finish().unwrap();
+    let app = axum::Router::new().fallback(move || {
+        let packed = packed.clone();
+        async move { ([("content-encoding", "gzip")], packed) }
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    url
+}
+
+#[tokio::test]
+async fn an_answer_may_have_as_many_bytes_unpacked_as_the_cap_says_and_not_one_more() {
+    let engine = engine("limits: { body_cap_bytes: 100000 }\n");
+    let frame = json!({"id": ""}).to_string().len();
+    for (length, fits) in [(100_000, true), (100_001, false), (50_000_000, false)] {
+        let url = packed(json!({"id": "7".repeat(length - frame)}).to_string()).await;
+        let answer = open(&engine, &url).probe().await;
+        match answer {
+            Ok(_) => assert!(fits, "{length}"),
+            Err(error) => {
+                assert!(!fits, "{length}");
+                assert_eq!(error.class, SystemErrorClass::Malformed);
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn no_address_that_must_not_be_reached_is_reached_by_a_connection() {
     let catalog = Catalog::of([with("").as_str()]).unwrap();

@@ -51,6 +51,56 @@ async fn a_long_wait_ends_the_call_and_keeps_the_next_ones_off() {
 }
 
 #[tokio::test]
+async fn a_wait_that_is_told_as_a_date_is_obeyed() {
+    let told = too_often("GET /api/me", "Sat, 21 Nov 2026 22:19:40 GMT")
+        .header("date", "Sat, 21 Nov 2026 22:18:55 GMT");
+    let (_, system) = play("", [told]).await;
+    let error = system.probe().await.unwrap_err();
+    assert_eq!(error.retry_after, Some(Duration::from_secs(45)));
+    assert!(system.probe().await.unwrap_err().retry_after.unwrap() > Duration::from_secs(40));
+}
+
+#[tokio::test]
+async fn a_wait_that_only_the_rate_headers_tell_is_obeyed() {
+    let told = on("GET /api/me", 429, json!({})).header("x-rate-limit-limit", "100");
+    let told = told.header("x-rate-limit-remaining", "0").header("x-rate-limit-reset", "33");
+    let (_, system) = play(HEADERS, [told]).await;
+    let error = system.probe().await.unwrap_err();
+    assert_eq!(error.class, SystemErrorClass::RateLimited);
+    let wait = error.retry_after.unwrap();
+    assert!(wait > Duration::from_secs(31) && wait <= Duration::from_secs(33), "{wait:?}");
+}
+
+#[tokio::test]
+async fn a_wait_beyond_all_measure_is_believed_for_an_hour() {
+    let (_, system) = play("", [too_often("GET /api/me", "18446744073709551615")]).await;
+    for _ in 0..2 {
+        let wait = system.probe().await.unwrap_err().retry_after.unwrap();
+        assert!(wait <= Duration::from_secs(3_600), "{wait:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_waits_for_a_place_in_this_process_waits_no_longer_than_for_any_turn() {
+    let app = axum::Router::new().fallback(|| async {
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        axum::Json(json!({"id": 1}))
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    let engine = engine("limits: { concurrency: 1, wait_seconds_max: 1 }\n");
+    let (first, second) = (open(&engine, &url), open(&engine, &url));
+    let slow = tokio::spawn(async move { first.probe().await });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let started = Instant::now();
+    let error = second.probe().await.unwrap_err();
+    assert_eq!((error.class, error.sent), (SystemErrorClass::RateLimited, false));
+    assert!(error.retry_after.is_some() && started.elapsed() < Duration::from_secs(2));
+    slow.await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn a_wait_that_only_the_body_tells_is_obeyed() {
     let rules = r#"
 errors:

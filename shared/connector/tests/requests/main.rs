@@ -11,6 +11,7 @@ mod limits;
 mod passthrough;
 mod permissions;
 mod secrets;
+mod shared_limits;
 mod signing;
 
 use millwright_connector::{

@@ -15,10 +15,10 @@ const SERIES: u32 = 3;
 const BLOCK_PART: u32 = 4;
 
 /// What this process holds.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Local {
     held_until: Option<WallTime>,
-    blocks: Vec<Tokens>,
+    pub(super) blocks: Vec<Tokens>,
     lot: Option<Lot>,
     in_use: u32,
     series: u32,
@@ -27,8 +27,8 @@ pub(super) struct Local {
 
 /// The tokens of one budget, and how many to take at once.
 #[derive(Clone, Copy, Debug)]
-struct Tokens {
-    block: Option<Block>,
+pub(super) struct Tokens {
+    pub(super) block: Option<Block>,
     size: u32,
 }
 
@@ -109,13 +109,34 @@ impl Local {
         Ask { quotas: quotas.collect(), claim: bounds.seats.map(wish) }
     }
 
-    /// Enters with what the row has said.
-    pub(super) fn enter_with(&mut self, now: WallTime, answered: Answered) -> Result<(), Wait> {
+    /// Enters with what the row has said; nothing when others have meanwhile used the tokens that were
+    /// here, so that it must be asked again.
+    pub(super) fn enter_with(
+        &mut self,
+        now: WallTime,
+        answered: Answered,
+    ) -> Option<Result<(), Wait>> {
         let Answered { held_until, blocks, lot } = answered;
         if let Some(until) = held_until {
             self.held_until = Some(until);
-            return Err(Wait::Until(until));
+            return Some(Err(Wait::Until(until)));
         }
+        self.lot = lot.or(self.lot);
+        if let Some(until) = self.take_blocks(blocks) {
+            return Some(Err(Wait::Until(until)));
+        }
+        if lot.is_some_and(|lot| lot.seats <= self.in_use) {
+            return Some(Err(Wait::Seat));
+        }
+        if !self.blocks.iter().all(|tokens| tokens.ready(now)) {
+            return None;
+        }
+        self.take(now);
+        Some(Ok(()))
+    }
+
+    /// Takes the blocks that the row has given; the time to come again where a budget is used up.
+    fn take_blocks(&mut self, blocks: Vec<Option<Result<Block, WallTime>>>) -> Option<WallTime> {
         let mut later = None;
         for (tokens, block) in self.blocks.iter_mut().zip(blocks) {
             match block {
@@ -127,15 +148,7 @@ impl Local {
                 }
             }
         }
-        self.lot = lot.or(self.lot);
-        if let Some(until) = later {
-            return Err(Wait::Until(until));
-        }
-        if lot.is_some_and(|lot| lot.seats <= self.in_use) {
-            return Err(Wait::Seat);
-        }
-        self.take(now);
-        Ok(())
+        later
     }
 
     pub(super) fn renewed(&mut self, answered: &Answered) {

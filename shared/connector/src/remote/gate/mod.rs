@@ -91,12 +91,17 @@ impl Gate {
             return outcome;
         }
         let _asking = self.asking.lock().await;
-        if let Some(outcome) = self.by_ourselves() {
-            return outcome;
+        loop {
+            if let Some(outcome) = self.by_ourselves() {
+                return outcome;
+            }
+            let ask = self.local().ask(self.clock.wall(), &self.bounds, 1);
+            let answered =
+                self.rows.allow(&self.key, |row, now| ask.put(row, now, &self.who)).await;
+            if let Some(outcome) = self.local().enter_with(self.clock.wall(), answered) {
+                return outcome;
+            }
         }
-        let ask = self.local().ask(self.clock.wall(), &self.bounds, 1);
-        let answered = self.rows.allow(&self.key, |row, now| ask.put(row, now, &self.who)).await;
-        self.local().enter_with(self.clock.wall(), answered)
     }
 
     /// What can be decided without the row.

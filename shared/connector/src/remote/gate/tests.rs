@@ -151,7 +151,7 @@ fn what_is_not_spent_in_time_makes_the_next_block_smaller() {
         for _ in 0..calls {
             if local.enter(now, false).is_none() {
                 let ask = local.ask(now, &bounds, 1);
-                local.enter_with(now, ask.put(&mut row, now, "one")).unwrap();
+                local.enter_with(now, ask.put(&mut row, now, "one")).unwrap().unwrap();
             }
         }
         format!("{local:?}")
@@ -159,4 +159,25 @@ fn what_is_not_spent_in_time_makes_the_next_block_smaller() {
     assert!(spend(&mut local, now, 64).contains("size: 64"));
     now = now + MINUTE;
     assert!(spend(&mut local, now, 1).contains("size: 32"));
+}
+
+#[test]
+fn a_token_that_somebody_used_while_the_row_was_asked_is_not_used_again() {
+    let quotas = vec![Quota { tokens: 4, window: MINUTE }];
+    let bounds = Bounds { quotas, seats: Some(2) };
+    let mut local = Local::new(1);
+    let (mut row, now) = (Allowance::default(), WallTime::from_millis(1_800_000_000_000));
+    let ask = local.ask(now, &bounds, 1);
+    local.enter_with(now, ask.put(&mut row, now, "one")).unwrap().unwrap();
+    let ask = local.ask(now, &bounds, 1);
+    local.enter_with(now, ask.put(&mut row, now, "one")).unwrap().unwrap();
+    local.leave(now, true);
+    // One asks for a seat, and meanwhile another enters on the seat that is free, with the last token.
+    let mut tokens = local.clone();
+    tokens.blocks[0].block.as_mut().unwrap().tokens = 1;
+    let ask = tokens.ask(now, &bounds, 1);
+    assert!(tokens.enter(now, true).unwrap().is_ok());
+    tokens.leave(now, true);
+    let answered = ask.put(&mut row, now, "one");
+    assert!(tokens.enter_with(now, answered).is_none(), "the row is asked again");
 }
