@@ -126,6 +126,24 @@ async fn an_edited_line_brings_its_order_back() {
 }
 
 #[tokio::test]
+async fn a_move_that_is_edited_alone_is_asked_for_through_its_shipment() {
+    const SHIPMENTS: &str = "model.stock.shipment.in.search_read";
+    let nothing = || Exchange { body: r#"{"id":1,"result":[]}"#.to_owned(), ..json(SHIPMENTS, "") };
+    let (script, system) = after_login([nothing(), nothing()]).await;
+    let first = Pull { from: from_iso("2026-11-21T23:00:00Z"), ..Pull::default() };
+    let position = system.pull("receivings", &first).await.unwrap().next.unwrap();
+    let last = system.pull("receivings", &Pull { position, ..first }).await.unwrap();
+    assert_eq!(last.next, None);
+    script.assert_played();
+    let asked = &script.params()[4].1[0];
+    assert_eq!(asked[1][0], "OR");
+    assert_eq!(
+        (&asked[1][1][0], &asked[1][2][0]),
+        (&json!("moves.write_date"), &json!("moves.create_date"))
+    );
+}
+
+#[tokio::test]
 async fn pages_go_on_after_the_last_id() {
     let (script, system) = after_login([
         json(PARTIES, "parties.json"),
