@@ -16,6 +16,7 @@ use dynoxide::{
     Database,
     actions::{
         create_table::CreateTableRequest,
+        describe_table::DescribeTableRequest,
         list_tables::ListTablesRequest,
         update_time_to_live::{TimeToLiveSpecification, UpdateTimeToLiveRequest},
     },
@@ -126,6 +127,7 @@ fn create_tables(database: &Database) -> dynoxide::Result<()> {
     for table in TableDef::ALL {
         let name = tables().name(table.table).to_owned();
         if present.contains(&name) {
+            check_indexes(database, name, table)?;
             continue;
         }
         database.create_table(definition(&name, table)?)?;
@@ -136,6 +138,26 @@ fn create_tables(database: &Database) -> dynoxide::Result<()> {
         database.update_time_to_live(ttl)?;
     }
     Ok(())
+}
+
+/// Refuses a table that an earlier program has made with fewer indexes. Adding them would not be enough:
+/// rows that are not written again have no places in them, and would be missing from every sorted list.
+fn check_indexes(database: &Database, name: String, table: &TableDef) -> dynoxide::Result<()> {
+    let described = database.describe_table(DescribeTableRequest { table_name: name })?.table;
+    let there: Vec<String> = described
+        .global_secondary_indexes
+        .into_iter()
+        .flatten()
+        .map(|index| index.index_name)
+        .collect();
+    match table.indexes.iter().find(|index| !there.iter().any(|name| name == index.name)) {
+        None => Ok(()),
+        Some(missing) => Err(dynoxide::DynoxideError::ValidationException(format!(
+            "an earlier millwright made them, without the index `{}`; choose another folder with \
+             --data and connect anew",
+            missing.name
+        ))),
+    }
 }
 
 fn definition(name: &str, table: &TableDef) -> dynoxide::Result<CreateTableRequest> {
@@ -180,4 +202,22 @@ fn keys(hash: &str, range: &str) -> Value {
         {"AttributeName": hash, "KeyType": "HASH"},
         {"AttributeName": range, "KeyType": "RANGE"},
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_without_an_index_of_this_version_are_refused_by_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dynamo.sqlite");
+        let bare = TableDef { table: millwright_store::Table::Records, indexes: &[] };
+        let database = Database::new(&path.to_string_lossy()).unwrap();
+        let name = tables().name(bare.table).to_owned();
+        database.create_table(definition(&name, &bare).unwrap()).unwrap();
+        drop(database);
+        let line = Dynamo::start(&path).unwrap_err().to_string();
+        assert!(line.contains("`created`") && line.contains("--data"), "{line}");
+    }
 }
