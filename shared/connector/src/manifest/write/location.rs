@@ -3,7 +3,7 @@
 use std::fmt;
 
 use http::{HeaderMap, header::LOCATION};
-use regex_lite::{Regex, RegexBuilder};
+use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Deserializer, de::Error};
 
 /// A regular expression with one group, which is the id, for a part of the address in an answer's
@@ -29,7 +29,7 @@ impl fmt::Debug for IdInLocation {
 impl<'de> Deserialize<'de> for IdInLocation {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let source = String::deserialize(deserializer)?;
-        let regex = RegexBuilder::new(&source).size_limit(1 << 16).build();
+        let regex = RegexBuilder::new(&source).size_limit(1 << 18).build();
         let regex = regex.map_err(|why| D::Error::custom(format!("`id_in_location`: {why}")))?;
         if regex.captures_len() != 2 {
             let why = "`id_in_location` has one group, in brackets, which is the id";

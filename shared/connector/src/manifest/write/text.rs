@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use regex_lite::{Regex, RegexBuilder};
+use regex::{Regex, RegexBuilder};
 use serde::Deserialize;
 
 /// Rules of a text.
@@ -30,7 +30,8 @@ impl TextPattern {
     /// # Errors
     /// When it is not one, or too large.
     pub fn parse(source: &str) -> Result<Self, String> {
-        let regex = RegexBuilder::new(&format!("^(?:{source})$")).size_limit(1 << 16).build();
+        let whole = format!("^(?:{})$", with_ascii_classes(source));
+        let regex = RegexBuilder::new(&whole).size_limit(1 << 18).build();
         match regex {
             Ok(regex) => Ok(Self { source: source.to_owned(), regex }),
             Err(why) => Err(format!("`pattern`: {why}")),
@@ -48,6 +49,30 @@ impl TextPattern {
     pub fn fits(&self, text: &str) -> bool {
         self.regex.is_match(text)
     }
+}
+
+/// The expression with its classes spelt out: those of the `regex` crate hold the letters and digits of
+/// all scripts.
+fn with_ascii_classes(source: &str) -> String {
+    let mut spelt = String::with_capacity(source.len());
+    let mut characters = source.chars();
+    while let Some(one) = characters.next() {
+        if one != '\\' {
+            spelt.push(one);
+            continue;
+        }
+        match characters.next() {
+            Some('d') => spelt.push_str("[0-9]"),
+            Some('D') => spelt.push_str("[^0-9]"),
+            Some('w') => spelt.push_str("[0-9A-Za-z_]"),
+            Some('W') => spelt.push_str("[^0-9A-Za-z_]"),
+            Some('s') => spelt.push_str("[\\t\\n\\v\\f\\r ]"),
+            Some('S') => spelt.push_str("[^\\t\\n\\v\\f\\r ]"),
+            Some('b') => spelt.push_str("(?-u:\\b)"),
+            other => spelt.extend(std::iter::once('\\').chain(other)),
+        }
+    }
+    spelt
 }
 
 impl fmt::Debug for TextPattern {
@@ -127,6 +152,24 @@ mod tests {
         assert_eq!((rules.check("AB"), rules.check("x")), (None, None));
         for wrong in ["ABC", "aAB", "AB\n", "", "xx"] {
             assert_eq!(rules.check(wrong), Some(TextFault::OtherForm), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn classes_are_those_of_ascii_inside_brackets_too() {
+        for (pattern, fits, not) in [
+            (r"\d+", "0123", "٣"),
+            (r"[\d.]+", "1.5", "٣"),
+            (r"[^\d]", "٣", "3"),
+            (r"\w+", "a_Z9", "ä"),
+            (r"\W", "ä", "a"),
+            (r"a\sb", "a b", "a\u{a0}b"),
+            (r"\S", "\u{a0}", " "),
+            (r"\bx\b", "x", "y"),
+            (r"\\d", r"\d", "1"),
+        ] {
+            let read = TextPattern::parse(pattern).unwrap();
+            assert!(read.fits(fits) && !read.fits(not), "{pattern}");
         }
     }
 
