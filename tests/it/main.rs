@@ -11,6 +11,7 @@ mod e2e_tryton_postgresql;
 mod faults;
 mod functions;
 mod reading;
+mod reading_histories;
 mod sandbox_table;
 mod scene;
 mod sync_histories;

@@ -16,49 +16,7 @@ mod shifting;
 
 use millwright_connector::{Catalog, Engine, IdPage, Position, Pull, Pulled, System, SystemError};
 use serde_json::json;
-use source::{Manner, Source, World};
-
-/// A system whose one entity is told by the test.
-const BASE: &str = r#"
-format: 1
-id: made-up
-name: Made up
-vendor: Nobody
-categories: [erp]
-tier: 1
-maturity: documented
-settings:
-  url: { title: Address, type: url, required: true }
-protocol: { http: { base_url: "{settings.url}" } }
-probe: { request: { method: GET, path: me }, instance: { id: [id] } }
-limits: { page_size: 3, page_size_max: 500, ids_per_request: 4, concurrency: 3 }
-entities:
-  vendors:
-    fields:
-      name: name
-      updatedAt: { path: at, codec: unix_seconds }
-"#;
-
-/// How rows are read by their ids, unless a test has another way.
-const GET: &str =
-    "get: { request: { method: GET, path: get, query: { ids: \"{ids|join}\" } }, rows: rows }";
-
-/// A listing of `path` with these parameters, and how its pages go on.
-fn read(path: &str, query: &str, paging: &str) -> String {
-    format!(
-        "read: {{ request: {{ method: GET, path: {path}, query: {{ limit: \"{{page.size}}\", {query} }} }}, \
-         rows: rows, paging: {paging} }}"
-    )
-}
-
-/// The manifest whose entity has these parts, one a line; with `get` where none of them is one.
-fn manifest(parts: &[&str]) -> String {
-    let own = parts.iter().any(|part| part.starts_with("get:"));
-    let get = (!own).then_some(GET);
-    let lines: String =
-        parts.iter().copied().chain(get).map(|part| format!("    {part}\n")).collect();
-    format!("{BASE}{lines}")
-}
+use source::{Manner, Source, World, manifest, read};
 
 fn engine(parts: &[&str]) -> Engine {
     let yaml = manifest(parts);

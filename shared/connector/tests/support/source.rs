@@ -1,6 +1,8 @@
 //! A system with rows that tests change while it is read: every way of listing, several logs, and the
 //! faults of real servers. It has a clock of its own, which goes on by a second with each change.
 
+#![allow(dead_code, reason = "each test uses a part of it")]
+
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{
@@ -19,6 +21,48 @@ use axum::{
 };
 use millwright_core::{WallTime, from_iso};
 use serde_json::{Value, json};
+
+/// A system whose one entity is told by the test.
+const BASE: &str = r#"
+format: 1
+id: made-up
+name: Made up
+vendor: Nobody
+categories: [erp]
+tier: 1
+maturity: documented
+settings:
+  url: { title: Address, type: url, required: true }
+protocol: { http: { base_url: "{settings.url}" } }
+probe: { request: { method: GET, path: me }, instance: { id: [id] } }
+limits: { page_size: 3, page_size_max: 500, ids_per_request: 4, concurrency: 3 }
+entities:
+  vendors:
+    fields:
+      name: name
+      updatedAt: { path: at, codec: unix_seconds }
+"#;
+
+/// How rows are read by their ids, unless a test has another way.
+const GET: &str =
+    "get: { request: { method: GET, path: get, query: { ids: \"{ids|join}\" } }, rows: rows }";
+
+/// A listing of `path` with these parameters, and how its pages go on.
+pub fn read(path: &str, query: &str, paging: &str) -> String {
+    format!(
+        "read: {{ request: {{ method: GET, path: {path}, query: {{ limit: \"{{page.size}}\", {query} }} }}, \
+         rows: rows, paging: {paging} }}"
+    )
+}
+
+/// The manifest whose entity has these parts, one a line; with `get` where none of them is one.
+pub fn manifest(parts: &[&str]) -> String {
+    let own = parts.iter().any(|part| part.starts_with("get:"));
+    let get = (!own).then_some(GET);
+    let lines: String =
+        parts.iter().copied().chain(get).map(|part| format!("    {part}\n")).collect();
+    format!("{BASE}{lines}")
+}
 
 /// A row.
 #[derive(Clone, Debug, Default)]
@@ -58,6 +102,8 @@ pub enum Manner {
     EndlesslyEmpty,
     /// It leads to another host.
     LeadsElsewhere,
+    /// It asks to wait for 40 seconds.
+    TooOften,
 }
 
 /// What the system holds.
@@ -251,6 +297,10 @@ async fn listing(
             meddle(world.pages, world);
             world.pages += 1;
             world.meddle = Some(meddle);
+        }
+        if world.manner == Manner::TooOften {
+            let answer = (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "40")]);
+            return dated(world, answer.into_response());
         }
         let ask =
             Ask { kind: uri.path().trim_start_matches('/'), query: &query, headers: &headers };
