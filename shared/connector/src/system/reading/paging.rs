@@ -3,7 +3,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{seam::Seam, signals::Signals, trail::Trail};
+use super::{
+    seam::Seam,
+    signals::Signals,
+    trail::{PUSHED_ON, Trail},
+};
 use crate::{
     error::SystemError,
     manifest::{Ending, Paging},
@@ -121,7 +125,9 @@ impl Place {
             }
         };
         let Some(at) = at else { return Ok(None) };
-        let trail = self.trail.with(&shown.ids.join("\n"), &self.sign(shown))?;
+        // Rows after an id are never the same ones again.
+        let alike_max = if matches!(at, At::After(_)) { 1 } else { PUSHED_ON };
+        let trail = self.trail.with(&shown.ids.join("\n"), &self.sign(shown), alike_max)?;
         Ok(Some(Self { at, trail }))
     }
 

@@ -7,8 +7,9 @@ use crate::error::SystemError;
 
 /// More pages than any listing has.
 const PAGES_MAX: u32 = 1_000_000;
-/// How often the same rows may come in a row: new ones before the reader can push a whole page on, once.
-const ALIKE_MAX: u32 = 2;
+/// How often the same rows may come in a row where pages are told apart by their places: new rows before
+/// the reader can push a whole page on, once.
+pub(super) const PUSHED_ON: u32 = 2;
 /// More pages without rows in a row than any listing has.
 const EMPTY_MAX: u32 = 1_000;
 
@@ -26,14 +27,14 @@ pub(super) struct Trail {
 }
 
 impl Trail {
-    /// The trail with one more page: its rows, and what else tells it from others (`sign`, which is
-    /// empty where nothing does).
+    /// The trail with one more page: its rows, which may come up to `alike_max` times in a row, and what
+    /// else tells it from others (`sign`, which is empty where nothing does).
     ///
     /// # Errors
     /// When it has come before, or too many have.
-    pub fn with(&self, rows: &str, sign: &str) -> Result<Self, SystemError> {
+    pub fn with(&self, rows: &str, sign: &str, alike_max: u32) -> Result<Self, SystemError> {
         let next = self.counted(rows);
-        if next.alike > ALIKE_MAX {
+        if next.alike > alike_max {
             return Err(SystemError::malformed("the system gives the same page again"));
         }
         if next.pages > PAGES_MAX || next.empty > EMPTY_MAX {
@@ -76,7 +77,7 @@ mod tests {
     fn follow<'a>(pages: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<u32, String> {
         let mut trail = Trail::default();
         for (rows, sign) in pages {
-            trail = trail.with(rows, sign).map_err(|error| error.message)?;
+            trail = trail.with(rows, sign, PUSHED_ON).map_err(|error| error.message)?;
         }
         Ok(trail.pages)
     }
@@ -104,6 +105,6 @@ mod tests {
     fn a_trail_of_an_earlier_version_is_gone_on_with() {
         let kept = r#"{"pages": 3, "last": "a", "mark": "b"}"#;
         let trail: Trail = serde_json::from_str(kept).unwrap();
-        assert_eq!(trail.with("row", "word").unwrap().pages, 4);
+        assert_eq!(trail.with("row", "word", 1).unwrap().pages, 4);
     }
 }
