@@ -14,7 +14,7 @@ use millwright_outbound::{Outbound, OutboundConfig};
 use millwright_records::{RecordDoc, records_pk};
 use millwright_store::{Range, Row, Table};
 use millwright_sync::{
-    SliceEnd, SliceLimits, SliceTask, SyncState, SyncStatus, connect, run_slice, sync_states,
+    SliceEnd, SliceLimits, SliceTask, SyncState, connect, run_slice, sync_states,
 };
 use millwright_tests::{
     cloud::Cloud,
@@ -22,7 +22,7 @@ use millwright_tests::{
 };
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Map, Value, json};
-use source::{Manner, Source, World, manifest, read};
+use source::{Source, World, manifest, read};
 
 const LIMITS: SliceLimits = SliceLimits {
     lease: Duration::from_millis(150),
@@ -311,20 +311,6 @@ async fn after_quiet_the_records_equal_the_system_for_every_strategy() {
             history(&place, &strategy, seed).await;
         }
     }
-}
-
-#[tokio::test]
-async fn a_pass_that_is_asked_to_wait_is_still_in_progress_and_says_when_it_goes_on() {
-    let (place, source) = (Place::start().await, Source::start(5).await);
-    let parts = [read("rows", "after: \"{page.after}\"", "{ id_after: {} }")];
-    let synced = place.connect(&parts, &source).await;
-    source.change(|world| world.manner = Manner::TooOften);
-    synced.slice(Duration::from_secs(10), None).await;
-    let state = synced.state().await;
-    assert_eq!((state.status, state.failures), (SyncStatus::InProgress, 0));
-    let wait = state.run.unwrap().at.since(place.clock.schedule());
-    assert!(wait > Duration::from_secs(30) && wait <= Duration::from_secs(40), "{wait:?}");
-    assert_eq!(state.last_error, None);
 }
 
 #[tokio::test]
