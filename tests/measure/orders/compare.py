@@ -63,7 +63,10 @@ def ceiling(programs, url, pid):
     """What the server can do at most, and what the fetching alone costs our process."""
     before = cpu_of(pid)
     done = subprocess.run([programs / "mapping", "ceiling", url], stdout=subprocess.PIPE, check=True)
-    return json.loads(done.stdout) | {"served": cpu_of(pid) - before}
+    fetched = json.loads(done.stdout)
+    laps = fetched["laps"]
+    served = (cpu_of(pid) - before) / laps
+    return {"served": served, "wall": fetched["wall"] / laps, "cpu": fetched["cpu"] / laps}
 
 
 def airbyte(url):
@@ -175,7 +178,7 @@ def main(programs):
     tell(rival, theirs)
     served, fetched = median(ceilings, "served"), median(ceilings, "wall")
     print(
-        f"the server's own ceiling: {ORDERS / max(served, 0.01):,.0f} orders per CPU second of its"
+        f"the server's own ceiling: {ORDERS / served:,.0f} orders per CPU second of its"
         f" process; fetched unread: {ORDERS / fetched:,.0f} orders a second, for"
         f" {median(ceilings, 'cpu'):.2f} s of our CPU"
     )

@@ -169,7 +169,7 @@ fn read(yaml: &str) {
 #[test]
 fn a_manifest_with_anything_changed_is_read_or_refused() {
     let base = prop_oneof![1 => Just(TRYTON), 1 => Just(SANDBOX), 4 => Just(WORKS)];
-    hold(400, &(base, vec(edit(), 1..6)), |(base, edits)| {
+    hold(300, &(base, vec(edit(), 1..6)), |(base, edits)| {
         let text = edits.iter().fold(base.to_owned(), |text, edit| apply(&text, edit));
         read(&text);
         Ok(())
@@ -184,7 +184,7 @@ fn any_text_is_read_or_refused() {
         "\\PC{0,300}",
         any::<String>(),
     ];
-    hold(1_500, &cases, |text| {
+    hold(1_000, &cases, |text| {
         read(&text);
         Ok(())
     });
