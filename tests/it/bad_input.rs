@@ -122,6 +122,9 @@ fn rows<'a>(callers: &Callers<'a>) -> Vec<Bad<'a>> {
     rows.extend(about_connecting(callers));
     rows.extend(about_the_request(callers));
     rows.extend(about_lists(callers));
+    rows.extend(about_what_lists_ask_for(callers));
+    rows.extend(about_mappings(callers));
+    rows.extend(about_native_calls_and_hooks(callers));
     rows
 }
 
@@ -244,6 +247,92 @@ fn about_lists<'a>(callers: &Callers<'a>) -> Vec<Bad<'a>> {
         ),
         get("a limit too high", admin, "/v1/connections?limit=501", 400, "INVALID_REQUEST"),
         get("a limit of none", admin, "/v1/connections?limit=0", 400, "INVALID_REQUEST"),
+    ]
+}
+
+fn about_what_lists_ask_for<'a>(callers: &Callers<'a>) -> Vec<Bad<'a>> {
+    let data = callers.data;
+    let ask = |what, query: &str, field| {
+        let path = format!("/v1/purchase-orders?{query}");
+        get(what, data, &path, 400, "INVALID_REQUEST").in_field(field)
+    };
+    vec![
+        ask("a filter by no field", "filter[colour]=blue", "filter[colour]"),
+        ask("a filter by lines", "filter[lineItems]=x", "filter[lineItems]"),
+        ask("an operator that does not fit", "filter[state:gt]=draft", "filter[state:gt]"),
+        ask("a value of another type", "filter[totalNetValue]=much", "filter[totalNetValue]"),
+        ask("a sort by no time", "sort=orderNo", "sort"),
+        ask("an include of nothing known", "include=everything", "include"),
+        ask("a sort of a live list", "live=true&sort=updatedAt", "sort"),
+    ]
+}
+
+fn about_mappings<'a>(callers: &Callers<'a>) -> Vec<Bad<'a>> {
+    let Callers { admin, reader, connection, foreign, .. } = callers;
+    let put = |what, api, connection: &str, entity: &str, body: Value, status, code| {
+        let path = format!("/v1/connections/{connection}/mappings/{entity}");
+        Bad { method: Method::PUT, ..post(what, api, &path, &body, status, code) }
+    };
+    let (orders, failed) = ("purchase-orders", "VALIDATION_FAILED");
+    let field = |field: Value| json!({ "fields": [field] });
+    let good = json!({ "fields": [] });
+    let twice = json!({ "field": "key", "path": "id", "jq": "env" });
+    let codec = json!({ "field": "notes", "path": "comment", "codec": "roman" });
+    let custom = format!("/v1/connections/{connection}/custom-fields/{orders}");
+    let mut rows = vec![
+        put("a mapping of nothing", admin, connection, orders, json!({}), 422, "FIELD_REQUIRED")
+            .in_field("fields"),
+        put("a key that is mapped", admin, connection, orders, field(twice), 422, failed)
+            .in_field("fields[0].field"),
+        put("an unknown codec", admin, connection, orders, field(codec), 422, failed)
+            .in_field("fields[0].codec"),
+        put("no entity", admin, connection, "unicorns", good.clone(), 404, "NOT_FOUND"),
+        put(
+            "an entity that is not read",
+            admin,
+            connection,
+            "rfq",
+            good.clone(),
+            405,
+            "OPERATION_NOT_SUPPORTED",
+        ),
+        put("another workspace's mapping", admin, foreign, orders, good.clone(), 404, "NOT_FOUND"),
+        put("a mapping by a reader", reader, connection, orders, good, 403, "PERMISSION_DENIED"),
+    ];
+    let unknown = json!({ "fields": ["no_such"] });
+    rows.push(Bad {
+        method: Method::PUT,
+        ..post("no custom field", admin, &custom, &unknown, 422, failed).in_field("fields[0]")
+    });
+    rows
+}
+
+fn about_native_calls_and_hooks<'a>(callers: &Callers<'a>) -> Vec<Bad<'a>> {
+    let Callers { admin, data, nobody, reader, .. } = callers;
+    let path = "/v1/passthrough";
+    let call = json!({ "method": "GET", "path": "/anything" });
+    let method = json!({ "method": "BREW", "path": "/anything" });
+    let hint = json!({ "id": 1 });
+    vec![
+        post(
+            "a native call without a path",
+            data,
+            path,
+            &json!({ "method": "GET" }),
+            422,
+            "FIELD_REQUIRED",
+        )
+        .in_field("path"),
+        post("a method that is none", data, path, &method, 422, "VALIDATION_FAILED")
+            .in_field("method"),
+        post("a native call of nobody's data", admin, path, &call, 400, "CONNECTION_REQUIRED"),
+        post("a native call by a reader", reader, path, &call, 403, "PERMISSION_DENIED"),
+        get("a log of another action", admin, "/v1/audit-log?action=nap", 400, "INVALID_REQUEST")
+            .in_field("action"),
+        get("a log since no time", admin, "/v1/audit-log?since=soon", 400, "INVALID_REQUEST")
+            .in_field("since"),
+        get("the log for a reader", reader, "/v1/audit-log", 403, "PERMISSION_DENIED"),
+        post("a webhook to nobody", nobody, "/hooks/unknown", &hint, 404, "NOT_FOUND"),
     ]
 }
 

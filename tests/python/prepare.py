@@ -3,6 +3,7 @@
 
     prepare.py python            the interpreter with Tryton and the judge of signatures
     prepare.py postgresql        the same with what Tryton needs for PostgreSQL
+    prepare.py openapi           the interpreter with the judge of the OpenAPI document
     prepare.py sam               the interpreter with the SAM command line
     prepare.py build             the same with what builds the functions for Lambda
     prepare.py airbyte           the interpreter with the rival of `tests/bench mapping`
@@ -100,6 +101,8 @@ def main(words):
         case ["postgresql"]:
             files = [HERE / "requirements-postgresql.txt", HERE / "requirements.txt"]
             print(environment("postgresql", *files))
+        case ["openapi"]:
+            print(environment("openapi", HERE / "requirements-openapi.txt"))
         case ["sam"]:
             print(environment("sam", HERE / "requirements-sam.txt"))
         case ["build"]:

@@ -52,6 +52,12 @@ pub fn python_for_postgresql() -> PathBuf {
     prepare(&["postgresql"])
 }
 
+/// The Python interpreter that has the judge of the OpenAPI document.
+#[must_use]
+pub fn openapi_judge() -> PathBuf {
+    prepare(&["openapi"])
+}
+
 /// A ready Tryton database: `orders` or `parties`.
 #[must_use]
 pub fn company(size: &str) -> PathBuf {

@@ -1,4 +1,5 @@
-//! The function `sync`: slices of syncs, jobs, and writes that nobody works on any more.
+//! The function `sync`: slices of syncs, jobs, what webhooks hint at, and writes that nobody works on
+//! any more.
 
 mod context;
 
@@ -12,7 +13,9 @@ use millwright_core::{
 use millwright_job::{JobKind, JobState, JobTask, announce_job, find_job};
 use millwright_queue::{Outcome, each_message, parse_body};
 use millwright_records::{Settled, WriteTask, settle_write};
-use millwright_sync::{EraseEnd, SliceEnd, SliceTask, run_erase, run_slice};
+use millwright_sync::{
+    EraseEnd, HintTask, HintsEnd, SliceEnd, SliceTask, run_erase, run_hints, run_slice,
+};
 use serde::Deserialize;
 
 /// What the sync queue carries.
@@ -22,6 +25,7 @@ enum Task {
     Slice(SliceTask),
     Job(JobTask),
     Write(WriteTask),
+    Hints(HintTask),
 }
 
 /// The function, built once per process.
@@ -58,6 +62,7 @@ impl Handler {
             Task::Slice(task) => self.slice(&task, received.hop, deadline).await,
             Task::Job(task) => self.job(&task, received.hop, deadline).await,
             Task::Write(task) => self.write(&task).await,
+            Task::Hints(task) => self.hints(&task, deadline).await,
         }
     }
 
@@ -66,6 +71,14 @@ impl Handler {
         Ok(match run_slice(context, self.context.limits, task, hop, deadline).await? {
             SliceEnd::Done => Outcome::Done,
             SliceEnd::Busy(until) => Outcome::Later(until.since(context.store.clock().wall())),
+        })
+    }
+
+    async fn hints(&self, task: &HintTask, deadline: WallTime) -> Result<Outcome> {
+        let context = &self.context.connection;
+        Ok(match run_hints(context, task, deadline).await? {
+            HintsEnd::Done => Outcome::Done,
+            HintsEnd::Later(until) => Outcome::Later(until.since(context.store.clock().wall())),
         })
     }
 

@@ -118,6 +118,9 @@ id_type!(
     /// One sync run of one entity.
     RunId, "run");
 id_type!(
+    /// One entry of the audit log.
+    AuditId, "aud");
+id_type!(
     /// One request to the API.
     RequestId, "req");
 id_type!(

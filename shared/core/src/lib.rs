@@ -16,7 +16,7 @@ pub use cursor::Cursor;
 pub use error::{Error, ErrorCode, ErrorType, FieldError, Result, Upstream};
 pub use hash::{HashWriter, constant_time_eq, derive_id_part, sha256_hex, shard_of};
 pub use id::{
-    ApiKeyId, ConnectionId, DeliveryId, EndpointId, JobId, MessageId, RequestId, RunId,
+    ApiKeyId, AuditId, ConnectionId, DeliveryId, EndpointId, JobId, MessageId, RequestId, RunId,
     WorkspaceId, WriteId, random_token,
 };
 pub use queue_name::{QueueName, Work};

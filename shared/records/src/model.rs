@@ -24,7 +24,8 @@ pub struct Scope {
     pub customer: Option<Value>,
 }
 
-/// The commit that wrote a row: a puller's fence and count, or one write through the API.
+/// The commit that wrote a row: a puller's fence and count, the fence of who reads what webhooks hint
+/// at, or one write through the API.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CommitId(String);
@@ -34,6 +35,12 @@ impl CommitId {
     #[must_use]
     pub fn of_pull(fence: u64, number: u64) -> Self {
         Self(format!("p{fence}.{number}"))
+    }
+
+    /// The commit of the worker that holds `fence` on an entity's hints.
+    #[must_use]
+    pub fn of_hints(entity: &str, fence: u64) -> Self {
+        Self(format!("h{entity}.{fence}"))
     }
 
     /// The commit of a write: `name` is unique.

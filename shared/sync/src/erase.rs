@@ -1,6 +1,8 @@
 //! Erasing a connection: a job that deletes its rows until none are left, and survives interruption.
 
-use millwright_connection::{ConnectionContext, connection_key, connection_pk, disconnect};
+use millwright_connection::{
+    ConnectionContext, connection_key, connection_pk, disconnect, forget_hook,
+};
 use millwright_core::{ConnectionId, Result, WallTime, WorkspaceId};
 use millwright_entities::Entity;
 use millwright_job::{Job, JobKind, JobState, advance_job, announce_job};
@@ -66,6 +68,7 @@ pub async fn run_erase(
     // Without its row the connection takes no more writes, so nothing comes after what is deleted.
     let row = Write::delete(&connection_key(workspace, id), Expect::Anything);
     context.store.write(row).await?;
+    forget_hook(context, workspace, id).await?;
     for (table, pk) in partitions_of(workspace, id) {
         if !empty(context, job, table, &pk, deadline).await? {
             return Ok(EraseEnd::More);

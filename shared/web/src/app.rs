@@ -18,6 +18,7 @@ use url::Url;
 const PUBLIC_URL: &str = "MILLWRIGHT_PUBLIC_URL";
 const BODY_LIMIT: &str = "MILLWRIGHT_BODY_LIMIT";
 const LIST_EFFORT: &str = "MILLWRIGHT_LIST_EFFORT";
+const AUDIT_DAYS: &str = "MILLWRIGHT_AUDIT_DAYS";
 
 /// The parts behind the routes, each made once. Clones share them.
 #[derive(Clone)]
@@ -48,6 +49,8 @@ pub struct Settings {
     /// The most records that one page of a list examines: a page of a list with conditions may be
     /// short, even empty, while there is more.
     pub list_effort: usize,
+    /// For how many days entries of the audit log are kept.
+    pub audit_days: u16,
     /// How long each part of a write may take.
     pub write_timing: WriteTiming,
 }
@@ -60,6 +63,9 @@ impl Settings {
     /// read within a second or two.
     pub const LIST_EFFORT: usize = 5_000;
 
+    /// For how many days entries of the audit log are kept unless told otherwise.
+    pub const AUDIT_DAYS: u16 = 365;
+
     /// Settings with the usual limits.
     #[must_use]
     pub fn new(public_url: &str) -> Self {
@@ -68,13 +74,14 @@ impl Settings {
             public_url,
             body_limit: Self::BODY_LIMIT,
             list_effort: Self::LIST_EFFORT,
+            audit_days: Self::AUDIT_DAYS,
             write_timing: WriteTiming::default(),
         }
     }
 
     /// From `MILLWRIGHT_PUBLIC_URL` (must be set), `MILLWRIGHT_BODY_LIMIT` (bytes, 1 MiB unless
-    /// set; API Gateway takes 6 MB) and `MILLWRIGHT_LIST_EFFORT` (records, 5,000 unless set), with
-    /// the variables of [`WriteTiming`].
+    /// set; API Gateway takes 6 MB), `MILLWRIGHT_LIST_EFFORT` (records, 5,000 unless set) and
+    /// `MILLWRIGHT_AUDIT_DAYS` (365 unless set), with the variables of [`WriteTiming`].
     ///
     /// # Errors
     /// When one of them is not set or cannot be what it stands for.
@@ -93,8 +100,9 @@ impl Settings {
         let limits = 1024..=6 * 1024 * 1024;
         let body_limit = parsed_in(source, BODY_LIMIT, Self::BODY_LIMIT, &limits)?;
         let list_effort = parsed_in(source, LIST_EFFORT, Self::LIST_EFFORT, &(500..=100_000))?;
+        let audit_days = parsed_in(source, AUDIT_DAYS, Self::AUDIT_DAYS, &(1..=3_650))?;
         let write_timing = WriteTiming::from_source(source)?;
-        Ok(Self { body_limit, list_effort, write_timing, ..Self::new(&text) })
+        Ok(Self { body_limit, list_effort, audit_days, write_timing, ..Self::new(&text) })
     }
 
     /// Whether callers come by HTTPS.

@@ -51,7 +51,6 @@ impl Scene {
     }
 
     /// With one system behind a connector of the test's own.
-    #[expect(dead_code, reason = "the next tests need it")]
     pub async fn with_connector(file: &str, new: NewConnection) -> Self {
         Self::connected(TableFaults::NONE, Settings::LIST_EFFORT, Some(file), new).await
     }

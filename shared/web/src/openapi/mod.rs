@@ -12,6 +12,7 @@ use axum::{
 use bytes::Bytes;
 use http::header;
 use millwright_core::{Error, Result};
+use millwright_entities::Entity;
 use serde_json::{Value, json};
 use utoipa::{OpenApi, ToSchema, openapi::OpenApi as Document};
 
@@ -44,6 +45,7 @@ pub(crate) struct Served {
         (name = "Data", description = "One connection's records, changes and syncs. Name the \
             connection in the header `Connection-Id`."),
         (name = "Webhooks", description = "Endpoints, messages and deliveries (Standard Webhooks)."),
+        (name = "Audit log", description = "What was done of consequence, and by whom."),
         (name = "Jobs", description = "Long work that a call started."),
     ),
 )]
@@ -120,21 +122,54 @@ fn complete_operation(path: &str, method: &str, operation: &mut Value) {
         response["headers"]["Millwright-Request-Id"] =
             json!({ "$ref": "#/components/headers/RequestId" });
     }
-    if !path.starts_with("/v1/") {
+    if !path.starts_with("/v1/") && !path.starts_with("/hooks/") {
         return;
     }
     for range in ["4XX", "5XX"] {
         operation["responses"][range] = json!({ "$ref": "#/components/responses/Error" });
+    }
+    if !path.starts_with("/v1/") {
+        return;
     }
     if is_about_data(operation) {
         add_parameter(operation, "ConnectionId");
         add_parameter(operation, "Scenario");
         add_headers(operation, "Millwright-Connection-Status", "ConnectionStatus");
         add_headers(operation, "Millwright-Synced-At", "SyncedAt");
+        add_record_headers(path, operation);
     }
     if ["post", "patch", "delete"].contains(&method) {
         add_parameter(operation, "IdempotencyKey");
     }
+}
+
+/// Adds the headers of a record that is shown, and of one that was made or whose write goes on.
+fn add_record_headers(path: &str, operation: &mut Value) {
+    let writes = is_write(operation);
+    let shown = [("200", shows_a_record(path)), ("201", writes)];
+    let placed = [("201", writes), ("202", writes)];
+    let etags = shown.map(|(status, has)| (status, has, "ETag"));
+    let places = placed.map(|(status, has)| (status, has, "Location"));
+    for (status, has, name) in etags.into_iter().chain(places) {
+        let answer = operation["responses"].get_mut(status).filter(|_| has);
+        if let Some(answer) = answer {
+            let reference = json!({ "$ref": format!("#/components/headers/{name}") });
+            answer["headers"][name] = reference;
+        }
+    }
+}
+
+/// Whether an operation on this path answers with one record: reads it, changes it or acts on it.
+fn shows_a_record(path: &str) -> bool {
+    let mut parts = path.trim_start_matches("/v1/").split('/');
+    let entity = parts.next().and_then(Entity::find);
+    entity.is_some_and(|entity| entity.slug != "statuses") && parts.next() == Some("{key}")
+}
+
+/// Whether an operation writes a record: it may go on after the answer.
+fn is_write(operation: &Value) -> bool {
+    let pending = &operation["responses"]["202"]["content"]["application/json"]["schema"]["$ref"];
+    pending == "#/components/schemas/Write"
 }
 
 fn is_about_data(operation: &Value) -> bool {
@@ -214,6 +249,14 @@ fn headers() -> Value {
         "SyncedAt": {
             "description": "When the data was last synced to its end. Not set before the first time.",
             "schema": { "type": "string", "format": "date-time" },
+        },
+        "ETag": {
+            "description": "The record's entity tag, for `If-Match`: the same as `meta.etag`, quoted.",
+            "schema": { "type": "string", "examples": ["\"9f2c0b1e\""] },
+        },
+        "Location": {
+            "description": "Where what was made can be read, or what was begun can be asked for.",
+            "schema": { "type": "string", "format": "uri-reference" },
         },
         "RetryAfter": {
             "description": "How many seconds to wait, with 429 and 503.",

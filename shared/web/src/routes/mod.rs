@@ -4,6 +4,7 @@
 #![allow(unused_qualifications, reason = "utoipa's macro writes qualified names")]
 
 mod api_keys;
+mod audit_log;
 mod changes;
 mod connection;
 mod connection_view;
@@ -12,10 +13,12 @@ mod connectors;
 mod custom_fields;
 mod entities;
 mod health;
+mod hooks;
 mod jobs;
 mod mappings;
 mod meta;
 mod overlay;
+mod passthrough;
 pub(crate) mod records;
 mod scenario;
 mod syncs;
@@ -45,11 +48,15 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(connections::list, connections::create))
         .routes(routes!(connections::get, connections::delete))
         .routes(routes!(connections::disconnect))
+        .routes(routes!(hooks::take))
+        .routes(routes!(hooks::get_hook))
+        .routes(routes!(hooks::rotate))
         .routes(routes!(scenario::get_scenario, scenario::put_scenario))
         .routes(routes!(mappings::get_mapping, mappings::put_mapping))
         .routes(routes!(custom_fields::list_custom_fields, custom_fields::put_custom_fields))
         .merge(data())
         .merge(webhooks())
+        .routes(routes!(audit_log::list))
         .routes(routes!(jobs::get_job))
 }
 
@@ -62,6 +69,7 @@ fn data() -> OpenApiRouter<App> {
         .routes(routes!(syncs::start_sync))
         .routes(routes!(syncs::get_sync_status))
         .routes(routes!(writes::get_write))
+        .routes(routes!(passthrough::call))
         .merge(records::routes())
 }
 

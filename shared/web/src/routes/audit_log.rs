@@ -1,0 +1,172 @@
+//! `/v1/audit-log`.
+
+use axum::{Json, extract::State};
+use millwright_access::{self as access, AuditFilter, AuditOutcome, list_audit};
+use millwright_core::{ApiKeyId, AuditId, ConnectionId, ErrorCode};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    App,
+    error::Answer,
+    extract::{Admin, Moment, Params},
+    page::{Limit, Page, position},
+};
+
+const LIST: &str = "audit-log";
+
+/// What was done.
+#[derive(Clone, Copy, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum AuditAction {
+    /// A call of a connected system's own.
+    Passthrough,
+    /// The address of a connection's webhooks was shown.
+    HookShown,
+    /// The address of a connection's webhooks was made anew.
+    HookRotated,
+}
+
+/// What came of it.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = AuditOutcome)]
+pub(crate) enum Outcome {
+    /// It was begun, and its end was not recorded.
+    Unknown,
+    /// It was done.
+    Done,
+    /// It was refused or failed.
+    Failed,
+}
+
+/// Something of consequence that was done.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AuditEntry {
+    /// Its id.
+    #[schema(value_type = String, example = "aud_01jd8r2v7m5w3k9x1c4t6z8q0a")]
+    id: AuditId,
+    /// When it was begun.
+    #[schema(format = DateTime)]
+    at: String,
+    /// The API key of who did it.
+    #[schema(value_type = String, example = "key_01jd8r2v7m5w3k9x1c4t6z8q0a")]
+    api_key_id: ApiKeyId,
+    /// What was done.
+    action: AuditAction,
+    /// The connection it was done to.
+    #[schema(required, value_type = Option<String>)]
+    connection_id: Option<ConnectionId>,
+    /// The method of a call.
+    #[schema(required)]
+    method: Option<String>,
+    /// The path of a call, as it was given. Its query, headers and body are not kept.
+    #[schema(required)]
+    path: Option<String>,
+    /// What came of it.
+    outcome: Outcome,
+    /// The status of the system's answer to a call.
+    #[schema(required)]
+    status: Option<u16>,
+    /// The code of the error, where it failed.
+    #[schema(required, value_type = Option<String>)]
+    code: Option<ErrorCode>,
+}
+
+/// Which entries to list.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct AuditList {
+    /// Only those of this time or later.
+    #[param(value_type = String, required = false, format = DateTime)]
+    since: Option<Moment>,
+    /// Only those of before this time.
+    #[param(value_type = String, required = false, format = DateTime)]
+    until: Option<Moment>,
+    /// Only those that did this.
+    #[param(inline)]
+    action: Option<AuditAction>,
+    /// Only those done to this connection.
+    #[param(value_type = String, required = false)]
+    connection_id: Option<ConnectionId>,
+    /// Where to go on: `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// The most entries in the page.
+    #[serde(default)]
+    #[param(value_type = u16, required = false, minimum = 1, maximum = 500, default = 50)]
+    limit: Limit<500>,
+}
+
+impl From<access::AuditAction> for AuditAction {
+    fn from(own: access::AuditAction) -> Self {
+        match own {
+            access::AuditAction::Passthrough => Self::Passthrough,
+            access::AuditAction::HookShown => Self::HookShown,
+            access::AuditAction::HookRotated => Self::HookRotated,
+        }
+    }
+}
+
+impl From<AuditAction> for access::AuditAction {
+    fn from(own: AuditAction) -> Self {
+        match own {
+            AuditAction::Passthrough => Self::Passthrough,
+            AuditAction::HookShown => Self::HookShown,
+            AuditAction::HookRotated => Self::HookRotated,
+        }
+    }
+}
+
+impl From<access::AuditEntry> for AuditEntry {
+    fn from(own: access::AuditEntry) -> Self {
+        let (outcome, status, code) = match own.outcome {
+            AuditOutcome::Unknown => (Outcome::Unknown, None, None),
+            AuditOutcome::Done(status) => (Outcome::Done, status, None),
+            AuditOutcome::Failed(code) => (Outcome::Failed, None, Some(code)),
+        };
+        let (method, path) = own.call.map(|call| (call.method, call.path)).unzip();
+        Self {
+            id: own.id,
+            at: own.at.iso(),
+            api_key_id: own.key_id,
+            action: own.action.into(),
+            connection_id: own.connection,
+            method,
+            path,
+            outcome,
+            status,
+            code,
+        }
+    }
+}
+
+/// List what was done of consequence
+///
+/// Newest first, as far back as the log is kept: a year unless the deployment says otherwise.
+#[utoipa::path(
+    get,
+    path = "/v1/audit-log",
+    operation_id = "list_audit_log",
+    tag = "Audit log",
+    params(AuditList),
+    responses((status = 200, description = "A page of entries.", body = Page<AuditEntry>))
+)]
+pub(crate) async fn list(
+    caller: Admin,
+    State(app): State<App>,
+    Params(list): Params<AuditList>,
+) -> Answer<Json<Page<AuditEntry>>> {
+    let filter = AuditFilter {
+        since: list.since.map(Moment::wall),
+        until: list.until.map(Moment::wall),
+        action: list.action.map(Into::into),
+        connection: list.connection_id,
+    };
+    let place = position(LIST, list.cursor.as_deref())?;
+    let kept = app.settings.audit_kept();
+    let limit = list.limit.get();
+    let page = list_audit(&app.store, &caller.workspace, kept, &filter, place, limit).await?;
+    let entries = page.entries.into_iter().map(AuditEntry::from).collect();
+    Ok(Json(Page::at(LIST, entries, page.next)?))
+}
