@@ -1,6 +1,6 @@
 //! Webhooks of a system's own.
 
-use hmac::{Hmac, Mac};
+use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, Method};
 use millwright_access::Role;
 use millwright_core::WallTime;
