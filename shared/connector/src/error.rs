@@ -4,6 +4,8 @@ use std::{fmt, time::Duration};
 
 use millwright_core::{Error, ErrorCode, FieldError, Upstream};
 
+use crate::manifest::WriteOp;
+
 /// The kinds of failure that callers tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SystemErrorClass {
@@ -76,6 +78,15 @@ impl SystemError {
         Self::new(SystemErrorClass::Unsupported, message)
     }
 
+    /// What cannot be written so.
+    pub(crate) fn unsupported_write(entity: &str, operation: &WriteOp) -> Self {
+        let WriteOp::Action(name) = operation else {
+            return Self::unsupported(entity, operation.name());
+        };
+        let message = format!("this connector has no action `{name}` for {entity}");
+        Self::new(SystemErrorClass::Unsupported, message)
+    }
+
     /// The contract's error for a write: one whose outcome nobody knows is `WRITE_OUTCOME_UNKNOWN`.
     #[must_use]
     pub fn into_write_error(self) -> Error {
@@ -120,6 +131,8 @@ impl From<SystemError> for Error {
             contract = contract.with_upstream(error.upstream);
         }
         contract.retry_after = wait;
+        // A 405 names what is left (RFC 9110, 15.5.6); whoever knows what that is says so instead.
+        contract.allow = (code == ErrorCode::OperationNotSupported).then(String::new);
         contract.fields = error.fields;
         contract
     }
@@ -161,6 +174,14 @@ mod tests {
             let error: Error = SystemError::new(class, "no").into();
             assert_eq!(error.code.as_str(), code);
         }
+    }
+
+    #[test]
+    fn what_is_not_supported_leaves_nothing_allowed_unless_somebody_knows_better() {
+        let error: Error = SystemError::unsupported("vendors", "read").into();
+        assert_eq!(error.allow.as_deref(), Some(""));
+        let error: Error = SystemError::new(SystemErrorClass::Conflict, "no").into();
+        assert_eq!(error.allow, None);
     }
 
     #[test]

@@ -187,3 +187,14 @@ async fn a_system_with_plain_paths_is_read_by_the_same_engine() {
     let error = system.list_ids("vendors", None).await.unwrap_err();
     assert_eq!(error.class, SystemErrorClass::Unsupported);
 }
+
+#[test]
+fn what_the_sandbox_has_made_up_is_not_told_as_proven_nor_the_other_way_round() {
+    let sandbox = include_str!("../systems/sandbox.yaml");
+    assert!(sandbox.contains("docs: own") && !sandbox.contains("docs: live"));
+    let why = read(&sandbox.replacen("docs: own", "docs: live", 1)).unwrap_err();
+    assert!(why.contains("cannot have `docs: live`"), "{why}");
+    let tryton = include_str!("../systems/tryton.yaml");
+    let why = read(&tryton.replacen("docs: live", "docs: own", 1)).unwrap_err();
+    assert!(why.contains("cannot have `docs: own`"), "{why}");
+}

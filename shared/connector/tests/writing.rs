@@ -301,7 +301,9 @@ async fn an_action_goes_with_what_it_is_given_and_only_from_its_states() {
     let refused = system.act(ORDERS, &existing("closed"), "submit", &none, &references()).await;
     assert_eq!(refused.unwrap_err().into_write_error().code, ErrorCode::StateConflict);
     let unknown = system.act(ORDERS, &order, "burn", &none, &references()).await;
-    assert_eq!(unknown.unwrap_err().class, SystemErrorClass::Unsupported);
+    let unknown = unknown.unwrap_err();
+    assert_eq!(unknown.class, SystemErrorClass::Unsupported);
+    assert!(unknown.message.ends_with("has no action `burn` for purchase-orders"), "{unknown}");
     assert_eq!(server.bodies().len(), 2);
 }
 

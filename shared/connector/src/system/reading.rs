@@ -73,31 +73,10 @@ impl System {
     /// # Errors
     /// When the system cannot be read, or refuses every one of them.
     pub async fn find(&self, entity: &str, remote_ids: &[String]) -> Result<Found, SystemError> {
-        self.read(entity, remote_ids, false).await
-    }
-
-    /// Like [`Self::find`], with the rows as the system gives them.
-    ///
-    /// # Errors
-    /// As there.
-    pub async fn find_with_raw(
-        &self,
-        entity: &str,
-        remote_ids: &[String],
-    ) -> Result<Found, SystemError> {
-        self.read(entity, remote_ids, true).await
-    }
-
-    async fn read(
-        &self,
-        entity: &str,
-        remote_ids: &[String],
-        raw: bool,
-    ) -> Result<Found, SystemError> {
         let def = self.def(entity, "read")?;
         let rows = self.rows(entity, def, remote_ids).await?;
         let shown = Shown { rows, lacks: &def.listed_only };
-        let Pulled { records, faults, .. } = self.mapped(entity, def, shown, raw);
+        let Pulled { records, faults, .. } = self.mapped(entity, def, shown, false);
         Ok(Found { records, faults })
     }
 

@@ -176,6 +176,16 @@ impl Check<'_> {
         if docs.is_empty() {
             self.say(place, "needs `docs`: the page that says so, or `live`");
         }
+        self.fitting_docs(place, docs);
+    }
+
+    /// What is said of the sandbox is not said of a real system, nor the other way round.
+    fn fitting_docs(&mut self, place: &str, docs: &Docs) {
+        let is_sandbox = matches!(self.manifest.protocol, Protocol::Sandbox);
+        let unfit = if is_sandbox { Docs::LIVE } else { Docs::OWN };
+        if docs.iter().any(|source| source == unfit) {
+            self.say(place, format!("cannot have `docs: {unfit}`"));
+        }
     }
 
     fn write_field(
@@ -189,6 +199,7 @@ impl Check<'_> {
         let (write, (writable, immutable)) = (&of.def.write, field.states());
         self.when(&format!("{place}.writable_when"), of, writable);
         self.when(&format!("{place}.immutable_when"), of, immutable);
+        self.fitting_docs(place, field.docs());
         if field.to().keys().next().is_none() {
             self.say(place, "needs a place in the system's record (`to`)");
         }

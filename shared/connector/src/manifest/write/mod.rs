@@ -123,7 +123,7 @@ pub struct Rate {
     pub per_seconds: u32,
 }
 
-/// Where a rule comes from: `live`, the address of a page, or a list of them.
+/// Where a rule comes from: `live`, `own`, the address of a page, or a list of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "serde_json::Value")]
 pub struct Docs(Vec<String>);
@@ -131,6 +131,9 @@ pub struct Docs(Vec<String>);
 impl Docs {
     /// The word for what the tests prove on a live system.
     pub const LIVE: &'static str = "live";
+
+    /// The word for what the sandbox has made up: no other system has it.
+    pub const OWN: &'static str = "own";
 
     /// The sources, pages by their addresses.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
@@ -154,6 +157,7 @@ impl Docs {
     pub fn text(&self) -> Option<String> {
         let known = |source: &String| match source.as_str() {
             Self::LIVE => "proven on a live system by the connector's tests".to_owned(),
+            Self::OWN => "a rule of the sandbox itself: no real system says so".to_owned(),
             page => page.to_owned(),
         };
         let sources: Vec<String> = self.0.iter().map(known).collect();
@@ -165,13 +169,16 @@ impl TryFrom<serde_json::Value> for Docs {
     type Error = &'static str;
 
     fn try_from(value: serde_json::Value) -> Result<Self, &'static str> {
-        let wrong = "`docs` is `live`, or the https:// address of a page, or a list of these";
+        let wrong = "`docs` is `live`, or the https:// address of a page, or a list of these; the sandbox' own \
+                     is `own`";
         let items = match value {
             serde_json::Value::Array(items) => items,
             one => vec![one],
         };
         let known = |item: serde_json::Value| match item {
-            serde_json::Value::String(text) if text == Self::LIVE => Ok(text),
+            serde_json::Value::String(text) if [Self::LIVE, Self::OWN].contains(&&*text) => {
+                Ok(text)
+            }
             serde_json::Value::String(text) if text.starts_with("https://") => Ok(text),
             _ => Err(wrong),
         };

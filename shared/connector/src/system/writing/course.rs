@@ -109,7 +109,7 @@ impl<'a> Course<'a> {
             WriteOp::Delete => write.delete.as_ref().map(|one| (&one.request, &one.steps)),
             WriteOp::Action(name) => write.actions.get(name).map(|one| (&one.request, &one.steps)),
         }
-        .ok_or_else(|| SystemError::unsupported(entity, operation.name()))?;
+        .ok_or_else(|| SystemError::unsupported_write(entity, operation))?;
         self.scope = self
             .scope
             .with("id", Value::from(current.remote_id.as_str()))

@@ -175,7 +175,7 @@ impl System {
             WriteOp::Action(name) => write.actions.get(name).is_some(),
         };
         if !known {
-            return Err(SystemError::unsupported(entity, operation.name()));
+            return Err(SystemError::unsupported_write(entity, operation));
         }
         let connection = &self.inner.connection;
         let (zone, references, lookups) = (self.zone(), None, None);
