@@ -1,7 +1,7 @@
 //! Syncs by hand.
 
 use millwright_connection::{Connection, ConnectionContext};
-use millwright_core::{Error, ErrorCode, FieldError, Result};
+use millwright_core::{Error, ErrorCode, FieldError, Result, WallTime};
 
 use crate::{Mode, NextRun, SyncState, connect::send, sync_key, sync_states};
 
@@ -25,7 +25,8 @@ pub async fn request_sync(
     request: &RequestedSync,
 ) -> Result<Vec<SyncState>> {
     let states = sync_states(&context.store, &connection.workspace, &connection.id).await?;
-    let chosen = choose(&states, request.entities.as_deref())?;
+    let now = context.store.clock().wall();
+    let chosen = choose(&states, request.entities.as_deref(), now)?;
     let mut started = Vec::new();
     for state in chosen {
         match start(context, state, request.mode).await {
@@ -41,12 +42,19 @@ pub async fn request_sync(
     Ok(started)
 }
 
-fn choose<'a>(states: &'a [SyncState], entities: Option<&[String]>) -> Result<Vec<&'a SyncState>> {
+/// The states of what is named, each once; all when nothing is. Nothing has been started yet, so what
+/// runs already is refused here, and the rest is left alone.
+fn choose<'a>(
+    states: &'a [SyncState],
+    entities: Option<&[String]>,
+    now: WallTime,
+) -> Result<Vec<&'a SyncState>> {
     let Some(entities) = entities else { return Ok(states.iter().collect()) };
-    let mut chosen = Vec::new();
+    let mut chosen: Vec<&SyncState> = Vec::new();
     let mut faults = Vec::new();
     for (i, entity) in entities.iter().enumerate() {
         match states.iter().find(|state| state.entity == *entity) {
+            Some(state) if chosen.iter().any(|own| own.entity == state.entity) => {}
             Some(state) => chosen.push(state),
             None => faults.push(FieldError::new(
                 format!("entities[{i}]"),
@@ -55,7 +63,15 @@ fn choose<'a>(states: &'a [SyncState], entities: Option<&[String]>) -> Result<Ve
             )),
         }
     }
-    Error::from_fields(faults).map_or(Ok(chosen), Err)
+    Error::from_fields(faults).map_or(Ok(()), Err)?;
+    match chosen.iter().find(|state| is_held(state, now)) {
+        Some(running) => Err(in_progress(&running.entity)),
+        None => Ok(chosen),
+    }
+}
+
+fn is_held(state: &SyncState, now: WallTime) -> bool {
+    state.lease.until.is_some_and(|until| until > now)
 }
 
 async fn start(context: &ConnectionContext, state: &SyncState, mode: Mode) -> Result<SyncState> {
@@ -64,7 +80,7 @@ async fn start(context: &ConnectionContext, state: &SyncState, mode: Mode) -> Re
     let asked = context
         .store
         .modify(&key, |state: &mut SyncState| {
-            if state.lease.until.is_some_and(|until| until > wall) {
+            if is_held(state, wall) {
                 return Err(in_progress(&state.entity));
             }
             state.requested = Some(mode);
@@ -79,4 +95,52 @@ async fn start(context: &ConnectionContext, state: &SyncState, mode: Mode) -> Re
 
 fn in_progress(what: &str) -> Error {
     Error::new(ErrorCode::SyncInProgress, format!("a sync of {what} is running"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use millwright_core::{ConnectionId, ScheduleTime, WorkspaceId};
+
+    use super::*;
+
+    const NOW: WallTime = WallTime::from_millis(1_800_000_000_000);
+
+    fn states() -> Vec<SyncState> {
+        let (workspace, connection) = (WorkspaceId::new_at(1), ConnectionId::new_at(1));
+        let state = |entity: &&str| {
+            SyncState::new(&workspace, &connection, entity, ScheduleTime::from_millis(1))
+        };
+        ["materials", "vendors"].iter().map(state).collect()
+    }
+
+    fn chosen(states: &[SyncState], entities: &[&str]) -> Result<Vec<String>> {
+        let named: Vec<String> = entities.iter().map(|own| (*own).to_owned()).collect();
+        let chosen = choose(states, Some(&named), NOW)?;
+        Ok(chosen.into_iter().map(|state| state.entity.clone()).collect())
+    }
+
+    #[test]
+    fn an_entity_that_is_named_twice_is_chosen_once() {
+        let named = ["vendors", "materials", "vendors"];
+        assert_eq!(chosen(&states(), &named).unwrap(), ["vendors", "materials"]);
+    }
+
+    #[test]
+    fn nothing_is_chosen_while_one_of_the_named_runs() {
+        let mut states = states();
+        states[1].lease.until = Some(NOW + Duration::from_secs(1));
+        let refused = chosen(&states, &["materials", "vendors"]).unwrap_err();
+        assert_eq!(refused.code, ErrorCode::SyncInProgress);
+        assert_eq!(chosen(&states, &["materials"]).unwrap(), ["materials"]);
+        states[1].lease.until = Some(NOW);
+        assert_eq!(chosen(&states, &["materials", "vendors"]).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn what_is_named_without_being_there_is_told_by_its_place() {
+        let refused = chosen(&states(), &["vendors", "unicorns"]).unwrap_err();
+        assert_eq!(refused.fields[0].path, "entities[1]");
+    }
 }
