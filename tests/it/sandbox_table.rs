@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use http::Method;
-use millwright_core::ErrorCode;
+use millwright_core::{Cursor, ErrorCode};
 use millwright_tests::{
     api::{Answer, Api},
     millwright::Millwright,
@@ -15,7 +15,18 @@ use serde_json::json;
 use crate::scene::{LONG, sync_state, text, wait_until_synced};
 
 const DOCUMENT: &str = include_str!("../../docs/sandbox.md");
-const NOT_YET: &str = "not yet";
+
+/// What nothing provokes yet: the parts that do so are left for later.
+const CODES_LEFT: [&str; 5] = [
+    "CONNECTION_PENDING",
+    "CONNECTION_INACTIVE",
+    "DIFFERENT_SYSTEM",
+    "CREDITS_EXHAUSTED",
+    "RATE_LIMIT_EXCEEDED",
+];
+const STATUSES_LEFT: [&str; 2] = ["pending", "inactive"];
+const EVENTS_LEFT: [&str; 5] =
+    ["issue.opened", "issue.closed", "endpoint.disabled", "delivery.failed", "test.ping"];
 
 /// The statuses and the events of the contract.
 const STATUSES: [&str; 7] = [
@@ -63,9 +74,14 @@ fn quoted(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()
 }
 
-/// Whether the table names everything once, in any order.
-fn names_all<'a>(table: &[(String, String)], all: impl IntoIterator<Item = &'a str>) {
-    let mut named: Vec<&str> = table.iter().map(|(what, _)| what.as_str()).collect();
+/// Whether the table names everything once but what is left for later, in any order.
+fn names_all<'a>(
+    table: &[(String, String)],
+    left: &[&str],
+    all: impl IntoIterator<Item = &'a str>,
+) {
+    let named = table.iter().map(|(what, _)| what.as_str());
+    let mut named: Vec<&str> = named.chain(left.iter().copied()).collect();
     let mut all: Vec<&str> = all.into_iter().collect();
     named.sort_unstable();
     all.sort_unstable();
@@ -74,9 +90,9 @@ fn names_all<'a>(table: &[(String, String)], all: impl IntoIterator<Item = &'a s
 
 #[test]
 fn the_tables_name_every_code_status_and_event_of_the_contract() {
-    names_all(&rows("Errors"), ErrorCode::ALL.iter().map(|code| code.as_str()));
-    names_all(&rows("Connection statuses"), STATUSES);
-    names_all(&rows("Webhook events"), EVENTS);
+    names_all(&rows("Errors"), &CODES_LEFT, ErrorCode::ALL.iter().map(|code| code.as_str()));
+    names_all(&rows("Connection statuses"), &STATUSES_LEFT, STATUSES);
+    names_all(&rows("Webhook events"), &EVENTS_LEFT, EVENTS);
 }
 
 /// A sandbox whose first load has ended.
@@ -137,17 +153,15 @@ impl Sandbox {
 
     /// Makes the call that a cell of the table describes.
     async fn as_said(&self, how: &str) -> Answer {
-        let (call, rest) = how.split_once("` ").unwrap_or((how, ""));
+        let how = how.replace("<vendor>", &self.vendor).replace("<material>", &self.material);
+        let (call, rest) = how.split_once("` ").unwrap_or((&how, ""));
         let (method, path) = call.trim_matches('`').split_once(' ').expect("a method and a path");
         let method: Method = method.parse().expect("a method");
         let mut api = self.data.clone();
         let (mut body, mut kind) = (None, "application/json".to_owned());
         for part in quoted(rest) {
             match part.split_once(": ") {
-                _ if part.starts_with('{') => {
-                    let filled = part.replace("<vendor>", &self.vendor);
-                    body = Some(filled.replace("<material>", &self.material));
-                }
+                _ if part.starts_with('{') => body = Some(part.to_owned()),
                 Some(("Content-Type", value)) => value.clone_into(&mut kind),
                 Some((name, value)) => api = api.with_header(name, value),
                 None if part == "Connection-Id" => api = self.admin.clone(),
@@ -158,10 +172,14 @@ impl Sandbox {
         api.raw(method, path, body.map(|body| (kind.as_str(), body))).await
     }
 
-    /// The answer of a code that takes more than one call.
-    async fn in_several_calls(&self, code: &str) -> Answer {
+    /// The answer of a code that takes more than one call, or what a table cannot say.
+    async fn in_several_calls(&self, code: &str) -> Option<Answer> {
         let vendor = json!({ "name": "Norton" });
-        match code {
+        Some(match code {
+            "CURSOR_EXPIRED" => {
+                let old = Cursor::encode(&format!("changes/{}", self.id), &1).expect("a cursor");
+                self.data.call(Method::GET, &format!("/v1/changes?cursor={old}"), None).await
+            }
             "SYNC_IN_PROGRESS" => {
                 self.tell("slow-5s").await;
                 self.sync().await;
@@ -193,8 +211,8 @@ impl Sandbox {
                 let large = json!({ "name": "x".repeat(1024 * 1024) });
                 self.data.call(Method::POST, "/v1/vendors", Some(&large)).await
             }
-            other => panic!("nothing is known of {other}"),
-        }
+            _ => return None,
+        })
     }
 }
 
@@ -212,14 +230,12 @@ async fn every_error(sandbox: &Sandbox) {
     let mut faults = Vec::new();
     for (code, how) in rows("Errors") {
         // The last one is tried when the connection is no longer needed.
-        if how == NOT_YET || ["INTERNAL_ERROR", "CONNECTION_DISCONNECTED"].contains(&code.as_str())
-        {
+        if ["INTERNAL_ERROR", "CONNECTION_DISCONNECTED"].contains(&code.as_str()) {
             continue;
         }
-        let sole_call = how.starts_with("`GET ") || how.starts_with("`POST ");
-        let answer = match sole_call {
-            true => sandbox.as_said(&how).await,
-            false => sandbox.in_several_calls(&code).await,
+        let answer = match sandbox.in_several_calls(&code).await {
+            Some(answer) => answer,
+            None => sandbox.as_said(&how).await,
         };
         let known = ErrorCode::ALL.iter().find(|one| one.as_str() == code).expect("a code");
         if (answer.code(), answer.status) != (Some(code.as_str()), known.status()) {
