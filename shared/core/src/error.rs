@@ -248,13 +248,6 @@ impl Error {
         self
     }
 
-    /// The same error with how long to wait.
-    #[must_use]
-    pub fn with_retry_after(mut self, wait: Duration) -> Self {
-        self.retry_after = Some(wait);
-        self
-    }
-
     /// Whether the same request may succeed later without being changed.
     #[must_use]
     pub fn retryable(&self) -> bool {

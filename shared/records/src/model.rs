@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use millwright_connection::Connection;
 use millwright_core::{ConnectionId, QueueName, ScheduleTime, WallTime, WorkspaceId};
 use millwright_event::feed_work;
 use millwright_store::{Document, Due, Key, Order, OrderPlace, OrderPlaces};
@@ -240,6 +241,16 @@ pub fn records_pk(workspace: &WorkspaceId, connection: &ConnectionId, entity: &s
 }
 
 impl Scope {
+    /// Those of a connection.
+    #[must_use]
+    pub fn of(connection: &Connection) -> Self {
+        Self {
+            workspace: connection.workspace.clone(),
+            connection: connection.id.clone(),
+            customer: connection.customer_json(),
+        }
+    }
+
     /// The row of a record.
     #[must_use]
     pub fn record(&self, entity: &str, key: &str) -> Key {

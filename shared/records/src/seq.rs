@@ -1,6 +1,6 @@
 //! Sequence numbers of the feed: milliseconds since the epoch, then 20 bits of count.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use millwright_core::WallTime;
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,12 @@ impl Seq {
         WallTime::from_millis(i64::try_from(self.0 >> COUNT_BITS).unwrap_or(i64::MAX))
     }
 
+    /// Whether it can have been given out by `now`: none lies a day ahead.
+    #[must_use]
+    pub fn is_possible(self, now: WallTime) -> bool {
+        self.time() < now + Duration::from_secs(24 * 3600)
+    }
+
     /// The sequence of a sort key.
     #[must_use]
     pub(crate) fn of_sort_key(text: &str) -> Option<Self> {
@@ -77,6 +83,15 @@ mod tests {
         let time = WallTime::from_millis(5_000);
         assert!(Seq::before(time) < Seq::default().next(time));
         assert!(Seq::before(time) > Seq::default().next(WallTime::from_millis(4_999)));
+    }
+
+    #[test]
+    fn a_place_a_day_ahead_cannot_have_been_given_out() {
+        let now = WallTime::from_millis(1_800_000_000_000);
+        let day = Duration::from_secs(24 * 3600);
+        assert!(Seq::default().is_possible(now));
+        assert!(Seq::default().next(now + day - Duration::from_millis(1)).is_possible(now));
+        assert!(!Seq::default().next(now + day).is_possible(now));
     }
 
     #[test]

@@ -121,11 +121,7 @@ pub async fn run_slice(
         Err(end) => return Ok(end),
     };
     let system = open_system(context, &connection).await?;
-    let scope = Scope {
-        workspace: connection.workspace.clone(),
-        connection: connection.id.clone(),
-        customer: connection.customer_json(),
-    };
+    let scope = Scope::of(&connection);
     let seen = None;
     let mut slice = Slice { context, limits, connection, system, scope, row, seen, deadline, hop };
     let worked = match slice.work().await {

@@ -157,6 +157,20 @@ fn whole_seconds(wait: Duration) -> u64 {
     u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u64::MAX).max(1)
 }
 
+/// The refusal of query parameters.
+pub(crate) fn refused(faults: Vec<FieldError>) -> Error {
+    let said = faults.first().map(|first| format!("{} {}", first.path, first.message));
+    let message = format!("the query parameter {}", said.unwrap_or_default());
+    let mut error = Error::new(ErrorCode::InvalidRequest, message);
+    error.fields = faults;
+    error
+}
+
+/// The refusal of one query parameter.
+pub(crate) fn refused_one(name: &str, message: &str) -> Error {
+    refused(vec![FieldError::new(name, ErrorCode::InvalidRequest, message)])
+}
+
 /// Our faults with their whole cause; the rest is the caller's business and stands in the access log.
 fn log(error: &Error) {
     if error.code == ErrorCode::InternalError {
@@ -208,8 +222,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_wait_is_rounded_up_and_a_limit_always_names_one() {
-        let limited = Error::new(ErrorCode::RateLimitExceeded, "slow down");
-        let (parts, _) = rendered(limited.with_retry_after(Duration::from_millis(2_100))).await;
+        let mut limited = Error::new(ErrorCode::RateLimitExceeded, "slow down");
+        limited.retry_after = Some(Duration::from_millis(2_100));
+        let (parts, _) = rendered(limited).await;
         assert_eq!(parts.headers[header::RETRY_AFTER], "3");
         for code in [ErrorCode::UpstreamRateLimited, ErrorCode::ConnectionUnavailable] {
             let (parts, _) = rendered(Error::new(code, "later")).await;

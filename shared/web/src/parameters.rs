@@ -19,7 +19,11 @@ use utoipa::openapi::{
     path::{Operation, ParameterIn, ParameterStyle},
 };
 
-use crate::{App, error::ApiError, extract::caller_of};
+use crate::{
+    App,
+    error::{ApiError, refused},
+    extract::caller_of,
+};
 
 /// The query parameters that each operation takes.
 #[derive(Clone, Debug)]
@@ -106,13 +110,10 @@ pub(crate) async fn parameters(
 }
 
 fn refusal(unknown: &BTreeSet<String>) -> Option<Error> {
-    let first = unknown.first()?;
     let says = "is not a known parameter";
-    let message = format!("the query parameter {first} {says}");
-    let mut error = Error::new(ErrorCode::InvalidRequest, message);
     let field = |name: &String| FieldError::new(name, ErrorCode::InvalidRequest, says);
-    error.fields = unknown.iter().map(field).collect();
-    Some(error)
+    let faults: Vec<FieldError> = unknown.iter().map(field).collect();
+    (!faults.is_empty()).then(|| refused(faults))
 }
 
 #[cfg(test)]

@@ -39,3 +39,31 @@ async fn an_entitys_schema_is_served_whole() {
     let operations: Vec<&Value> = orders["operations"].as_array().unwrap().iter().collect();
     assert!(operations.starts_with(&[&json!("list"), &json!("get"), &json!("create")]));
 }
+
+#[tokio::test]
+async fn statuses_are_listed_wherever_what_a_connector_has_is_listed() {
+    let scene = Scene::calm().await;
+    let connector = scene.api.get("/v1/connectors/sandbox").await;
+    let meta = scene.api.get("/v1/meta").await;
+    assert_eq!(connector["entities"], meta["data"]);
+    let listed = meta["data"].as_array().unwrap();
+    let statuses = listed.iter().find(|own| own["entity"] == "statuses").unwrap();
+    assert_eq!(statuses["operations"], json!(["list", "get"]));
+    let model = scene.api.get("/v1/entities/statuses").await;
+    let sandbox = model["connectors"].as_array().unwrap();
+    assert!(sandbox.iter().any(|own| own["id"] == "sandbox"), "{model:#}");
+    for own in listed {
+        let path = format!("/v1/meta/{}", own["entity"].as_str().unwrap());
+        assert_eq!(scene.answer(&path).await.status, 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_the_catalogue_is_paged_to_its_end() {
+    let scene = Scene::calm().await;
+    let whole = scene.api.all("/v1/connectors?limit=500").await;
+    assert_eq!(scene.api.all("/v1/connectors?limit=1").await, whole);
+    assert!(whole.len() > 1);
+    let refused = scene.answer("/v1/connectors?cursor=x").await;
+    assert_eq!(refused.code(), Some("CURSOR_INVALID"));
+}

@@ -69,19 +69,27 @@ async fn records_of_the_last_sync_are_read_while_the_system_fails_if_that_is_ask
     let scene = Scene::calm().await;
     scene.found("vendors", [("ven-0003".to_owned(), json!({"name": "As synced"}))]).await;
     let record = format!("/v1/vendors/{}", scene.key("vendors", "ven-0003"));
-    for (observation, status, code) in [
+    let statuses = scene.api.get("/v1/statuses?limit=1").await;
+    let status = format!("/v1/statuses/{}", statuses["data"][0]["key"].as_str().unwrap());
+    for (observation, as_status, code) in [
         (Observation::Unreachable("down".to_owned()), 503, "CONNECTION_UNAVAILABLE"),
         (Observation::Refused("expired".to_owned()), 403, "REAUTHORIZATION_REQUIRED"),
     ] {
         scene.observe(observation).await;
+        for path in ["/v1/statuses", status.as_str()] {
+            let refused = scene.answer(path).await;
+            assert_eq!((refused.status, refused.code()), (as_status, Some(code)), "{path}");
+            let stale = scene.answer(&format!("{path}?allow_stale=true")).await;
+            assert_eq!(stale.status, 200, "{path}: {:#}", stale.body);
+        }
         for path in ["/v1/vendors", record.as_str()] {
             let refused = scene.answer(path).await;
-            assert_eq!((refused.status, refused.code()), (status, Some(code)), "{path}");
+            assert_eq!((refused.status, refused.code()), (as_status, Some(code)), "{path}");
             let stale = scene.answer(&format!("{path}?allow_stale=true")).await;
             assert_eq!(stale.status, 200, "{path}: {:#}", stale.body);
             assert_ne!(stale.headers["millwright-connection-status"], "active");
             let live = scene.answer(&format!("{path}?live=true")).await;
-            assert_eq!((live.status, live.code()), (status, Some(code)), "{path}");
+            assert_eq!((live.status, live.code()), (as_status, Some(code)), "{path}");
         }
         scene.observe(Observation::Answered).await;
     }
@@ -99,4 +107,13 @@ async fn a_live_read_of_a_system_that_is_down_says_so_and_is_noted() {
     assert!(refused.headers.contains_key("retry-after"));
     let connection = scene.api.get("/v1/connection").await;
     assert_eq!(connection["status"], "unavailable");
+}
+
+#[tokio::test]
+async fn a_read_that_the_system_does_not_support_says_that_nothing_is_allowed() {
+    let scene = Scene::calm().await;
+    let refused = scene.api.with_header("Millwright-Scenario", "405");
+    let refused = refused.call(Method::GET, "/v1/vendors", None).await;
+    assert_eq!((refused.status, refused.code()), (405, Some("OPERATION_NOT_SUPPORTED")));
+    assert_eq!(refused.headers["allow"], "");
 }

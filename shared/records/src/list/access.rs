@@ -1,7 +1,5 @@
 //! Which way a list goes through the records: a pure decision.
 
-use std::time::Duration;
-
 use millwright_core::WallTime;
 use millwright_store::{Order, OrderStretch};
 
@@ -44,7 +42,7 @@ pub(super) fn choose(query: &RecordQuery<'_>, now: WallTime) -> Option<Access> {
         (None, begun) => Some(begun),
         // What began along the feed, or by key since the feed did not go back so far, goes on so.
         (Some(ListPlace::Feed(seq)), Access::Keys(_) | Access::Feed(_)) => {
-            is_possible(*seq, now).then_some(Access::Feed(*seq))
+            seq.is_possible(now).then_some(Access::Feed(*seq))
         }
         (Some(ListPlace::Key(key)), Access::Keys(_) | Access::Feed(_)) => {
             is_record_key(key).then(|| Access::Keys(Some(key.clone())))
@@ -122,13 +120,10 @@ fn is_place(at: &str, stretch: &OrderStretch) -> bool {
     within && shaped
 }
 
-/// Whether a place in the feed can have been given out: none lies a day ahead.
-fn is_possible(seq: Seq, now: WallTime) -> bool {
-    seq.time() < now + Duration::from_secs(24 * 3600)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use millwright_entities::Kind;
 
     use super::*;

@@ -195,11 +195,7 @@ fn lines(record: &Map<String, Value>) -> Map<String, Value> {
 
 /// Whose records a connection's are.
 pub(super) fn scope_of(connection: &Connection) -> Scope {
-    Scope {
-        workspace: connection.workspace.clone(),
-        connection: connection.id.clone(),
-        customer: connection.customer_json(),
-    }
+    Scope::of(connection)
 }
 
 fn nothing_sent() -> Error {

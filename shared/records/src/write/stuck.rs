@@ -118,7 +118,7 @@ fn as_object(value: &Value) -> Option<&Map<String, Value>> {
     }
 }
 
-/// Whether a value says nothing: what is missing, null, and empty mean the same (7.1 of the model).
+/// Whether a value says nothing: what is missing, null, and empty mean the same.
 fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,

@@ -11,8 +11,8 @@ const CLAIM_OUTLASTS_CALL: Duration = Duration::from_secs(15);
 /// function's own limit in the template is 29 s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WriteTiming {
-    /// A write that the system has not answered by then is answered with 202 and its id: 20 s (the
-    /// contract, section 2).
+    /// A write that the system has not answered by then is answered with 202 and its id, as the API
+    /// promises: 20 s.
     pub answer_within: Duration,
     /// How much longer the caller waits when the system has said yes and the record is being read
     /// back.

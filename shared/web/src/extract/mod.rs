@@ -16,5 +16,6 @@ pub(crate) use caller::{Admin, NeededRole, Reader, Writer, caller_of};
 pub(crate) use condition::Condition;
 pub(crate) use path::{ActionPath, ConnectionEntityPath, IdPath, TextPath};
 pub(crate) use query::{Params, parse_query};
+pub(crate) use scenario::SCENARIO;
 pub(crate) use scope::{CONNECTION_ID, DataScope, InformationScope, records_of};
 pub(crate) use time::Moment;

@@ -2,10 +2,13 @@
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
-use millwright_core::{Error, ErrorCode, FieldError};
+use millwright_core::Error;
 use serde::de::DeserializeOwned;
 
-use crate::{App, error::ApiError};
+use crate::{
+    App,
+    error::{ApiError, refused_one},
+};
 
 /// A handler's query parameters. `T` denies unknown fields.
 #[derive(Clone, Debug)]
@@ -42,14 +45,12 @@ fn refusal(path: &str, sentence: &str) -> Error {
         Some((_, expected)) => (path, format!("must be {}", expected.replace('`', ""))),
         None => (path, sentence.to_owned()),
     };
-    let mut error =
-        Error::new(ErrorCode::InvalidRequest, format!("the query parameter {name} {message}"));
-    error.fields = vec![FieldError::new(name, ErrorCode::InvalidRequest, message)];
-    error
+    refused_one(name, &message)
 }
 
 #[cfg(test)]
 mod tests {
+    use millwright_core::ErrorCode;
     use serde::Deserialize;
 
     use super::*;

@@ -59,11 +59,7 @@ fn connection_id(parts: &Parts) -> Result<ConnectionId, Error> {
 
 /// Where a connection's records are.
 pub(crate) fn records_of(connection: &Connection) -> Scope {
-    Scope {
-        workspace: connection.workspace.clone(),
-        connection: connection.id.clone(),
-        customer: connection.customer_json(),
-    }
+    Scope::of(connection)
 }
 
 #[cfg(test)]

@@ -3,8 +3,10 @@
 use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
-use http::{HeaderMap, HeaderName, request::Parts};
+use http::{HeaderMap, HeaderName, header, request::Parts};
 use millwright_core::{Error, ErrorCode, sha256_hex};
+
+use crate::extract::SCENARIO;
 
 /// The request's header.
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -28,14 +30,21 @@ pub(super) fn hash_of_key(headers: &HeaderMap) -> Result<Option<String>, Error> 
     Err(Error::new(ErrorCode::InvalidRequest, message))
 }
 
-/// What makes two requests the same: method, path and query, connection, and the body's bytes.
+/// What makes two requests the same: method, path and query, connection, the body's bytes, and the
+/// headers that change what the request does.
 pub(super) fn fingerprint(parts: &Parts, body: &[u8]) -> String {
     let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
     let connection = parts.headers.get(crate::extract::CONNECTION_ID);
     let connection = connection.and_then(|value| value.to_str().ok()).unwrap_or_default();
     // None of the parts can hold a line break.
     let text = [parts.method.as_str(), target, connection, &sha256_hex(body)].join("\n");
-    sha256_hex(text.as_bytes())
+    let mut text = text.into_bytes();
+    for name in [header::IF_MATCH, SCENARIO] {
+        for value in parts.headers.get_all(&name) {
+            text.extend([b"\n", name.as_str().as_bytes(), b":", value.as_bytes()].concat());
+        }
+    }
+    sha256_hex(&text)
 }
 
 /// What a request with an idempotency key comes down to: the same text for the same request under the
@@ -93,5 +102,23 @@ mod tests {
         assert_ne!(own, fingerprint(&parts("/v1/sync?a=1", "conn_1"), b"{}"));
         assert_ne!(own, fingerprint(&parts("/v1/sync", "conn_2"), b"{}"));
         assert_ne!(own, fingerprint(&parts("/v1/sync", "conn_1"), b"{ }"));
+    }
+
+    #[test]
+    fn another_condition_or_scenario_is_another_request() {
+        let with = |name: HeaderName, value: &str| {
+            let mut parts = parts("/v1/vendors/rec_1", "conn_1");
+            parts.headers.append(name, value.parse().unwrap());
+            fingerprint(&parts, b"{}")
+        };
+        let all = [
+            fingerprint(&parts("/v1/vendors/rec_1", "conn_1"), b"{}"),
+            with(header::IF_MATCH, "\"a\""),
+            with(header::IF_MATCH, "\"b\""),
+            with(SCENARIO, "\"a\""),
+        ];
+        let different: std::collections::BTreeSet<&String> = all.iter().collect();
+        assert_eq!(different.len(), all.len());
+        assert_eq!(with(header::ACCEPT, "text/plain"), all[0]);
     }
 }

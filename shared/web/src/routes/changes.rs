@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use millwright_connection::Connection;
-use millwright_core::{ConnectionId, Cursor, Error, ErrorCode, Result, WallTime};
+use millwright_core::{ConnectionId, Cursor, Error, ErrorCode, Result};
 use millwright_entities::Entity;
 use millwright_records::{ChangePage, FeedHead, Op, Origin, Seq, read_changes};
 use serde::{Deserialize, Deserializer, Serialize, de};
@@ -155,17 +155,10 @@ async fn start(app: &App, connection: &Connection, cursor: Option<&str>) -> Resu
         let now = app.clock().wall();
         let message = "the cursor is not one the feed has given out";
         let invalid = || Error::new(ErrorCode::CursorInvalid, message);
-        return place
-            .filter(|place| !is_possible(*place, now))
-            .map_or(Ok(place), |_| Err(invalid()));
+        return place.filter(|place| !place.is_possible(now)).map_or(Ok(place), |_| Err(invalid()));
     }
     let head = app.store.get::<FeedHead>(&records_of(connection).head()).await?;
     Ok(Some(head.map_or(Seq::default(), |row| row.doc.last)))
-}
-
-/// Whether a place in the feed can have been given out: none lies a day ahead.
-fn is_possible(seq: Seq, now: WallTime) -> bool {
-    seq.time() < now + Duration::from_secs(24 * 3600)
 }
 
 async fn read_or_wait(

@@ -8,18 +8,20 @@ use millwright_connector::{
     manifest::{self as connector, EntityDef, FieldKind},
 };
 use millwright_core::Error;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use crate::{
     App,
     error::Answer,
     extract::{Params, Reader, TextPath},
-    page::{Limit, Page, position},
+    page::{Page, Paged},
 };
 
 const LIST: &str = "connectors";
+/// The entity whose records are no rows of a system.
+const STATUSES: &str = "statuses";
 
 /// What can be filled in.
 #[derive(Serialize, ToSchema)]
@@ -93,9 +95,9 @@ pub(crate) enum Operation {
 pub(crate) struct ConnectorEntity {
     /// The entity.
     #[schema(example = "purchase-orders")]
-    entity: String,
+    pub(crate) entity: String,
     /// What can be done with its records.
-    operations: Vec<Operation>,
+    pub(crate) operations: Vec<Operation>,
     /// The steps that its records can be taken by, by name.
     actions: Vec<String>,
     /// Whether a sync reads only what has changed.
@@ -135,19 +137,6 @@ pub(crate) struct Connector {
     entities: Vec<ConnectorEntity>,
 }
 
-/// Which connectors to list.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct ConnectorList {
-    /// Where to go on: `next_cursor` of the page before.
-    cursor: Option<String>,
-    /// The most connectors in the page.
-    #[serde(default)]
-    #[param(value_type = u16, required = false, minimum = 1, maximum = 500, default = 50)]
-    limit: Limit<500>,
-}
-
 /// List connectors
 ///
 /// By id.
@@ -156,23 +145,17 @@ pub(crate) struct ConnectorList {
     path = "/v1/connectors",
     operation_id = "list_connectors",
     tag = "Connectors",
-    params(ConnectorList),
+    params(Paged),
     responses((status = 200, description = "A page of connectors.", body = Page<Connector>))
 )]
 pub(crate) async fn list(
     _: Reader,
     State(app): State<App>,
-    Params(list): Params<ConnectorList>,
+    Params(asked): Params<Paged>,
 ) -> Answer<Json<Page<Connector>>> {
-    let after: Option<String> = position(LIST, list.cursor.as_deref())?;
     let manifests = app.engine.catalog().iter().map(Arc::as_ref);
-    let manifests: Vec<&Manifest> = manifests
-        .filter(|manifest| after.as_ref().is_none_or(|after| manifest.id > *after))
-        .collect();
-    let limit = list.limit.get();
-    let next = manifests.get(limit).and(manifests.get(limit - 1)).map(|last| last.id.clone());
-    let connectors = manifests.into_iter().take(limit).map(Connector::from).collect();
-    Ok(Json(Page::at(LIST, connectors, next)?))
+    let page = Page::of_sorted(LIST, manifests, |manifest: &&Manifest| &manifest.id, &asked)?;
+    Ok(Json(page.map(Connector::from)))
 }
 
 /// Get a connector
@@ -206,7 +189,7 @@ impl From<&Manifest> for Connector {
             docs_url: manifest.docs.clone(),
             settings: manifest.settings.fields().iter().map(FormField::from).collect(),
             credentials: manifest.credentials.fields().iter().map(FormField::from).collect(),
-            entities: manifest.entities.iter().map(ConnectorEntity::from).collect(),
+            entities: ConnectorEntity::all(manifest),
         }
     }
 }
@@ -242,6 +225,28 @@ impl From<FieldKind> for FormFieldType {
     }
 }
 
+impl ConnectorEntity {
+    /// What a connector has, by name: the records of its system, and the statuses that stand beside
+    /// them in the manifest.
+    pub(crate) fn all(manifest: &Manifest) -> Vec<Self> {
+        let mut all: Vec<Self> = manifest.entities.iter().map(Self::from).collect();
+        all.extend(Self::statuses(manifest));
+        all.sort_by(|one, other| one.entity.cmp(&other.entity));
+        all
+    }
+
+    fn statuses(manifest: &Manifest) -> Option<Self> {
+        let has_some = manifest.entities.iter().any(|(_, def)| !def.statuses.is_empty());
+        has_some.then(|| Self {
+            entity: STATUSES.to_owned(),
+            operations: vec![Operation::List, Operation::Get],
+            actions: Vec::new(),
+            incremental: false,
+            finds_deletions: false,
+        })
+    }
+}
+
 impl From<(&str, &EntityDef)> for ConnectorEntity {
     fn from((slug, entity): (&str, &EntityDef)) -> Self {
         Self {
@@ -255,7 +260,7 @@ impl From<(&str, &EntityDef)> for ConnectorEntity {
 }
 
 /// What a connector can do with an entity's records.
-pub(crate) fn operations(entity: &EntityDef) -> Vec<Operation> {
+fn operations(entity: &EntityDef) -> Vec<Operation> {
     let write = &entity.write;
     let possible = [
         (true, Operation::List),

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use axum::{Json, extract::State};
 use millwright_core::Error;
 use millwright_entities::{Category, Entity};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
-use super::connectors::{Operation, operations};
+use super::connectors::{ConnectorEntity, Operation};
 use crate::{
     App,
     error::Answer,
     extract::{Params, Reader, TextPath},
-    page::{Limit, Page, position},
+    page::{Page, Paged},
 };
 
 const LIST: &str = "entities";
@@ -61,19 +61,6 @@ pub(crate) struct ModelEntity {
     schema: Option<&'static Value>,
 }
 
-/// Which entities to list.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct EntityList {
-    /// Where to go on: `next_cursor` of the page before.
-    cursor: Option<String>,
-    /// The most entities in the page.
-    #[serde(default)]
-    #[param(value_type = u16, required = false, minimum = 1, maximum = 500, default = 50)]
-    limit: Limit<500>,
-}
-
 /// List entities
 ///
 /// The unified model, by name, also what no connector has yet.
@@ -82,22 +69,16 @@ pub(crate) struct EntityList {
     path = "/v1/entities",
     operation_id = "list_entities",
     tag = "Connectors",
-    params(EntityList),
+    params(Paged),
     responses((status = 200, description = "A page of entities.", body = Page<ModelEntity>))
 )]
 pub(crate) async fn list(
     _: Reader,
     State(app): State<App>,
-    Params(list): Params<EntityList>,
+    Params(asked): Params<Paged>,
 ) -> Answer<Json<Page<ModelEntity>>> {
-    let after: Option<String> = position(LIST, list.cursor.as_deref())?;
-    let mut rest = Entity::ALL
-        .iter()
-        .filter(|entity| after.as_deref().is_none_or(|after| entity.slug > after));
-    let page: Vec<&Entity> = rest.by_ref().take(list.limit.get()).collect();
-    let next = rest.next().and(page.last()).map(|last| last.slug);
-    let entities = page.into_iter().map(|entity| shown(&app, entity)).collect();
-    Ok(Json(Page::at(LIST, entities, next)?))
+    let page = Page::of_sorted(LIST, Entity::ALL, |entity: &&Entity| entity.slug, &asked)?;
+    Ok(Json(page.map(|entity| shown(&app, entity))))
 }
 
 /// Get an entity
@@ -141,17 +122,7 @@ fn having(
     manifest: &Arc<millwright_connector::Manifest>,
     entity: &Entity,
 ) -> Option<EntityConnector> {
-    let operations = match manifest.entity(entity.slug) {
-        Some(def) => operations(def),
-        // Statuses stand in the manifest, beside the records that have them.
-        None if entity.slug == "statuses" && has_statuses(manifest) => {
-            vec![Operation::List, Operation::Get]
-        }
-        None => return None,
-    };
-    Some(EntityConnector { id: manifest.id.clone(), name: manifest.name.clone(), operations })
-}
-
-fn has_statuses(manifest: &millwright_connector::Manifest) -> bool {
-    manifest.entities.iter().any(|(_, def)| !def.statuses.is_empty())
+    let own = ConnectorEntity::all(manifest).into_iter().find(|own| own.entity == entity.slug)?;
+    let (id, name) = (manifest.id.clone(), manifest.name.clone());
+    Some(EntityConnector { id, name, operations: own.operations })
 }

@@ -40,7 +40,7 @@ pub(crate) async fn list(
     State(app): State<App>,
 ) -> Answer<DataAnswer<Page<ConnectorEntity>>> {
     let manifest = manifest_of(&app, &connection)?;
-    let entities = manifest.entities.iter().map(ConnectorEntity::from).collect();
+    let entities = ConnectorEntity::all(manifest);
     let synced_at = all_synced_at(&app.store, &connection).await?;
     Ok(DataAnswer::new(&connection, synced_at, Page::new(entities, None)))
 }

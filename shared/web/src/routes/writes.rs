@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::{
     App,
-    data_answer::DataAnswer,
+    data_answer::{DataAnswer, synced_at},
     error::{Answer, FaultyField, UpstreamAnswer},
     extract::{IdPath, InformationScope, Reader, records_of},
 };
@@ -158,5 +158,6 @@ pub(crate) async fn get_write(
     IdPath(id): IdPath<WriteId>,
 ) -> Answer<DataAnswer<WriteAnswer>> {
     let shown = find_write(&app.store, &records_of(&connection), &id).await?;
-    Ok(DataAnswer::new(&connection, None, WriteAnswer::from(shown)))
+    let synced_at = synced_at(&app.store, &connection, &shown.entity).await?;
+    Ok(DataAnswer::new(&connection, synced_at, WriteAnswer::from(shown)))
 }

@@ -6,7 +6,7 @@ use millwright_entities::Entity;
 use millwright_records::Operation;
 
 use super::{
-    RecordOperation, words,
+    Place, RecordOperation, words,
     write::{RecordBody, Writing, documented_on_record, the_one},
 };
 use crate::{
@@ -18,7 +18,7 @@ pub(super) fn operation(entity: &'static Entity) -> RecordOperation {
     let id = format!("act_on_{}", words::one_in_a_name(entity));
     let summary = format!("Do something to {}", words::a_record(entity));
     let one = words::one(entity);
-    let operation = RecordOperation::on_action(entity, &Method::POST, &id, &summary, act)
+    let operation = RecordOperation::new(entity, (&Method::POST, Place::Action), &id, &summary, act)
         .described(&format!(
             "Takes the {one} a step further in the connected system's own workflow, or does something \
              else to it. `/v1/meta/{}` lists the actions, the states in which each can be done, and \

@@ -6,8 +6,11 @@ use millwright_entities::Entity;
 use millwright_records::{Filters, Sort, Wanted, filter_fields, sortable_fields};
 use serde::{Deserialize, Serialize};
 
-use super::params::{Include, RecordList, refused, refused_one};
-use crate::extract::Moment;
+use super::params::{Include, RecordList};
+use crate::{
+    error::{refused, refused_one},
+    extract::Moment,
+};
 
 /// What a list is asked for. Its cursors carry it, so that every page is one of the same list; a page
 /// need not say again what its cursor knows.

@@ -9,15 +9,15 @@ use serde_json::Value;
 use utoipa::{IntoParams, openapi::path::ParameterIn};
 
 use super::{
-    OfEntity, RecordOperation,
+    OfEntity, Place, RecordOperation,
     access::{must_be_readable, must_have},
-    params::{RecordGet, refused_one},
+    params::RecordGet,
     words,
 };
 use crate::{
     App,
     data_answer::{DataAnswer, synced_at},
-    error::Answer,
+    error::{Answer, refused_one},
     extract::{InformationScope, Params, TextPath, records_of},
 };
 
@@ -25,7 +25,7 @@ pub(super) fn operation(entity: &'static Entity) -> RecordOperation {
     let id = format!("get_{}", words::one_in_a_name(entity));
     let summary = format!("Get {}", words::a_record(entity));
     let answer = format!("The {}.", words::one(entity));
-    RecordOperation::on_record(entity, &Method::GET, &id, &summary, get)
+    RecordOperation::new(entity, (&Method::GET, Place::Record), &id, &summary, get)
         .with_parameters(RecordGet::into_params(|| Some(ParameterIn::Query)))
         .answering(200, &answer, &words::component(entity))
 }

@@ -15,16 +15,16 @@ use serde_json::Value;
 use utoipa::{IntoParams, openapi::path::ParameterIn};
 
 use super::{
-    OfEntity, RecordOperation,
+    OfEntity, Place, RecordOperation,
     access::{as_wanted, must_be_readable, must_have},
     asked::{Asked, Listing},
-    params::{Filtered, RecordList, filter_parameter, refused_one},
+    params::{Filtered, RecordList, filter_parameter},
     words,
 };
 use crate::{
     App,
     data_answer::{DataAnswer, synced_at},
-    error::Answer,
+    error::{Answer, refused_one},
     extract::{InformationScope, records_of},
     page::{Page, position},
 };
@@ -36,7 +36,7 @@ pub(super) fn operation(entity: &'static Entity) -> RecordOperation {
     let several = words::several(entity);
     let component = words::component(entity);
     let id = format!("list_{}", entity.event_name);
-    RecordOperation::on_list(entity, &Method::GET, &id, &format!("List {several}"), list)
+    RecordOperation::new(entity, (&Method::GET, Place::List), &id, &format!("List {several}"), list)
         .with_parameters(RecordList::into_params(|| Some(ParameterIn::Query)))
         .with_parameters([filter_parameter(&format!("{component}Filter"))])
         .answering(200, &format!("A page of {several}."), &format!("{component}Page"))

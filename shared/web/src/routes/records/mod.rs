@@ -24,7 +24,7 @@ use crate::App;
 
 pub(crate) use access::{as_wanted, manifest_of, must_have};
 pub(crate) use of::{OfEntity, unknown_entity};
-pub(crate) use operation::RecordOperation;
+pub(crate) use operation::{Place, RecordOperation};
 pub(crate) use statuses::status_filters;
 
 /// The routes of all entities.

@@ -2,10 +2,13 @@
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
-use millwright_core::{Error, ErrorCode, FieldError};
+use millwright_core::Error;
 use millwright_entities::Entity;
 
-use crate::{App, error::ApiError};
+use crate::{
+    App,
+    error::{ApiError, refused_one},
+};
 
 /// The entity of the request's route.
 #[derive(Clone, Copy, Debug)]
@@ -23,9 +26,5 @@ impl FromRequestParts<App> for OfEntity {
 /// Refuses a query's `entity` that is none.
 pub(crate) fn unknown_entity() -> Error {
     let known: Vec<&str> = Entity::ALL.iter().map(|entity| entity.slug).collect();
-    let message = format!("must be one of {}", known.join(", "));
-    let mut error =
-        Error::new(ErrorCode::InvalidRequest, format!("the query parameter entity {message}"));
-    error.fields = vec![FieldError::new("entity", ErrorCode::InvalidRequest, message)];
-    error
+    refused_one("entity", &format!("must be one of {}", known.join(", ")))
 }

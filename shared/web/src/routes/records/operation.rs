@@ -22,70 +22,50 @@ pub(crate) struct RecordOperation {
     handler: MethodRouter<App>,
 }
 
+/// What an operation is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place {
+    /// The records.
+    List,
+    /// One record.
+    Record,
+    /// A step that one record can be taken by.
+    Action,
+}
+
+impl Place {
+    fn path(self) -> &'static str {
+        match self {
+            Self::List => "",
+            Self::Record => "/{key}",
+            Self::Action => "/{key}/actions/{name}",
+        }
+    }
+}
+
 impl RecordOperation {
-    /// `GET /v1/<entity>` and the like. `id` names the operation for ever: callers' generated code is
-    /// called so.
-    pub(crate) fn on_list<H, T>(
+    /// An operation. `id` names it for ever: callers' generated code is called so.
+    pub(crate) fn new<H, T>(
         entity: &'static Entity,
-        method: &Method,
+        (method, place): (&Method, Place),
         id: &str,
         summary: &str,
         handler: H,
     ) -> Self
-    where
-        H: axum::handler::Handler<T, App>,
-        T: 'static,
-    {
-        let path = format!("/v1/{}", entity.slug);
-        Self::new(entity, method, path, handler).named(id, summary)
-    }
-
-    /// `GET /v1/<entity>/{key}` and the like.
-    pub(crate) fn on_record<H, T>(
-        entity: &'static Entity,
-        method: &Method,
-        id: &str,
-        summary: &str,
-        handler: H,
-    ) -> Self
-    where
-        H: axum::handler::Handler<T, App>,
-        T: 'static,
-    {
-        let path = format!("/v1/{}/{{key}}", entity.slug);
-        Self::new(entity, method, path, handler).named(id, summary).with_key(entity)
-    }
-
-    /// `POST /v1/<entity>/{key}/actions/{name}`.
-    pub(crate) fn on_action<H, T>(
-        entity: &'static Entity,
-        method: &Method,
-        id: &str,
-        summary: &str,
-        handler: H,
-    ) -> Self
-    where
-        H: axum::handler::Handler<T, App>,
-        T: 'static,
-    {
-        let path = format!("/v1/{}/{{key}}/actions/{{name}}", entity.slug);
-        let operation = Self::new(entity, method, path, handler).named(id, summary);
-        operation.with_key(entity).with_text_in_path("name", "The action's name.")
-    }
-
-    fn new<H, T>(entity: &'static Entity, method: &Method, path: String, handler: H) -> Self
     where
         H: axum::handler::Handler<T, App>,
         T: 'static,
     {
         let (method, filter) = methods(method);
         let handler = on(filter, handler).route_layer(axum::Extension(OfEntity(entity)));
-        Self { method, path, document: Operation::builder().tag(DATA), handler }
-    }
-
-    fn named(self, id: &str, summary: &str) -> Self {
-        let document = self.document.operation_id(Some(id)).summary(Some(summary));
-        Self { document, ..self }
+        let path = format!("/v1/{}{}", entity.slug, place.path());
+        let document = Operation::builder().tag(DATA).operation_id(Some(id)).summary(Some(summary));
+        let own = Self { method, path, document, handler };
+        match place {
+            Place::List => own,
+            Place::Record => own.with_key(entity),
+            Place::Action => own.with_key(entity).with_text_in_path("name", "The action's name."),
+        }
     }
 
     /// What else there is to know.

@@ -2,7 +2,7 @@
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
-use millwright_core::{Error, ErrorCode, FieldError};
+use millwright_core::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use utoipa::{
     IntoParams,
@@ -153,20 +153,6 @@ pub(crate) fn filter_parameter(schema: &str) -> Parameter {
         .explode(Some(true))
         .schema(Some(Ref::new(format!("#/components/schemas/{schema}"))))
         .build()
-}
-
-/// The refusal of query parameters.
-pub(crate) fn refused(faults: Vec<FieldError>) -> Error {
-    let said = faults.first().map(|first| format!("{} {}", first.path, first.message));
-    let message = format!("the query parameter {}", said.unwrap_or_default());
-    let mut error = Error::new(ErrorCode::InvalidRequest, message);
-    error.fields = faults;
-    error
-}
-
-/// The refusal of one query parameter.
-pub(crate) fn refused_one(name: &str, message: &str) -> Error {
-    refused(vec![FieldError::new(name, ErrorCode::InvalidRequest, message)])
 }
 
 #[cfg(test)]

@@ -13,16 +13,18 @@ use serde_json::{Map, Value};
 use utoipa::{IntoParams, openapi::path::ParameterIn};
 
 use super::{
-    OfEntity, RecordOperation, manifest_of,
+    OfEntity, Place, RecordOperation,
+    access::must_be_readable,
+    manifest_of,
     of::unknown_entity,
-    params::{Filtered, filter_parameter, refused},
+    params::{Filtered, filter_parameter},
     words,
 };
 use crate::{
     App,
     data_answer::{DataAnswer, all_synced_at},
-    error::Answer,
-    extract::{DataScope, TextPath},
+    error::{Answer, refused},
+    extract::{InformationScope, Params, TextPath},
     page::{Limit, Page, position},
 };
 
@@ -34,12 +36,27 @@ struct StatusList {
     /// Only those of this entity's records.
     #[param(example = "purchase-orders")]
     entity: Option<String>,
+    /// List them also while the system cannot be reached or refuses the credentials.
+    #[serde(default)]
+    #[param(required = false, default = false)]
+    allow_stale: bool,
     /// Where to go on: `next_cursor` of the page before.
     cursor: Option<String>,
     /// The most statuses in the page.
     #[serde(default)]
     #[param(value_type = u16, required = false, minimum = 1, maximum = 500, default = 50)]
     limit: Limit<500>,
+}
+
+/// How to read one status.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct StatusGet {
+    /// Read it also while the system cannot be reached or refuses the credentials.
+    #[serde(default)]
+    #[param(required = false, default = false)]
+    allow_stale: bool,
 }
 
 /// A list's cursor: how many statuses came before, and what it was asked for.
@@ -51,14 +68,26 @@ struct At {
 }
 
 pub(super) fn operations(entity: &'static Entity) -> Vec<RecordOperation> {
-    let list =
-        RecordOperation::on_list(entity, &Method::GET, "list_statuses", "List statuses", list)
-            .described("What `statusKey` of a record refers to, in each entity's usual course.")
-            .with_parameters(StatusList::into_params(|| Some(ParameterIn::Query)))
-            .with_parameters([filter_parameter("StatusFilter")])
-            .answering(200, "A page of statuses.", "StatusPage");
-    let get = RecordOperation::on_record(entity, &Method::GET, "get_status", "Get a status", get)
-        .answering(200, "The status.", &words::component(entity));
+    let list = RecordOperation::new(
+        entity,
+        (&Method::GET, Place::List),
+        "list_statuses",
+        "List statuses",
+        list,
+    )
+    .described("What `statusKey` of a record refers to, in each entity's usual course.")
+    .with_parameters(StatusList::into_params(|| Some(ParameterIn::Query)))
+    .with_parameters([filter_parameter("StatusFilter")])
+    .answering(200, "A page of statuses.", "StatusPage");
+    let get = RecordOperation::new(
+        entity,
+        (&Method::GET, Place::Record),
+        "get_status",
+        "Get a status",
+        get,
+    )
+    .with_parameters(StatusGet::into_params(|| Some(ParameterIn::Query)))
+    .answering(200, "The status.", &words::component(entity));
     vec![list, get]
 }
 
@@ -70,10 +99,11 @@ pub(crate) fn status_filters(entity: &Entity) -> Vec<FilterField> {
 
 async fn list(
     OfEntity(statuses): OfEntity,
-    DataScope(connection): DataScope,
+    InformationScope(connection): InformationScope,
     State(app): State<App>,
     Filtered { mut filter, rest: list }: Filtered<StatusList>,
 ) -> Answer<DataAnswer<Page<Value>>> {
+    must_be_readable(&connection, list.allow_stale)?;
     filter.sort();
     let name = format!("statuses/{}", connection.id);
     let at: Option<At> = position(&name, list.cursor.as_deref())?;
@@ -108,10 +138,12 @@ fn begin(
 
 async fn get(
     _: OfEntity,
-    DataScope(connection): DataScope,
+    InformationScope(connection): InformationScope,
     State(app): State<App>,
     TextPath(key): TextPath,
+    Params(asked): Params<StatusGet>,
 ) -> Answer<DataAnswer<Value>> {
+    must_be_readable(&connection, asked.allow_stale)?;
     let mut all = all(&app, &connection, None)?.into_iter();
     let status = all.find(|status| status.get("key").is_some_and(|own| own == key.as_str()));
     let status = status.ok_or_else(|| Error::not_found("record"))?;

@@ -89,7 +89,7 @@ impl Writing {
         let times = app.settings.write_timing;
         let answered = write(&app.connections(), times, &connection, request).await;
         let answered = answered.map_err(|mut error| {
-            if error.code == ErrorCode::OperationNotSupported && error.allow.is_none() {
+            if error.code == ErrorCode::OperationNotSupported {
                 error.allow = Some(allowed(&app, &connection, entity, &asked));
             }
             error
