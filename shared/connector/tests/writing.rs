@@ -512,3 +512,30 @@ async fn what_cannot_be_done_is_refused_before_any_call() {
     let mode = system.delete_mode("vendors").unwrap();
     assert_eq!(serde_json::to_value(mode).unwrap(), json!("status"));
 }
+
+#[tokio::test]
+async fn an_action_names_some_lines_and_each_of_them_once() {
+    let (server, system) = play([]).await;
+    let order = existing("ready");
+    let line = json!({"key": order.record["lineItems"][1]["key"], "quantity": "1"});
+    for (lines, fault) in [
+        (json!([line, line]), ("lineItems[1]", ErrorCode::ValidationFailed)),
+        (json!([]), ("lineItems", ErrorCode::LinesRequired)),
+    ] {
+        let body = support::object(json!({"on": "2026-01-31", "lineItems": lines}));
+        let refused = system.act(ORDERS, &order, "receive", &body, &references()).await;
+        assert_eq!(faults(refused.unwrap_err()), [(fault.0.to_owned(), fault.1)]);
+    }
+    assert!(server.bodies().is_empty());
+}
+
+#[tokio::test]
+async fn a_line_of_a_new_record_cannot_be_marked_as_deleted_nor_as_not() {
+    let (server, system) = play([]).await;
+    let mut order = order();
+    order["lineItems"][0]["deleted"] = json!(false);
+    let refused = system.create(ORDERS, &order, &references(), "t0k").await.unwrap_err();
+    let fault = ("lineItems[0].deleted".to_owned(), ErrorCode::ValidationFailed);
+    assert_eq!(faults(refused), [fault]);
+    assert!(server.bodies().is_empty());
+}

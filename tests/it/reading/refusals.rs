@@ -1,5 +1,6 @@
 //! What cannot be asked, and how that is told.
 
+use http::Method;
 use serde_json::{Value, json};
 
 use super::scene::Scene;
@@ -144,4 +145,27 @@ async fn statuses_are_listed_filtered_and_read_like_records() {
     let cursor = page["next_cursor"].as_str().unwrap();
     let other = scene.answer(&format!("/v1/statuses?entity=vendors&cursor={cursor}")).await;
     assert_eq!(other.code(), Some("CURSOR_INVALID"));
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_key_leads_nowhere_in_a_write_too() {
+    let scene = Scene::calm().await;
+    for key in [String::new(), "x".repeat(1100)] {
+        let order = json!({"vendorKey": key, "lineItems": [{"materialKey": key, "quantity": "1"}]});
+        let path = "/v1/purchase-orders";
+        let refused = scene.api.call(Method::POST, path, Some(&order)).await;
+        assert_eq!(refused.status, 422, "{:#}", refused.body);
+        let fields = refused.body["error"]["fields"].as_array().unwrap();
+        for path in ["vendorKey", "lineItems[0].materialKey"] {
+            assert!(fields.iter().any(|field| field["path"] == path), "{:#}", refused.body);
+        }
+    }
+    let path = format!("/v1/purchase-orders/{}", "x".repeat(1100));
+    let receive = format!("{path}/actions/receive");
+    for (method, path) in
+        [(Method::PATCH, &path), (Method::DELETE, &path), (Method::POST, &receive)]
+    {
+        let refused = scene.api.call(method.clone(), path, Some(&json!({}))).await;
+        assert_eq!((refused.status, refused.code()), (404, Some("NOT_FOUND")), "{method}");
+    }
 }

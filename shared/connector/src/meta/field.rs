@@ -5,8 +5,8 @@ use millwright_entities::{Entity, Field as Known, Kind};
 use super::{FieldMeta, LineChangesMeta, RequiredMeta, Writable, build::writable};
 use crate::{
     manifest::{
-        Action, EntityDef, ListField, Required, Step, TextPattern, When, WriteDef, WriteField,
-        WriteValue,
+        Action, EntityDef, LineForm, ListField, Required, Step, TextPattern, When, WriteDef,
+        WriteField, WriteValue,
     },
     mapping::{Element, Field, LineChanges, by_key},
     table::Table,
@@ -113,12 +113,28 @@ pub(super) fn of_action(entity: &Entity, def: &EntityDef, action: &Action) -> Ve
     for (name, field) in action.fields.iter() {
         let known = entity.field(name);
         found.push(one_of_action(name, known, field, def, action));
+        if let WriteField::Lines(lines) = field
+            && matches!(lines.form, LineForm::ById(_))
+        {
+            found.push(key_of_line(name, known, def, action));
+        }
         for (inner, field) in field.inner().into_iter().flat_map(Table::iter) {
             let known = known.and_then(|known| known.field(inner));
             found.push(one_of_action(&format!("{name}.{inner}"), known, field, def, action));
         }
     }
     found
+}
+
+/// What says which line is meant.
+fn key_of_line(list: &str, known: Option<&Known>, def: &EntityDef, action: &Action) -> FieldMeta {
+    let path = format!("{list}.key");
+    let mut meta = empty(&path, known.and_then(|known| known.field("key")));
+    meta.kind = Kind::Key.as_str();
+    meta.writable = Writable::Create;
+    meta.required = RequiredMeta { create: true, ..RequiredMeta::default() };
+    meta.source_note = action.docs.or(&def.write.docs).text();
+    meta
 }
 
 fn one_of_action(

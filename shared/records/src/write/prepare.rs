@@ -18,7 +18,9 @@ use super::{
     request::Answered,
     work::{Work, resolve},
 };
-use crate::{CommitId, Origin, RecordDoc, Scope, content::content_hash};
+use crate::{
+    CommitId, Origin, RecordDoc, Scope, content::content_hash, filter::is_record_key,
+};
 
 /// How long a system is asked what the connected account may do.
 const PERMITTED_WITHIN: Duration = Duration::from_secs(5);
@@ -132,6 +134,9 @@ async fn open(
 
 /// The remote id of a record that is there.
 async fn remote_id(work: &Work, key: &str) -> Result<String> {
+    if !is_record_key(key) {
+        return Err(Error::not_found("record"));
+    }
     let row = work.store().get_doc::<RecordDoc>(&work.scope.record(&work.entity, key)).await?;
     let row = row.filter(|row| row.doc.deleted_at.is_none());
     row.map(|row| row.doc.remote_id).ok_or_else(|| Error::not_found("record"))

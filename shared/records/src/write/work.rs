@@ -16,7 +16,9 @@ use super::{
     doc::{Askers, Before, Sent, WriteDoc, WriteState},
     lock::Held,
 };
-use crate::{CommitId, Origin, RecordDoc, Scope, unshown::filled};
+use crate::{
+    CommitId, Origin, RecordDoc, Scope, filter::is_record_key, unshown::filled,
+};
 
 /// A write that was checked, or that is taken up again.
 pub(super) struct Work {
@@ -225,7 +227,10 @@ pub(super) async fn resolve(
     current: Option<&Map<String, Value>>,
 ) -> Result<References> {
     let operation = operation.op();
-    let references = system.references(entity, &operation, body, current).map_err(Error::from)?;
+    let mut references =
+        system.references(entity, &operation, body, current).map_err(Error::from)?;
+    // What cannot be a key would be refused by the table, in words of its own.
+    references.retain(|one| is_record_key(&one.key));
     let keys: Vec<_> = references.iter().map(|one| scope.record(&one.entity, &one.key)).collect();
     let mut distinct = keys.clone();
     distinct.sort_unstable_by(|a, b| (&a.pk, &a.sk).cmp(&(&b.pk, &b.sk)));

@@ -31,6 +31,7 @@ pub(super) fn schemas() -> Map<String, Value> {
             let input = writable(&record, &schemas);
             schemas.insert(format!("{name}Patch"), patch(entity, &input));
             schemas.insert(format!("{name}Input"), input);
+            schemas.insert(format!("{name}Preview"), preview(&record));
         }
         schemas.insert(format!("{name}Page"), page(&name));
         schemas.insert(format!("{name}Filter"), filter(entity));
@@ -52,6 +53,13 @@ fn relocate(schema: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(relocate),
         _ => {}
     }
+}
+
+/// A record that is not there yet: nothing says its key.
+fn preview(record: &Value) -> Value {
+    let mut preview = record.clone();
+    preview.as_object_mut().into_iter().for_each(|parts| drop(parts.remove("required")));
+    preview
 }
 
 /// The same without what cannot be written, lines included.
@@ -176,6 +184,16 @@ mod tests {
         assert!(fits("updatedAt:gteq", json!("2026-03-01T12:00:00Z")));
         assert!(fits("orderNo:starts_with", json!("PO")) && !fits("state:gt", json!("draft")));
         assert!(!fits("lineItems", json!("x")) && !fits("orderNo:like", json!("x")));
+    }
+
+    #[test]
+    fn what_a_dry_run_answers_has_no_key_and_says_so() {
+        let schemas = schemas();
+        let mut whole = schemas["VendorPreview"].clone();
+        whole["components"] = json!({ "schemas": schemas });
+        let validator = jsonschema::draft202012::new(&whole).unwrap();
+        assert!(validator.is_valid(&json!({"name": "Norton", "meta": {"dry_run": true}})));
+        assert!(!validator.is_valid(&json!({"nmae": "Norton", "meta": {"dry_run": true}})));
     }
 
     #[test]

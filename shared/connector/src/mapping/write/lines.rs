@@ -79,7 +79,9 @@ impl Judge<'_, '_> {
         if !items.is_empty() && !self.written(level, at, field, field.written().on_create()) {
             return;
         }
-        if lines.required.on_create() && !self.any(at, RuleKind::Required, items.len()) {
+        // An action without the list is about all lines; one with none of them is about nothing.
+        let needed = lines.required.on_create() || (level.action && given.is_some());
+        if needed && !self.any(at, RuleKind::Required, items.len()) {
             return;
         }
         self.entries(level, at, lines, items, plan);
@@ -95,11 +97,14 @@ impl Judge<'_, '_> {
         plan: &mut PlannedLines<'_>,
     ) {
         self.few_enough(at, lines.max_items, items.len());
+        let mut seen = Vec::new();
         for (position, line) in items.iter().enumerate() {
             let path = format!("{}[{position}]", at.path);
             let at = At { path: &path, ..at };
             if level.action && matches!(lines.form, LineForm::ById(_)) {
-                self.line_of_action(level, at, lines, line, plan);
+                if self.once(at, line, &mut seen) {
+                    self.line_of_action(level, at, lines, line, plan);
+                }
             } else {
                 let line = self.new_line(level, at, lines, line);
                 plan.created.extend(line);
@@ -166,7 +171,10 @@ impl Judge<'_, '_> {
             line: None,
             action: level.action,
         };
-        self.unknown(inner, |name| name == "deleted" && given[name] == Value::Bool(false));
+        let patched = level.before.is_some();
+        self.unknown(inner, |name| {
+            patched && name == "deleted" && given[name] == Value::Bool(false)
+        });
         let mut row = object_of(self.level(inner));
         if let Value::Object(row) = &mut row {
             for (name, value) in lines.constants.iter() {

@@ -32,12 +32,10 @@ impl Judge<'_, '_> {
         for (position, item) in items.iter().enumerate() {
             let path = format!("{}[{position}]", at.path);
             let at = At { path: &path, ..at };
-            let key = item.get("key").filter(|key| !key.is_null());
-            if key.is_some_and(|key| seen.contains(&key)) {
-                self.invalid(at, "stands here twice");
+            if !self.once(at, item, &mut seen) {
                 continue;
             }
-            seen.extend(key);
+            let key = key_of(item);
             let gone = item.get("deleted").is_some_and(|gone| *gone != Value::Bool(false));
             match key {
                 None if gone => self.invalid(at, "a line that is removed needs its `key`"),
@@ -61,6 +59,22 @@ impl Judge<'_, '_> {
         if matches!(lines.form, LineForm::Replace(_)) {
             self.replacement(level, at, lines, before, plan);
         }
+    }
+
+    /// Whether no line before has this one's key.
+    pub(super) fn once<'v>(
+        &mut self,
+        at: At<'_>,
+        line: &'v Value,
+        seen: &mut Vec<&'v Value>,
+    ) -> bool {
+        let key = key_of(line);
+        let first = key.is_none_or(|key| !seen.contains(&key));
+        if !first {
+            self.invalid(at, "stands here twice");
+        }
+        seen.extend(key);
+        first
     }
 
     fn added(
@@ -230,6 +244,11 @@ impl Judge<'_, '_> {
         }
         plan.all.extend(plan.created.iter().cloned());
     }
+}
+
+/// The key of a line that is given.
+fn key_of(line: &Value) -> Option<&Value> {
+    line.get("key").filter(|key| !key.is_null())
 }
 
 /// The system's id of a line.

@@ -30,7 +30,11 @@ pub(super) fn operation(entity: &'static Entity) -> RecordOperation {
     ))
     .with_body(&format!("{component}Input"))
     .answering(201, &the_one(entity), &component)
-    .answering(200, "With `dry_run`: the record as it would be.", &component);
+    .answering(
+        200,
+        "With `dry_run`: the record as it would be.",
+        &format!("{component}Preview"),
+    );
     documented(operation)
 }
 
