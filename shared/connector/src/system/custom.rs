@@ -1,14 +1,15 @@
-//! Custom fields of a system.
+//! Custom fields of a system, and how a row would become a record.
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Source, System};
 use crate::{
     error::SystemError,
     json::{Json, Row},
     manifest::{CustomFields, CustomKind, Discover, Operation},
-    mapping::Mapper,
+    mapping::{Mapper, RowFault},
+    overlay::Overlay,
     system::reading::rows_at,
 };
 
@@ -61,6 +62,31 @@ impl System {
             kind: kind.unwrap_or(CustomKind::Other),
             writable: discover.writable.as_ref().is_some_and(|when| when.hold(row, self.keys())),
         })
+    }
+
+    /// The record that a row would become under an overlay, in place of the one that is in force. The
+    /// row is one that the system gave.
+    ///
+    /// # Errors
+    /// When the overlay cannot be used, or the row cannot be mapped with it.
+    pub fn preview(
+        &self,
+        entity: &str,
+        raw: &Value,
+        overlay: &Overlay,
+    ) -> Result<Map<String, Value>, RowFault> {
+        let fault =
+            |field: String, message: String| RowFault { remote_id: String::new(), field, message };
+        let def = self.manifest().entity(entity);
+        let def = def.ok_or_else(|| fault(entity.to_owned(), "is not read".to_owned()))?;
+        let id = Mapper::remote_id(&def.read.id, raw);
+        let id = id.ok_or_else(|| fault("remoteId".to_owned(), "is not in the row".to_owned()))?;
+        let laid =
+            overlay.apply(entity, def).map_err(|faults| match faults.into_iter().next() {
+                Some(found) => fault(found.path, found.message),
+                None => fault(String::new(), "the overlay cannot be used".to_owned()),
+            })?;
+        self.mapper(entity).record(&laid, &id, raw)
     }
 }
 

@@ -18,9 +18,7 @@ use super::{
     request::Answered,
     work::{Work, resolve},
 };
-use crate::{
-    CommitId, Origin, RecordDoc, Scope, content::content_hash, filter::is_record_key,
-};
+use crate::{CommitId, Origin, RecordDoc, Scope, content::content_hash, filter::is_record_key};
 
 /// How long a system is asked what the connected account may do.
 const PERMITTED_WITHIN: Duration = Duration::from_secs(5);

@@ -16,9 +16,7 @@ use super::{
     doc::{Askers, Before, Sent, WriteDoc, WriteState},
     lock::Held,
 };
-use crate::{
-    CommitId, Origin, RecordDoc, Scope, filter::is_record_key, unshown::filled,
-};
+use crate::{CommitId, Origin, RecordDoc, Scope, filter::is_record_key, unshown::filled};
 
 /// A write that was checked, or that is taken up again.
 pub(super) struct Work {
