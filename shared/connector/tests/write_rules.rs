@@ -92,3 +92,13 @@ fn the_published_schema_accepts_what_is_accepted() {
     }
     assert!(seen > 20, "{seen} examples");
 }
+
+#[test]
+fn an_action_on_lines_lists_the_key_that_says_which_one_is_meant() {
+    let catalog = Catalog::builtin();
+    let sandbox = catalog.get("sandbox").unwrap();
+    let meta = EntityMeta::of_manifest(sandbox, "purchase-orders").unwrap();
+    let receive = meta.actions.iter().find(|action| action.name == "receive").unwrap();
+    let key = receive.fields.iter().find(|field| field.path == "lineItems.key").unwrap();
+    assert_eq!((key.kind, key.required.create), ("key", true));
+}

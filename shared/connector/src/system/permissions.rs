@@ -120,7 +120,7 @@ impl System {
             WriteOp::Delete => write.delete.as_ref().map(|one| &one.permission),
             WriteOp::Action(name) => write.actions.get(name).map(|one| &one.permission),
         };
-        let unsupported = || SystemError::unsupported(entity, operation.name());
+        let unsupported = || SystemError::unsupported_write(entity, operation);
         Ok(needs.ok_or_else(unsupported)?.as_deref())
     }
 }

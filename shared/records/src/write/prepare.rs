@@ -117,7 +117,7 @@ async fn open(
         system: open_system(context, connection).await?,
         context: context.clone(),
         connection: connection.clone(),
-        scope: scope_of(connection),
+        scope: Scope::of(connection),
         times,
         id: id.clone(),
         entity: request.entity.clone(),
@@ -194,11 +194,6 @@ fn lines(record: &Map<String, Value>) -> Map<String, Value> {
     let lists = record.iter().filter_map(|(name, value)| Some((name, keys(value)?)));
     let lists = lists.filter(|(_, keys)| !keys.is_empty());
     lists.map(|(name, keys)| (name.clone(), Value::Array(keys))).collect()
-}
-
-/// Whose records a connection's are.
-pub(super) fn scope_of(connection: &Connection) -> Scope {
-    Scope::of(connection)
 }
 
 fn nothing_sent() -> Error {

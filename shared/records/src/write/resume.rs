@@ -15,10 +15,11 @@ use super::{
     journal::{Ending, Journal, Lost},
     lock::Held,
     perform::{ended, run, shown},
-    prepare::scope_of,
     request::Answered,
     work::{Work, resolve},
 };
+
+use crate::Scope;
 
 /// How often a write that somebody works on is looked at again.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -167,7 +168,7 @@ async fn rebuilt(
     row: &Row<WriteDoc>,
 ) -> Result<Work> {
     let system = open_system(context, connection).await?;
-    let scope = scope_of(connection);
+    let scope = Scope::of(connection);
     let doc = &row.doc;
     let body = serde_json::from_str(row.body.as_deref().unwrap_or("{}"));
     let body = body.map_err(Error::internal)?;
