@@ -2,6 +2,7 @@
 //! when the command line itself is wrong.
 
 mod commands;
+mod connector;
 mod serve;
 mod welcome;
 
@@ -68,6 +69,9 @@ enum Command {
     /// Workspaces
     #[command(subcommand)]
     Workspace(WorkspaceCommand),
+    /// Files of connectors: check and test them
+    #[command(subcommand)]
+    Connector(connector::ConnectorCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -201,6 +205,7 @@ pub fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> Result<(), Line> {
     match cli.command {
+        Some(Command::Connector(command)) => connector::run(command),
         None => serve::serve(cli.serve).await,
         Some(Command::Key(KeyCommand::Create { data, workspace, role, name })) => {
             commands::create_key(data.data, workspace, role.into(), &name).await

@@ -2,6 +2,7 @@
 
 mod allowance;
 mod cli;
+mod connector;
 mod host;
 mod sqs_contract;
 mod sqs_ours;

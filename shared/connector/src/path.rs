@@ -2,12 +2,13 @@
 
 use std::{borrow::Cow, fmt};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de::Error};
 
 use crate::json::{Node, Seen};
 
 /// How a system names the object behind a reference in its rows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NestedKeys {
     /// By the field's own name: `{"vendor": {"id": 1}}`.

@@ -14,6 +14,7 @@ mod zone;
 
 use millwright_core::from_iso;
 use millwright_entities::Kind;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::{Number, Value};
 
@@ -35,7 +36,7 @@ impl CodecError {
 }
 
 /// The forms a value can have on the wire.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Codec {
     /// Text; numbers are taken by their digits.

@@ -4,6 +4,7 @@ use std::{borrow::Cow, fmt};
 
 use http::{HeaderMap, HeaderName};
 use regex::{Regex, RegexBuilder};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value;
 
@@ -19,7 +20,7 @@ const TEXT_MAX: usize = 64 << 10;
 const EXPRESSION_MAX: usize = 1 << 18;
 
 /// Everything that is given must hold.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Condition {
     /// One of these HTTP statuses.
@@ -43,7 +44,7 @@ pub struct Condition {
 }
 
 /// There is a header of that name, and everything else that is given holds for it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HeaderCondition {
     /// Its name.

@@ -1,5 +1,6 @@
 //! Fields that customers have added to their system: which there are, and where a row has them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -12,7 +13,7 @@ use crate::{
 };
 
 /// The custom fields of an entity.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CustomFields {
     /// How to find out which there are.
@@ -25,7 +26,7 @@ pub struct CustomFields {
 }
 
 /// How to find out which custom fields there are.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Discover {
     /// The request; what is in its one answer is all there is.
@@ -51,7 +52,7 @@ pub struct Discover {
 }
 
 /// A custom field that every instance has.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KnownCustomField {
     /// What people see.
@@ -65,7 +66,7 @@ pub struct KnownCustomField {
 }
 
 /// What kind of value a custom field holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CustomKind {
     /// Text.
@@ -85,7 +86,7 @@ pub enum CustomKind {
 }
 
 /// Where a row has the values of custom fields.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CustomValues {
     /// In an object at this path, by their names; an empty path is the row itself.
@@ -97,7 +98,7 @@ pub enum CustomValues {
 }
 
 /// A list of names and values: `[{"name": "colour", "value": "red"}]`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NamedValues {
     /// Where the row has the list.

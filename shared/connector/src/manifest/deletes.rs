@@ -1,5 +1,7 @@
 //! How deletions are found.
 
+use crate::manifest::like;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Listing, Paging, Request, Tombstones};
@@ -11,7 +13,7 @@ use crate::{
 
 /// How deletions are found: in as many ways as are given. Without any they are not, but for what a
 /// log (`incremental`) or a call for a single row tells.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Deletes {
     /// By what a row itself says.
@@ -49,8 +51,9 @@ pub enum Flag {
 }
 
 /// What says that a row is deleted: one of the two.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Flag")]
 struct RawFlag {
     /// Something stands there, such as the time of deletion: neither null, false, 0 nor an empty text.
     set: Option<Path>,
@@ -70,6 +73,8 @@ impl TryFrom<RawFlag> for Flag {
     }
 }
 
+like!(Flag as RawFlag);
+
 impl Flag {
     /// Whether a row is deleted.
     #[must_use]
@@ -82,7 +87,7 @@ impl Flag {
 }
 
 /// A listing of ids.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sweep {
     /// The request; may name `{page...}`. Without one the entity's own listing is read, without

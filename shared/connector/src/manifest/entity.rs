@@ -1,5 +1,6 @@
 //! What can be read of an entity, and how its rows become records.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
@@ -14,7 +15,7 @@ use crate::{
 };
 
 /// An entity of a system.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EntityDef {
     /// How its rows are listed.
@@ -68,7 +69,7 @@ pub struct EntityDef {
 }
 
 /// A status.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StatusDef {
     /// What people call it.

@@ -1,5 +1,7 @@
 //! Logs: listings of what happened, whose rows name records.
 
+use crate::manifest::like;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Paging, Request, read::id};
@@ -58,7 +60,7 @@ pub enum Reach {
 }
 
 /// A listing that is sorted by a time, newest first.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewestFirst {
     /// Where a row has the time; with its codec (`{ path, codec: time }`).
@@ -70,7 +72,7 @@ pub struct NewestFirst {
 /// A place in a log from which a later run goes on: the id of the last event (with `id_after`), or
 /// what the system gives for it (with `cursor`). It is `{page.after}` or `{page.cursor}` of a run's
 /// first request.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Checkpoint {
     /// Tells where the log ends now: asked before a first load, so that what happens during it is read
@@ -81,7 +83,7 @@ pub struct Checkpoint {
 }
 
 /// A request whose answer tells where a log ends.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Latest {
     /// The request.
@@ -92,8 +94,9 @@ pub struct Latest {
 }
 
 /// A log of what happened to records.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Log")]
 struct RawLog {
     /// The request; may name `{page...}`, `{since}`.
     request: Request,
@@ -139,12 +142,15 @@ impl TryFrom<RawLog> for Log {
     }
 }
 
+like!(Log as RawLog);
+
 const ONE_REACH: &str =
     "a log names `{since}` in its request, or has `newest_first`, or `checkpoint`";
 
 /// A listing of deletions.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Tombstones")]
 struct RawTombstones {
     /// The request; may name `{page...}`, `{since}`.
     request: Request,
@@ -183,5 +189,7 @@ impl TryFrom<RawTombstones> for Tombstones {
         Ok(Self(events))
     }
 }
+
+like!(Tombstones as RawTombstones);
 
 const ONE_TIME: &str = "tombstones name `{since}` in their request, or have `newest_first`";

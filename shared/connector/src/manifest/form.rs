@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::manifest::like;
 use millwright_core::{ErrorCode, ExposeSecret, FieldError, SecretString};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use url::Url;
@@ -48,7 +50,7 @@ pub struct FormField {
 }
 
 /// What can be filled in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FieldKind {
     /// A line of text.
@@ -67,21 +69,32 @@ pub enum FieldKind {
     Enum,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "FormField")]
 struct RawField {
+    /// What it is called on a page.
     title: String,
+    /// Where its value is found, step by step.
     help: Option<String>,
+    /// What can be filled in.
     #[serde(rename = "type")]
     kind: FieldKind,
+    /// What can be chosen, with `type: enum`.
     #[serde(default)]
     options: Vec<String>,
+    /// The least, with `type: integer`.
     minimum: Option<u64>,
+    /// The most, with `type: integer`.
     maximum: Option<u64>,
+    /// Whether it must be filled in.
     #[serde(default)]
     required: bool,
+    /// What counts when it is not.
     default: Option<Value>,
+    /// What a value looks like.
     example: Option<String>,
+    /// Its place on the page; that in the file when it is not given.
     order: Option<u32>,
 }
 
@@ -93,6 +106,8 @@ impl<'de> Deserialize<'de> for Form {
         Ok(Self(fields))
     }
 }
+
+like!(Form as Table<RawField>);
 
 impl Form {
     /// The fields, in their order.

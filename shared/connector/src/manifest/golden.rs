@@ -1,15 +1,16 @@
 //! Golden tests: what the system gives, and what becomes of it.
 
 use millwright_core::ErrorCode;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{HookAction, ManifestError, Operation, reader};
+use super::{HookAction, ManifestError, Operation, reader, schema};
 use crate::table::Table;
 
 /// Golden tests. They stand in the manifest, or with the same keys in a file of their own beside it
 /// (`acme.tests.yaml` for `acme.yaml`), and are run without any system.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tests {
     /// What a customer would have filled in, for `{settings.name}` and the time zone.
@@ -27,7 +28,7 @@ pub struct Tests {
 }
 
 /// A row, and what becomes of it: one of `record`, `deleted` and `skipped`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RowTest {
     /// What it shows.
@@ -46,7 +47,7 @@ pub struct RowTest {
 }
 
 /// An answer, and what it means.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AnswerTest {
     /// What it shows.
@@ -60,7 +61,7 @@ pub struct AnswerTest {
 }
 
 /// An answer of the system.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RecordedAnswer {
     /// The HTTP status; 200 when it is not given.
@@ -74,12 +75,13 @@ pub struct RecordedAnswer {
 }
 
 /// What an answer means. What is not given is not looked at.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AnswerMeaning {
     /// A class of `errors`, `ignore`, or `ok` for an answer that is no error.
     pub class: AnswerClass,
     /// The API's code for it.
+    #[schemars(with = "Option<schema::Code>")]
     pub code: Option<ErrorCode>,
     /// The system's own code.
     pub upstream_code: Option<String>,
@@ -92,7 +94,7 @@ pub struct AnswerMeaning {
 }
 
 /// The classes of answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AnswerClass {
     /// It is no error.
@@ -122,7 +124,7 @@ pub enum AnswerClass {
 }
 
 /// Pages of one reading of a listing, from its beginning.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PagesTest {
     /// What they show.
@@ -139,7 +141,7 @@ pub struct PagesTest {
 }
 
 /// A listing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TestedListing {
     /// The entity's own, `read`.
@@ -152,7 +154,7 @@ pub enum TestedListing {
 }
 
 /// A page.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PageTest {
     /// What is asked for it, method and address: `GET https://acme.example.com/api/orders?after=0`.
@@ -169,7 +171,7 @@ pub struct PageTest {
 }
 
 /// A webhook of the system's own, and what it tells of. That it is genuine is not looked at.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HookTest {
     /// What it shows.
@@ -184,7 +186,7 @@ pub struct HookTest {
 }
 
 /// What a webhook tells of.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HookTold {
     /// The entity.

@@ -1,12 +1,13 @@
 //! Webhooks of the system's own. They only hint: what they tell of is read again.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Algorithm, Condition, Encoding, Header, KeyForm, TimeForm};
 use crate::{path::Path, template::Template};
 
 /// How the system's own webhooks are verified, and what they tell of.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WebhooksIn {
     /// How one is known to come from the system.
@@ -16,7 +17,7 @@ pub struct WebhooksIn {
 }
 
 /// How a webhook is known to come from the system.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HookVerify {
     /// By a signature over its body.
@@ -26,7 +27,7 @@ pub enum HookVerify {
 }
 
 /// A signature (HMAC, RFC 2104).
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HookSignature {
     /// The header that carries it. Where the header has several, parted by spaces or commas, one must
@@ -51,7 +52,7 @@ pub struct HookSignature {
 }
 
 /// When a webhook was signed.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HookTime {
     /// The header that says it. It must be part of the signed `text`.
@@ -65,7 +66,7 @@ pub struct HookTime {
 }
 
 /// A secret that a webhook carries.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HookToken {
     /// The header that carries it.
@@ -75,7 +76,7 @@ pub struct HookToken {
 }
 
 /// What a webhook tells of.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HookEvent {
     /// When it does: over its headers and body.
@@ -92,7 +93,7 @@ pub struct HookEvent {
 }
 
 /// What has happened to a record.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HookAction {
     /// It was made or changed.

@@ -1,5 +1,6 @@
 //! How only what has changed is read.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
@@ -14,7 +15,7 @@ use crate::{
 };
 
 /// How to read only what has changed.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Incremental {
     /// Not at all: everything is read and compared.
@@ -42,7 +43,7 @@ impl Incremental {
 }
 
 /// A filter by the time of change. The listing's request names `{window}` or `{since}`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Filter {
     /// How much further back is read than where the last run began: for rows whose transaction ended
@@ -76,7 +77,7 @@ impl Default for Filter {
 }
 
 /// How finely a system compares times.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
     /// By the millisecond.
@@ -105,7 +106,7 @@ impl Precision {
 
 /// A listing that is sorted by a time of change, newest first. It is read until a row is older than
 /// the last run's beginning, less the overlap; a first load reads all of it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Feed {
     /// Where a row has the time that the listing is sorted by; with its codec (`{ path, codec: time }`).
@@ -123,7 +124,7 @@ pub struct Feed {
 }
 
 /// Child rows with a time of change of their own, read only for changes.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Stream {
     /// What they are, for people.

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use millwright_store::Quota;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::{Header, TimeForm};
 
 /// Limits of the engine's calls to one connection's system. All instances share them.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Rows a page, when the caller asks for no number of its own.
@@ -33,7 +34,7 @@ pub struct Limits {
 }
 
 /// So many requests in any stretch of time of that length.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Budget {
     /// How many the system allows.
@@ -49,7 +50,7 @@ pub struct Budget {
 }
 
 /// Whose budget it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BudgetScope {
     /// Each connection's own: the system counts by key or user.
@@ -89,7 +90,7 @@ impl<'de> Deserialize<'de> for Share {
 }
 
 /// The headers by which a system tells what is left of its limit. `Retry-After` is always read.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RateHeaders {
     /// How many requests there are in all.
@@ -103,7 +104,7 @@ pub struct RateHeaders {
 }
 
 /// A header that says when there are more.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResetHeader {
     /// Its name.

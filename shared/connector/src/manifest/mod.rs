@@ -25,6 +25,7 @@ mod read;
 mod reader;
 mod request;
 mod rules;
+mod schema;
 mod time_form;
 mod write;
 
@@ -32,6 +33,7 @@ use std::fmt;
 
 use millwright_core::ConnectionId;
 use millwright_entities::status_key;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::{Map, Value, json};
 
@@ -66,6 +68,7 @@ pub(crate) use read::is_set;
 pub use read::{Children, Completion, Detail, Get, Listing, OwnDetail, Read};
 pub use request::{Body, Call, HttpProtocol, HttpRequest, Protocol, Request};
 pub use rules::{ErrorRule, FieldLabel, Meaning, Operation};
+pub(crate) use schema::like;
 pub use time_form::TimeForm;
 pub use write::{
     Action, Bounds, ById, Commands, Create, CustomWrite, Delete, DeleteMode, Docs, Each, Example,
@@ -92,13 +95,15 @@ pub const STATUS_FIELDS: [&str; 9] =
     ["key", "remoteId", "remoteCode", "entity", "code", "name", "state", "isFinal", "isDefault"];
 
 /// A connector.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// The version of the format.
     #[serde(deserialize_with = "known_format")]
+    #[schemars(extend("const" = FORMAT))]
     pub format: u32,
     /// Its id: lower case, digits and hyphens.
+    #[schemars(extend("pattern" = "^[a-z0-9-]+$"))]
     pub id: String,
     /// The system's name.
     pub name: String,
@@ -107,6 +112,7 @@ pub struct Manifest {
     /// What kind of system it is.
     pub categories: Vec<Category>,
     /// What a connection costs in credits: 1, 2 or 4.
+    #[schemars(extend("enum" = [1, 2, 4]))]
     pub tier: u8,
     /// How far the connector has been proven.
     pub maturity: Maturity,
@@ -153,7 +159,7 @@ pub struct Manifest {
 }
 
 /// A kind of system.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Category {
     /// Maintenance: CMMS and EAM.
@@ -169,7 +175,7 @@ pub enum Category {
 }
 
 /// How far a connector has been proven.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Maturity {
     /// The tests run it against the real system.

@@ -1,12 +1,13 @@
 //! How a listing goes from page to page.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::path::Path;
 
 /// How to get the next page. Whatever the kind: an answer that is the same page again ends the reading
 /// with an error, and so does a chain of pages that comes back to where it was.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Paging {
     /// The rows after the last id, in the order of ids: the request names `{page.after}`. Rows that
@@ -37,7 +38,7 @@ pub enum Paging {
 }
 
 /// Paging by id.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct IdAfter {
     /// What `{page.after}` is for the first page; null when it is not given.
@@ -47,7 +48,7 @@ pub struct IdAfter {
 }
 
 /// Pages by number.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PageNumber {
     /// The first page's number: 0 or 1.
@@ -65,7 +66,7 @@ impl Default for PageNumber {
 }
 
 /// Rows from a position on.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Offset {
     /// How the last page is known: any but `pages`.
@@ -73,7 +74,7 @@ pub struct Offset {
 }
 
 /// A value that leads to the next page.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cursor {
     /// Where the answer has it. Nothing there, null or an empty text: it was the last page.
@@ -87,7 +88,7 @@ pub struct Cursor {
 }
 
 /// An address in the body that leads to the next page.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NextUrl {
     /// Where the answer has it. Nothing there, null or an empty text: it was the last page.
@@ -101,7 +102,7 @@ pub struct NextUrl {
 }
 
 /// An address in the header `Link` that leads to the next page.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LinkHeader {
     /// The system promises that what comes and goes does not move rows from page to page.
@@ -109,7 +110,7 @@ pub struct LinkHeader {
 }
 
 /// A parameter of an address in the body that leads to the next page.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Skiptoken {
     /// Where the answer has the address. Nothing there, null or an empty text: it was the last page.
@@ -127,7 +128,7 @@ fn skiptoken() -> String {
 }
 
 /// How the last page is known. An empty page by number or position is the last in any case.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
     /// It is empty: right also where a system gives fewer rows than it was asked for.

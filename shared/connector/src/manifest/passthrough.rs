@@ -1,6 +1,8 @@
 //! Calls of the system's own.
 
+use crate::manifest::like;
 use http::Method;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::Header;
@@ -9,7 +11,7 @@ use super::Header;
 const STARS_MAX: usize = 3;
 
 /// Which calls of the system's own may be made with the stored credentials.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Passthrough {
     /// What may be called. What no rule fits may not.
@@ -31,10 +33,13 @@ pub struct AllowRule {
     pub path: PathPattern,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "AllowRule")]
 struct RawRule {
+    /// With one of these methods.
     methods: Vec<String>,
+    /// On such a path.
     path: PathPattern,
 }
 
@@ -50,6 +55,8 @@ impl TryFrom<RawRule> for AllowRule {
         }
     }
 }
+
+like!(AllowRule as RawRule);
 
 /// A path below the base address: `/items/*/notes`. `*` stands for one name, or inside a name for a
 /// part of it (`/t/*.json`); `**` at the end for whatever follows, at least one name.

@@ -1,12 +1,13 @@
 //! Finding out which instance answers, and what its account may do.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Condition, Request};
 use crate::{mapping::Field, table::Table};
 
 /// How to find out that the system answers and which instance it is.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Probe {
     /// The request.
@@ -16,7 +17,7 @@ pub struct Probe {
 }
 
 /// What identifies an instance, found in the answer to the probe.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InstanceRule {
     /// What never changes for one instance and differs between instances.
@@ -28,7 +29,7 @@ pub struct InstanceRule {
 }
 
 /// How to find out what the connected account may do with an entity.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PermissionProbe {
     /// The request. Where the system answers that this is not permitted, nothing of `granted` is.

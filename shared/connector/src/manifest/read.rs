@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{
     Deserialize, Deserializer,
     de::{Error, MapAccess, Visitor, value::MapAccessDeserializer},
@@ -16,7 +17,7 @@ use crate::{
 };
 
 /// How rows are listed.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Read {
     /// The request; may name `{page...}`, `{window}`, `{since}`, `{fields}`.
@@ -36,7 +37,7 @@ pub struct Read {
 }
 
 /// A listing beside the entity's own.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Listing {
     /// The request; may name `{page...}`, `{window}`, `{since}`.
@@ -83,8 +84,9 @@ pub enum Get {
 }
 
 /// How rows are read by their ids.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "GetRequest")]
 struct RawGet {
     /// The request. Names `{ids}` where it takes many ids at once, else `{id}`; may name `{fields}`.
     request: Option<Request>,
@@ -113,6 +115,17 @@ impl TryFrom<RawGet> for Get {
             }
             _ => Err("`get` names `{ids}` and has `rows`, or names `{id}` and has `row`"),
         }
+    }
+}
+
+impl JsonSchema for Get {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Get".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let request = generator.subschema_for::<RawGet>();
+        schemars::json_schema!({ "anyOf": [{ "const": "listing" }, request] })
     }
 }
 
@@ -166,7 +179,7 @@ pub enum Detail {
 }
 
 /// A call that completes a row.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OwnDetail {
     /// The request; may name `{id}` and values of the row, as `{row.number}`.
@@ -183,7 +196,7 @@ pub struct OwnDetail {
 }
 
 /// What becomes of the answer of a detail call.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Completion {
     /// Its members are laid over the row's own.
@@ -223,7 +236,7 @@ impl<'de> Deserialize<'de> for Detail {
 
 /// Rows that belong to a row and are listed by calls of their own. They are put into the row, all
 /// pages of them, before it is mapped.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Children {
     /// The member of the row that they become, as a list.

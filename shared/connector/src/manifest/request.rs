@@ -1,13 +1,15 @@
 //! Requests and the protocol that carries them.
 
+use crate::manifest::like;
 use http::Method;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{path::NestedKeys, table::Table, template::Template};
 
 /// How the system is spoken to.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Protocol {
     /// JSON over HTTP.
@@ -17,7 +19,7 @@ pub enum Protocol {
 }
 
 /// JSON over HTTP.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HttpProtocol {
     /// The address under which all paths lie. Only settings may be named; nothing else in a manifest
@@ -113,17 +115,27 @@ pub struct Call {
     pub params: Vec<Template>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Request")]
 struct RawRequest {
+    /// The method of a JSON-RPC call.
     call: Option<String>,
+    /// The parameters of a JSON-RPC call.
     params: Option<Vec<Template>>,
+    /// GET, POST, PUT, PATCH or DELETE.
     method: Option<String>,
+    /// The path below the base address. Filled-in values are percent-encoded.
     path: Option<Template>,
+    /// The query. What is null is left out, a list gives its name several times.
     query: Option<Table<Template>>,
+    /// Headers beside those of every request.
     headers: Option<Table<Template>>,
+    /// The body, as JSON.
     json: Option<Template>,
+    /// The body, as a form: an object of values.
     form: Option<Template>,
+    /// The body, as a text; `text/plain` unless a header says otherwise.
     text: Option<Template>,
 }
 
@@ -152,6 +164,8 @@ impl TryFrom<RawRequest> for Request {
         }
     }
 }
+
+like!(Request as RawRequest);
 
 fn body(
     json: Option<Template>,

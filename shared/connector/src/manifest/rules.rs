@@ -1,13 +1,14 @@
 //! What a system's errors mean.
 
 use millwright_core::ErrorCode;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Condition, Expression};
+use super::{Condition, Expression, schema};
 use crate::{error::SystemErrorClass, path::Path};
 
 /// One rule over answers, also over those with HTTP status 200.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ErrorRule {
     /// When it fits.
@@ -15,6 +16,7 @@ pub struct ErrorRule {
     /// What it means then.
     pub class: Meaning,
     /// With `validation`: the contract's code for it, where `BUSINESS_RULE_VIOLATED` says too little.
+    #[schemars(with = "Option<schema::Code>")]
     pub contract: Option<ErrorCode>,
     /// Where the system's code is.
     pub code: Option<Path>,
@@ -31,7 +33,7 @@ pub struct ErrorRule {
 }
 
 /// A field's label inside a message.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FieldLabel {
     /// A regular expression whose first group is the label. In small letters, with `_` for spaces, it
@@ -53,7 +55,7 @@ impl FieldLabel {
 }
 
 /// What an answer means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Meaning {
     /// Nothing was done, for a reason that passes in a moment, such as a lock: the request is made
@@ -102,7 +104,7 @@ impl Meaning {
 }
 
 /// What a request is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Operation {
     /// Logging in.

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use millwright_core::{WallTime, from_iso};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// How a time is said.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TimeForm {
     /// Seconds from now.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{
     Deserialize, Deserializer,
     de::{Error, MapAccess, Visitor, value::MapAccessDeserializer},
@@ -12,6 +13,7 @@ use crate::{
     codec::Codec,
     jq::Jq,
     json::Node,
+    manifest::like,
     path::{NestedKeys, Path},
     table::Table,
 };
@@ -136,24 +138,51 @@ impl<'de> Deserialize<'de> for Conditions {
     }
 }
 
-#[derive(Deserialize)]
+/// What stands for a field: a path alone, or a table.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[schemars(rename = "Field")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum Written {
+    /// Where it stands.
+    Path(Path),
+    /// All of it.
+    Table(Box<RawField>),
+}
+
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "FieldTable")]
 struct RawField {
+    /// Where in the row the value stands.
     path: Option<Path>,
+    /// The value as jq reckons it from the row, in place of `path`.
     jq: Option<Jq>,
+    /// In what form it comes; `text` when it is not given.
     codec: Option<Codec>,
+    /// The system's words and ours for them.
     #[serde(rename = "enum")]
     words: Option<Table<String>>,
+    /// Our word for any other; without it an unknown word counts as no value.
     otherwise: Option<String>,
+    /// The value when there is none, or a null.
     default: Option<Value>,
+    /// The entity whose remote id it is; the value becomes that record's key.
     references: Option<String>,
+    /// When it counts at all: paths and the values that each may have.
     when: Option<Conditions>,
+    /// The first of several that has a value.
     first_of: Option<Vec<Field>>,
+    /// Where a list stands.
     each: Option<Path>,
+    /// Which elements of the list count: paths and the values that each may have.
     #[serde(rename = "where")]
     filter: Option<Conditions>,
+    /// Where an element has its remote id, if it has one; it gets a key from it.
     id: Option<Path>,
+    /// The fields of each element.
     fields: Option<Table<Field>>,
+    /// The one value that each element becomes.
     value: Option<Box<Field>>,
 }
 
@@ -223,6 +252,8 @@ impl<'de> Deserialize<'de> for Field {
         deserializer.deserialize_any(PathOrTable)
     }
 }
+
+like!(Field as Written);
 
 impl Field {
     /// The paths that the field names (what jq reads is not among them), those of a list's elements behind the list's own and without

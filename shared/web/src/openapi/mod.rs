@@ -88,6 +88,30 @@ pub(crate) async fn get_document(
     Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
 }
 
+/// Get the schema of connector files
+///
+/// The JSON Schema (draft 2020-12) of the connector format, for editors.
+#[utoipa::path(
+    get,
+    path = "/connector.schema.json",
+    operation_id = "get_connector_schema",
+    tag = "Service",
+    security(()),
+    responses((status = 200, description = "The schema.", body = ConnectorSchema))
+)]
+pub(crate) async fn get_connector_schema() -> Response {
+    static TEXT: OnceLock<Bytes> = OnceLock::new();
+    let made = || Bytes::from(millwright_connector::Manifest::json_schema().to_string());
+    let text = TEXT.get_or_init(made).clone();
+    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+}
+
+/// A JSON Schema, draft 2020-12.
+#[derive(ToSchema)]
+#[schema(value_type = Object)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct ConnectorSchema(Value);
+
 /// An OpenAPI 3.1 document.
 #[derive(ToSchema)]
 #[schema(value_type = Object)]

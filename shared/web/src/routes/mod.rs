@@ -39,6 +39,7 @@ pub(crate) fn all() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(openapi::base())
         .routes(routes!(health::get_health))
         .routes(routes!(openapi::get_document))
+        .routes(routes!(openapi::get_connector_schema))
         .routes(routes!(api_keys::list_api_keys, api_keys::create_api_key))
         .routes(routes!(api_keys::get_api_key, api_keys::revoke_api_key))
         .routes(routes!(connectors::list))

@@ -1,5 +1,6 @@
 //! A token against forged requests, beside another kind of authentication.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Auth;
@@ -12,7 +13,7 @@ use crate::{
 
 /// A token that is fetched with a GET and sent, with the cookies that came with it, with every request
 /// that is not a GET.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Csrf {
     /// The other kind: whose request it is.
@@ -32,7 +33,7 @@ pub struct Csrf {
 }
 
 /// Where an answer has a token.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenPlace {
     /// In a header.

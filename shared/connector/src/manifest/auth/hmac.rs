@@ -1,12 +1,13 @@
 //! Signing each request with a shared secret (HMAC, RFC 2104).
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Carrier;
 use crate::{table::Table, template::Template};
 
 /// A signature over each request.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HmacAuth {
     /// What is put into a request before it is signed; may name `{request.timestamp}`,
@@ -34,7 +35,7 @@ pub struct HmacAuth {
 }
 
 /// A hash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Algorithm {
     /// SHA-1.
@@ -46,7 +47,7 @@ pub enum Algorithm {
 }
 
 /// How bytes are written as text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Encoding {
     /// Hexadecimal in small letters.
@@ -56,7 +57,7 @@ pub enum Encoding {
 }
 
 /// In what form a secret is given.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyForm {
     /// The bytes of the text itself.

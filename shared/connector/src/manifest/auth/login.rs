@@ -1,11 +1,12 @@
 //! Logging in.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{manifest::Request, table::Table, template::Template};
 
 /// A login: requests made in order, and what is kept of their answers as `{session.name}`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Login {
     /// The requests.
@@ -28,7 +29,7 @@ pub struct Login {
 }
 
 /// One request of a login.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LoginStep {
     /// The request.

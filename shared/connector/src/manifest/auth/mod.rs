@@ -5,6 +5,7 @@ mod hmac;
 mod login;
 mod oauth;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use csrf::{Csrf, TokenPlace};
@@ -19,7 +20,7 @@ use crate::{table::Table, template::Template};
 
 /// How requests are made known to be the customer's. Only here, and where inbound hooks are verified,
 /// may templates name `{credentials}`.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Auth {
     /// They are not.
@@ -110,7 +111,7 @@ impl Auth {
 }
 
 /// What is put into every request.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Carrier {
     /// As headers.
@@ -120,7 +121,7 @@ pub struct Carrier {
 }
 
 /// User name and password of basic authentication.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Basic {
     /// The user name.
@@ -130,7 +131,7 @@ pub struct Basic {
 }
 
 /// A bearer token.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Bearer {
     /// The token.

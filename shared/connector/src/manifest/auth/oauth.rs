@@ -1,12 +1,13 @@
 //! OAuth 2.0: what a manifest says of it. Such connections cannot be opened yet.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Carrier, KeyForm};
 use crate::{manifest::TimeForm, path::Path, table::Table, template::Template};
 
 /// Authorisation code: a person allows it on the system's own page (RFC 6749, 4.1).
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Oauth2Code {
     /// The page where a person allows it. May name settings, as in `https://{settings.tenant}.example.com/oauth`.
@@ -30,7 +31,7 @@ pub struct Oauth2Code {
 }
 
 /// Client credentials (RFC 6749, 4.4).
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Oauth2Client {
     /// The client that we are.
@@ -46,7 +47,7 @@ pub struct Oauth2Client {
 }
 
 /// A signed assertion in place of a password (RFC 7523).
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Oauth2Jwt {
     /// The client that we are, where the system wants one beside the assertion.
@@ -64,7 +65,7 @@ pub struct Oauth2Jwt {
 }
 
 /// The client that we are.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OauthClient {
     /// Its id: of the customer (`{credentials.x}`), or of the registration that all customers share
@@ -78,7 +79,7 @@ pub struct OauthClient {
 }
 
 /// How a client makes itself known (RFC 6749, 2.3).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientStyle {
     /// By HTTP basic authentication.
@@ -91,7 +92,7 @@ pub enum ClientStyle {
 }
 
 /// An assertion that we sign.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Assertion {
     /// How it is signed.
@@ -111,7 +112,7 @@ pub struct Assertion {
 }
 
 /// How an assertion is signed (RFC 7518).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 pub enum AssertionAlgorithm {
     /// RSA, PKCS #1, SHA-256.
     RS256,
@@ -122,7 +123,7 @@ pub enum AssertionAlgorithm {
 }
 
 /// How tokens are got, kept fresh and used.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenRules {
     /// Where tokens are given. May name settings.
@@ -172,7 +173,7 @@ pub struct TokenRules {
 }
 
 /// The form of a body.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenBody {
     /// A form, as the standard has it.

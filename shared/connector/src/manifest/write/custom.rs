@@ -1,12 +1,13 @@
 //! Fields of the customer's own.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Docs, Written};
 use crate::path::Path;
 
 /// How fields of the customer's own are written.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CustomWrite {
     /// The object in the system's record that has them; the record itself when it is not given.

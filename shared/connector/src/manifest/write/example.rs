@@ -1,6 +1,7 @@
 //! Bodies that are accepted and bodies that are refused.
 
 use millwright_core::ErrorCode;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -9,7 +10,7 @@ use crate::table::Table;
 
 /// A body and what becomes of it. Keys in it may be any text: they lead to a record unless they are
 /// among `unknown`.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Example {
     /// Its name, for other examples that are `like` it, and for people.
@@ -35,11 +36,12 @@ pub struct Example {
 }
 
 /// A fault that is found.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Expected {
     /// The faulty field; none when the record's state forbids it all.
     pub field: Option<String>,
     /// The contract's code.
+    #[schemars(with = "crate::manifest::schema::Code")]
     pub code: ErrorCode,
 }

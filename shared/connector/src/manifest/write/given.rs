@@ -1,5 +1,6 @@
 //! When a field must be given, and when it can be.
 
+use schemars::JsonSchema;
 use serde::{
     Deserialize, Deserializer,
     de::{Error, Visitor},
@@ -74,7 +75,7 @@ impl<'de> Deserialize<'de> for Required {
 }
 
 /// When a field can be given.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Written {
     /// With a new record and with an update.

@@ -1,12 +1,13 @@
 //! How a create whose answer was lost is told from one that never happened.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{super::Request, IdInLocation, lookup::id};
 use crate::{path::Path, template::Template};
 
 /// How a repeated create is known.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Idempotency {
     /// Not at all: a create whose answer was lost is unknown for ever.
@@ -22,7 +23,7 @@ pub enum Idempotency {
 }
 
 /// A field of the system that holds the token.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExternalId {
     /// The field of the system's record that the token goes into.
@@ -34,7 +35,7 @@ pub struct ExternalId {
 }
 
 /// Fields by which a new record can be recognised.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NaturalFields {
     /// The unified fields that must have been given; without one of them nothing can be said.
@@ -47,7 +48,7 @@ pub struct NaturalFields {
 }
 
 /// A search for a record that may have been made.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Finder {
     /// The request; may name `{token}`, `{record}` (the system's form of it), and `{since}`.

@@ -1,5 +1,6 @@
 //! Lists of objects that are written with their record.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -37,7 +38,7 @@ pub struct LinesField {
 }
 
 /// How lines go to the system.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LineForm {
     /// As a list of all lines with a new record. Of a record that is there they can only be changed by
@@ -55,7 +56,7 @@ pub enum LineForm {
 
 /// Commands for lines. One that names `{lines}` or `{ids}` is given once for all lines, one that names
 /// `{line}` or `{id}` once for each.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Commands {
     /// For new lines: `{lines}`, or `{line}`.
@@ -67,7 +68,7 @@ pub struct Commands {
 }
 
 /// A list of the lines that are new, changed or removed.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ById {
     /// The name of a line's id in the system's line.
@@ -80,7 +81,7 @@ pub struct ById {
 }
 
 /// A list of all lines that there shall be.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Replace {
     /// The name of a line's id in the system's line, if lines have one.

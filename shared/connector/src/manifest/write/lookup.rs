@@ -1,12 +1,13 @@
 //! Records that are read before a write.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::super::Request;
 use crate::path::Path;
 
 /// Records that are read before a write.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Lookup {
     /// The field that refers to them: `vendorKey`, or `lineItems.materialKey`.
@@ -22,7 +23,7 @@ pub struct Lookup {
 }
 
 /// A value that comes from a lookup.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LookupValue {
     /// The lookup.

@@ -15,6 +15,7 @@ mod raw;
 mod text;
 mod when;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use bound::Bounds;
@@ -35,7 +36,7 @@ pub use when::When;
 use crate::table::Table;
 
 /// The write side of an entity.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct WriteDef {
     /// Where the rules come from, for all that has no `docs` of its own: the address of the page that
@@ -114,7 +115,7 @@ impl WriteOp {
 }
 
 /// How often may be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
     /// So many writes,

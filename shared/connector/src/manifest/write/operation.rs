@@ -1,12 +1,13 @@
 //! How each operation goes.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{super::Request, Docs, IdInLocation, When, WriteField};
 use crate::{path::Path, table::Table};
 
 /// How a record is made.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Create {
     /// The request, where one is enough; may name `{record}` and `{token}`.
@@ -27,7 +28,7 @@ pub struct Create {
 }
 
 /// How a record is changed. Only what changes is sent.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Update {
     /// The request, where one is enough; may name `{record}`, `{id}` and `{current}`.
@@ -44,7 +45,7 @@ pub struct Update {
 }
 
 /// How a record is deleted.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Delete {
     /// The request, where one is enough; may name `{id}` and `{current}`.
@@ -65,7 +66,7 @@ pub struct Delete {
 }
 
 /// What a deletion is in a system.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeleteMode {
     /// The record is gone.
@@ -77,7 +78,7 @@ pub enum DeleteMode {
 }
 
 /// Something that can be done to a record.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Action {
     /// What people call it.
@@ -102,7 +103,7 @@ pub struct Action {
 }
 
 /// One request of an operation that needs several.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// Its name: later steps may name `{steps.<name>...}`, its answer.
@@ -127,7 +128,7 @@ pub struct Step {
 }
 
 /// The lines that a step is made for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Each {
     /// Each new line.

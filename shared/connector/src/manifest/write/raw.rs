@@ -1,5 +1,7 @@
 //! A field as it stands in a file.
 
+use crate::manifest::like;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -14,7 +16,7 @@ use crate::{
 };
 
 /// What a field with `fields` or more than one value is.
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Shape {
     Value,
@@ -23,42 +25,71 @@ enum Shape {
     Lines,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "WriteField")]
 pub(super) struct RawWriteField {
+    /// Its place in the system's record.
     to: Path,
+    /// What it is; lines where there are `fields`, else one value.
     shape: Option<Shape>,
+    /// Whether it must be given.
     #[serde(default)]
     required: Required,
+    /// When it can be given.
     #[serde(default)]
     writable: Written,
+    /// In which states of the record it can be changed.
     #[serde(default)]
     writable_when: When,
+    /// In which states of the record it cannot be changed.
     #[serde(default)]
     immutable_when: When,
+    /// In what form it goes there; `text` when it is not given.
     codec: Option<Codec>,
+    /// Our words and the system's for them; others are refused.
     #[serde(rename = "enum")]
     words: Option<Table<String>>,
+    /// Words that are the same here and there; others are refused.
     one_of: Option<Vec<String>>,
+    /// The entity that the given key belongs to; the record's remote id is what goes there.
     references: Option<String>,
+    /// What is sent with a new record when it is not given, as the system has it.
     default: Option<Value>,
+    /// What is looked up for a new record when it is not given.
     lookup: Option<LookupValue>,
+    /// What is sent when it is emptied, as the system has it; null when it is not given.
     empty: Option<Value>,
+    /// Whether an update sends it although it does not change.
     always: Option<bool>,
+    /// The least, as decimal text.
     min: Option<String>,
+    /// What it must be above, as decimal text.
     above: Option<String>,
+    /// The most, as decimal text.
     max: Option<String>,
+    /// What it must be below, as decimal text.
     below: Option<String>,
+    /// How many characters a text has at least.
     min_length: Option<usize>,
+    /// How many characters a text has at most.
     max_length: Option<usize>,
+    /// What a text looks like.
     pattern: Option<TextPattern>,
+    /// How many there may be in a list.
     max_items: Option<usize>,
+    /// In which states of the record lines can be added and removed.
     #[serde(default)]
     add_remove_when: When,
+    /// The fields of an object, or of each line.
     fields: Option<Table<WriteField>>,
+    /// What every line has besides, as the system has it.
     constants: Option<Table<Value>>,
+    /// What lines have from elsewhere.
     extra: Option<Table<Extra>>,
+    /// How lines go.
     form: Option<LineForm>,
+    /// Where this is said.
     #[serde(default)]
     docs: Docs,
 }
@@ -95,6 +126,8 @@ impl TryFrom<RawWriteField> for WriteField {
         }
     }
 }
+
+like!(WriteField as RawWriteField);
 
 impl RawWriteField {
     fn into_value(self) -> Result<WriteValue, &'static str> {

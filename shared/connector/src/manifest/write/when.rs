@@ -2,6 +2,7 @@
 
 use millwright_core::ConnectionId;
 use millwright_entities::status_key;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -10,7 +11,7 @@ use crate::table::Table;
 /// Fields and the values that each may have: all must hold. `status` is the code of the record's
 /// status; any other name is a unified field, or `line.<field>` for one of the line that the rule is
 /// about. A null stands for a field that is empty or not there.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct When(Table<Vec<Value>>);
 
