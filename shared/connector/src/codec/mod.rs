@@ -42,7 +42,7 @@ pub enum Codec {
     /// Text; numbers are taken by their digits.
     #[default]
     Text,
-    /// As it is: for lists and objects that jq makes.
+    /// An object as it is, where the model leaves open what is in one. Writes send any value.
     Json,
     /// An integer id; text in the unified model.
     Id,
@@ -159,7 +159,7 @@ impl Codec {
     ) -> Result<Value, CodecError> {
         let text = match self {
             Self::Text => text_of(value)?,
-            Self::Json => return Ok(value.to_value()),
+            Self::Json => return object_of(value),
             Self::Id => id_of(value)?,
             Self::Integer => return integer_of(value).map(Value::from),
             Self::Boolean => return flag::BIT.read(value),
@@ -249,6 +249,11 @@ fn places<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
 
 fn none() -> CodecError {
     CodecError::expected("true or false")
+}
+
+fn object_of<'a>(value: impl Node<'a>) -> Result<Value, CodecError> {
+    let value = value.to_value();
+    if value.is_object() { Ok(value) } else { Err(CodecError::expected("an object")) }
 }
 
 fn no_zone() -> CodecError {

@@ -26,14 +26,9 @@ pub fn model_field(entity: &str, name: &str) -> Option<&'static ModelField> {
 /// blame, and why. What only a row can show is not found here.
 #[must_use]
 pub fn unfit(model: &ModelField, value: &ValueField) -> Option<(&'static str, String)> {
-    if model.kind == Kind::Choice {
-        let words = value.words.iter().flat_map(Table::iter).map(|(_, word)| word);
-        for word in words.chain(&value.otherwise) {
-            if !model.options.contains(&word.as_str()) {
-                let options = model.options.join(", ");
-                return Some(("enum", format!("`{word}` is none of its words: {options}")));
-            }
-        }
+    let words = value.words.iter().flat_map(Table::iter).map(|(_, word)| word);
+    if let Some(word) = words.chain(&value.otherwise).find(|word| !holds_text(model, word)) {
+        return Some(("enum", no_word(model, word)));
     }
     if let Some(default) = value.default.as_ref().filter(|default| !holds(model, default)) {
         return Some(("default", format!("{default} is no {}", model.kind.as_str())));
@@ -41,13 +36,23 @@ pub fn unfit(model: &ModelField, value: &ValueField) -> Option<(&'static str, St
     let gives = value.codec.kind();
     let open = matches!(value.from, Origin::Nothing)
         || value.words.is_some()
-        || value.references.is_some()
-        || value.codec == Codec::Json;
+        || (value.references.is_some() && model.kind == Kind::Key);
     let fits = open
-        || gives == model.kind
+        || (gives == model.kind && model.inner.is_empty())
         || (gives == Kind::Text && matches!(model.kind, Kind::Choice | Kind::Key));
     let why = || format!("gives {}, and the field holds {}", gives.as_str(), model.kind.as_str());
     (!fits).then(|| ("codec", why()))
+}
+
+fn holds_text(model: &ModelField, word: &str) -> bool {
+    holds(model, &Value::from(word))
+}
+
+fn no_word(model: &ModelField, word: &str) -> String {
+    if model.kind == Kind::Choice {
+        return format!("`{word}` is none of its words: {}", model.options.join(", "));
+    }
+    format!("`{word}` is no {}", model.kind.as_str())
 }
 
 /// Whether a value, as the API shows it, can stand in a field.

@@ -197,9 +197,10 @@ fn mapped_field() -> impl Strategy<Value = (prop::sample::Index, MappedField)> {
     let codec = prop::option::of(
         select(CODECS).prop_map(|name| serde_json::from_value(Value::from(name)).unwrap()),
     );
-    let words = prop::option::of(vec(("[a-z0-9]{0,3}", "[a-z]{1,5}"), 0..3));
-    let default = prop::option::weighted(0.2, super::values::leaf());
-    let word = prop::option::weighted(0.2, "[a-z]{1,8}");
+    // Most are such as are taken: one that is refused says nothing about records.
+    let words = prop::option::weighted(0.2, vec(("[a-z0-9]{0,3}", "[a-z]{1,5}"), 0..3));
+    let default = prop::option::weighted(0.1, super::values::leaf());
+    let word = prop::option::weighted(0.1, "[a-z]{1,8}");
     (any::<prop::sample::Index>(), origin, codec, words, word, default).prop_map(
         |(which, (path, jq), codec, words, otherwise, default)| {
             let words = words.map(|words| words.into_iter().collect());
@@ -221,11 +222,10 @@ fn fields(entity: &str) -> Vec<String> {
 }
 
 #[test]
-#[ignore = "some of its cases take longer than a test may where nothing is optimised"]
 fn fields_that_a_customer_maps_make_records_or_faults() {
     let used = std::cell::Cell::new(0_u32);
-    let cases = (filled(), any_json(), vec(mapped_field(), 1..4));
-    hold(400, &cases, |((table, parts), other, mapped)| {
+    let cases = (filled(), any_json(), vec(mapped_field(), 1..3));
+    hold(600, &cases, |((table, parts), other, mapped)| {
         let table = &tables()[table];
         let names = fields(table.entity);
         let named = |(which, field): (prop::sample::Index, MappedField)| MappedField {
