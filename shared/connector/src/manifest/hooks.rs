@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Algorithm, Condition, Encoding, Header, KeyForm, TimeForm};
-use crate::{path::Path, template::Template};
+use crate::{mapping::Conditions, path::Path, template::Template};
 
 /// How the system's own webhooks are verified, and what they tell of.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -81,6 +81,9 @@ pub struct HookToken {
 pub struct HookEvent {
     /// When it does: over its headers and body.
     pub when: Condition,
+    /// Paths of the body and the values that each may have: all must hold.
+    #[serde(default, rename = "where")]
+    pub filter: Conditions,
     /// The entity.
     pub entity: String,
     /// Where the body has the list of what it tells of; without it the body tells of one.

@@ -69,11 +69,20 @@ fn holds(model: &ModelField, value: &Value) -> bool {
         }
         Kind::List => return value.is_array(),
         Kind::Object => return value.is_object(),
-        Kind::Text | Kind::Key => return value.is_string(),
+        Kind::Text => return value.is_string(),
+        Kind::Key => return value.as_str().is_some_and(is_key),
         Kind::Integer => Codec::Integer,
         Kind::Flag => return value.is_boolean(),
         Kind::Date => Codec::Date,
         Kind::Time => Codec::Time,
     };
     codec.decode(value, None).is_ok_and(|read| read == *value)
+}
+
+/// Whether a text has the form of a record's key.
+fn is_key(text: &str) -> bool {
+    let rest = text.strip_prefix("rec_");
+    rest.is_some_and(|rest| {
+        rest.len() == 26 && rest.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase())
+    })
 }

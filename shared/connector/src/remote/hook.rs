@@ -129,7 +129,10 @@ pub(super) fn hints(
         Row::parse(body).map_err(|_| SystemError::malformed("the webhook's body is not JSON"))?;
     let seen = Seen { operation: None, status: 0, headers, body: value.json(), raw: body };
     let mut hints = Vec::new();
-    for event in hooks.events.iter().filter(|event| event.when.holds(&seen)) {
+    let fits = |event: &&HookEvent| {
+        event.when.holds(&seen) && event.filter.hold(value.json(), NestedKeys::Plain)
+    };
+    for event in hooks.events.iter().filter(fits) {
         for hint in told(event, value.json())? {
             if !hints.contains(&hint) {
                 hints.push(hint);

@@ -270,7 +270,11 @@ impl Site {
             ("PUT", ["t", "-", id]) => match of(&mut self.topics, id) {
                 None => not_found(),
                 Some(topic) => {
-                    *topic = with(topic.clone(), given["topic"].clone());
+                    // The description has them below `topic`; the server takes those at the top.
+                    for name in ["title", "category_id"] {
+                        assert_eq!(given["topic"][name], given[name]);
+                        topic[name] = given[name].clone();
+                    }
                     fine(&recorded("basic_topic"))
                 }
             },

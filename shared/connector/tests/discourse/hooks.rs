@@ -42,7 +42,8 @@ fn hint(entity: &str, id: &str, action: HookAction) -> Hint {
 #[test]
 fn each_event_tells_which_record_to_read_again() {
     let again = |entity, id| hint(entity, id, HookAction::Upsert);
-    let topic = json!({"topic": {"id": 5120, "title": "Pump", "deleted_at": null}});
+    let topic =
+        json!({"topic": {"id": 5120, "title": "Pump", "archetype": "regular", "deleted_at": null}});
     for event in [
         "topic_created",
         "topic_revised",
@@ -57,7 +58,8 @@ fn each_event_tells_which_record_to_read_again() {
     ] {
         assert_eq!(told("topic", event, &topic), [again("topics", "5120")], "{event}");
     }
-    let post = json!({"post": {"id": 41, "topic_id": 7, "post_type": 1}});
+    let post =
+        json!({"post": {"id": 41, "topic_id": 7, "topic_archetype": "regular", "post_type": 1}});
     for event in ["post_created", "post_edited", "post_recovered", "post_destroyed"] {
         assert_eq!(
             told("post", event, &post),
@@ -65,7 +67,8 @@ fn each_event_tells_which_record_to_read_again() {
             "{event}"
         );
     }
-    let note = json!({"post": {"id": 42, "topic_id": 7, "post_type": 3}});
+    let note =
+        json!({"post": {"id": 42, "topic_id": 7, "topic_archetype": "regular", "post_type": 3}});
     assert_eq!(told("post", "post_created", &note), [again("topics", "7")], "Discourse's own");
     for (kind, entity, event) in [
         ("category", "categories", "category_updated"),
@@ -82,12 +85,19 @@ fn each_event_tells_which_record_to_read_again() {
 fn a_ping_and_what_is_about_nothing_of_ours_tell_nothing() {
     assert_eq!(told("ping", "ping", &json!({"ping": "OK"})), []);
     assert_eq!(told("tag", "tag_created", &json!({"tag": {"id": 1, "name": "pumps"}})), []);
+    let message = json!({"topic": {"id": 8, "archetype": "private_message"}});
+    assert_eq!(told("topic", "topic_created", &message), []);
+    let message =
+        json!({"id": 43, "topic_id": 8, "topic_archetype": "private_message", "post_type": 1});
+    assert_eq!(told("post", "post_created", &json!({"post": message})), []);
     assert_eq!(told("user", "user_logged_in", &json!({"user": {"id": 3}})), []);
 }
 
 #[test]
 fn what_is_forged_or_changed_on_its_way_is_refused() {
-    let body = json!({"post": {"id": 41, "topic_id": 7, "post_type": 1}}).to_string();
+    let body =
+        json!({"post": {"id": 41, "topic_id": 7, "topic_archetype": "regular", "post_type": 1}})
+            .to_string();
     let genuine = headers("post", "post_created", SECRET, &body);
     let class = |headers: &HeaderMap, body: &str| {
         system().verify_hook(headers, body.as_bytes()).unwrap_err().class

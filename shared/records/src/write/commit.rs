@@ -40,7 +40,7 @@ pub(super) enum Committed {
 impl Place<'_> {
     /// Commits a record as it stood in the source when it was read at `read_at`. A record that the row
     /// holds already makes no page: there is nothing to tell. Either way nothing that was fetched
-    /// before now counts against it.
+    /// before `read_at` counts against it.
     ///
     /// # Errors
     /// When the table fails, or the record is too large to keep.
@@ -61,7 +61,8 @@ impl Place<'_> {
                 return Ok(Committed::Overtaken);
             }
             let mut doc = next_doc(row.as_ref(), &record, &hash, self.commit.clone(), now);
-            doc.written_at = Some(now);
+            let written = row.as_ref().and_then(|row| row.doc.written_at);
+            doc.written_at = written.max(Some(read_at));
             let live = row.as_ref().is_some_and(|row| row.doc.deleted_at.is_none());
             if let Some(row) = row.as_ref().filter(|_| told) {
                 doc.commit = row.doc.commit.clone();

@@ -82,7 +82,9 @@ async fn held_against(work: &mut Work, request: &WriteRequest) -> Result<Option<
         },
         Err(error) => error,
     };
-    show_what_was_read(work, read_at).await;
+    if !request.dry_run {
+        show_what_was_read(work, read_at).await;
+    }
     Err(refused)
 }
 

@@ -112,6 +112,10 @@ impl Place {
     ) -> Result<Option<Self>, SystemError> {
         let at = match paging {
             Paging::None => None,
+            // Some mean "this one and those after it": then the last page has this one alone.
+            Paging::IdAfter(_) if matches!(&self.at, At::After(id) if shown.ids == [id.as_str()]) => {
+                None
+            }
             Paging::IdAfter(_) => {
                 shown.ids.last().filter(|_| shown.goes_on(paging)).cloned().map(At::After)
             }
