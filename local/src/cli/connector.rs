@@ -16,7 +16,7 @@ use super::Line;
 pub(super) enum ConnectorCommand {
     /// Read manifests and say what is wrong with them, each fault as FILE:LINE:COLUMN: what
     Check {
-        /// The manifests
+        /// The manifests, and files of tests
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
         /// Print one JSON document
@@ -49,8 +49,7 @@ pub(super) fn run(command: ConnectorCommand) -> Result<(), Line> {
 type Read = Result<(Manifest, Tests), Vec<(PathBuf, Problem)>>;
 
 fn check(files: &[PathBuf], as_json: bool) -> Result<(), Line> {
-    let faults = files.iter().map(|file| read(file)).filter_map(Result::err).flatten();
-    let faults: Vec<(PathBuf, Problem)> = faults.collect();
+    let faults: Vec<(PathBuf, Problem)> = files.iter().flat_map(|file| faults_of(file)).collect();
     if as_json {
         let problems: Vec<_> = faults.iter().map(fault_json).collect();
         print(&json!({ "problems": problems }).to_string())?;
@@ -82,6 +81,14 @@ fn words(one: &Checked) -> String {
     let word = if one.passed() { "ok    " } else { "FAILED" };
     let faults = one.faults.iter().map(|fault| format!("\n         {fault}"));
     format!("{word} {}{}", one.name, faults.collect::<String>())
+}
+
+/// A file of tests is one of its own here, so that a whole folder can be named.
+fn faults_of(file: &Path) -> Vec<(PathBuf, Problem)> {
+    if file.to_string_lossy().ends_with(".tests.yaml") {
+        return read_as(file, Tests::read).err().unwrap_or_default();
+    }
+    read_as(file, Manifest::read).err().unwrap_or_default()
 }
 
 fn read(file: &Path) -> Read {
