@@ -50,6 +50,11 @@ type Read = Result<(Manifest, Tests), Vec<(PathBuf, Problem)>>;
 
 fn check(files: &[PathBuf], as_json: bool) -> Result<(), Line> {
     let faults: Vec<(PathBuf, Problem)> = files.iter().flat_map(|file| faults_of(file)).collect();
+    tell(&faults, as_json)
+}
+
+/// Prints what is wrong with files; it ends well when that is nothing.
+fn tell(faults: &[(PathBuf, Problem)], as_json: bool) -> Result<(), Line> {
     if as_json {
         let problems: Vec<_> = faults.iter().map(fault_json).collect();
         print(&json!({ "problems": problems }).to_string())?;
@@ -62,10 +67,7 @@ fn check(files: &[PathBuf], as_json: bool) -> Result<(), Line> {
 fn test(file: &Path, as_json: bool) -> Result<(), Line> {
     let (manifest, tests) = match read(file) {
         Ok(read) => read,
-        Err(faults) => {
-            faults.iter().try_for_each(|(file, problem)| print(&place(file, problem)))?;
-            return ended(faults.len(), "problem");
-        }
+        Err(faults) => return tell(&faults, as_json),
     };
     let all = run_tests(&manifest, &tests);
     if as_json {

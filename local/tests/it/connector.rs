@@ -72,6 +72,22 @@ fn what_is_wrong_with_a_file_is_told_by_file_line_and_column() {
 }
 
 #[test]
+fn what_cannot_be_read_or_tested_is_one_json_document_where_that_was_asked_for() {
+    let folder = with_file("format: [\n");
+    for (file, said) in [("acme.yaml", ""), ("missing.yaml", "cannot be read")] {
+        for command in ["check", "test"] {
+            let line = format!("millwright connector {command} --json {file}");
+            let output = run(folder.path(), &line);
+            assert_eq!(output.status.code(), Some(1), "{line}");
+            let told: Value = serde_json::from_str(&out(&output)).expect(&line);
+            let problem = &told["problems"][0];
+            assert_eq!(problem["file"], file, "{told}");
+            assert!(problem["message"].as_str().unwrap().contains(said), "{told}");
+        }
+    }
+}
+
+#[test]
 fn a_failed_test_is_told_with_what_differs() {
     let text = blocks("yaml")[0];
     let beside = "rows: { vendors: [{ row: { id: 1 }, record: { remoteId: \"1\" } }] }\n";
