@@ -18,6 +18,9 @@ use crate::{
 
 /// More chosen custom fields, or mapped fields, than this are refused.
 const MANY: usize = 100;
+/// Mapped fields that are longer than this together, in bytes of JSON, are refused: a row of the table
+/// holds them, and every call reads it.
+const FIELDS_MAX: usize = 64 * 1024;
 
 /// Fields that follow from the record itself, or that others keep.
 const FIXED: [&str; 6] = ["key", "remoteId", "statusKey", "deletedAt", "customFields", "meta"];
@@ -93,6 +96,10 @@ impl Overlay {
     /// # Errors
     /// As [`Self::check`].
     pub fn apply(&self, entity: &str, def: &EntityDef) -> Result<EntityDef, Vec<FieldError>> {
+        if self.fields_length() > FIELDS_MAX {
+            let message = "are longer than 64 KB together";
+            return Err(vec![invalid("fields", message)]);
+        }
         let mut laid = def.clone();
         let mut faults = Vec::new();
         self.choose(&mut laid, &mut faults);
@@ -110,6 +117,11 @@ impl Overlay {
             }
         }
         if faults.is_empty() { Ok(laid) } else { Err(faults) }
+    }
+
+    /// The length of the mapped fields, in bytes of JSON.
+    fn fields_length(&self) -> usize {
+        serde_json::to_vec(&self.fields).map_or(usize::MAX, |text| text.len())
     }
 
     fn choose(&self, def: &mut EntityDef, faults: &mut Vec<FieldError>) {

@@ -47,6 +47,19 @@ fn what_cannot_be_mapped_is_refused_by_its_place() {
 }
 
 #[test]
+fn mapped_fields_of_more_than_64_kb_are_refused_as_a_whole() {
+    let of = |length: usize| json!({"fields": [{"field": "notes", "path": "a", "default": "x".repeat(length)}]});
+    assert_eq!(faults(of(65_000)), []);
+    let words: serde_json::Map<String, Value> =
+        (0..3_000).map(|word| (format!("their word {word}"), json!("draft"))).collect();
+    let many = json!({"fields": [{"field": "state", "path": "a", "enum": words}]});
+    for long in [of(65_536), many] {
+        let found = faults(long);
+        assert_eq!((found.len(), found[0].0.as_str()), (1, "fields"), "{found:?}");
+    }
+}
+
+#[test]
 fn what_fits_the_unified_model_is_taken() {
     for field in [
         json!({"field": "notes", "path": "a.b"}),
