@@ -1,5 +1,7 @@
 //! What a call to a system says of the connection's health.
 
+use std::time::Duration;
+
 use millwright_connector::{System, SystemError, SystemErrorClass};
 
 use crate::{Connection, ConnectionContext, Health, Observation, observe};
@@ -12,10 +14,37 @@ pub async fn note_failure(
     system: &System,
     error: &SystemError,
 ) {
-    if !matches!(error.class, SystemErrorClass::Unreachable | SystemErrorClass::Reauthorize) {
-        return;
+    if counts(error)
+        && let Err(second) = system.probe().await
+    {
+        note_second(context, connection, second).await;
     }
-    let Err(second) = system.probe().await else { return };
+}
+
+/// As [`note_failure`], for a caller who waits: a probe that takes longer than `within` is given up, and
+/// the connection's health left to those who have more time.
+pub async fn note_failure_within(
+    context: &ConnectionContext,
+    connection: &Connection,
+    system: &System,
+    error: &SystemError,
+    within: Duration,
+) {
+    if counts(error)
+        && !within.is_zero()
+        && let Ok(Err(second)) = tokio::time::timeout(within, system.probe()).await
+    {
+        note_second(context, connection, second).await;
+    }
+}
+
+/// Whether a failure may be one of the connection's.
+fn counts(error: &SystemError) -> bool {
+    matches!(error.class, SystemErrorClass::Unreachable | SystemErrorClass::Reauthorize)
+}
+
+/// Takes note of what the probe says.
+async fn note_second(context: &ConnectionContext, connection: &Connection, second: SystemError) {
     let observation = match second.class {
         SystemErrorClass::Unreachable => Observation::Unreachable(second.message),
         SystemErrorClass::Reauthorize => Observation::Refused(second.message),

@@ -1,14 +1,12 @@
 //! Calls of a system's own.
 
-use std::time::Duration;
-
 use millwright_connector::{PassthroughAnswer, PassthroughRequest, SystemError};
 use millwright_core::{Error, ErrorCode, Result};
 
-use crate::{Connection, ConnectionContext, note_answer, note_failure, open_system};
-
-/// How long a system may take: the rest of the request's time (29 s) is ours.
-const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+use crate::{
+    Connection, ConnectionContext, Patience, note_answer, note_failure_within, open_system,
+    patience::unanswered,
+};
 
 /// Makes a call of the system's own with the connection's credentials, within the connector's
 /// allow-list.
@@ -23,12 +21,14 @@ pub async fn call_native(
     connection: &Connection,
     request: &PassthroughRequest,
 ) -> Result<PassthroughAnswer> {
+    let clock = context.store.clock();
+    let patience = Patience::begin(clock);
     let system = open_system(context, connection).await?;
     if system.manifest().passthrough.allow.is_empty() {
         return Err(nothing_allowed(&system.manifest().id));
     }
     let reads = request.method.is_safe();
-    let asked = tokio::time::timeout(ANSWER_WITHIN, system.passthrough(request)).await;
+    let asked = tokio::time::timeout(patience.left(clock), system.passthrough(request)).await;
     match asked {
         Err(_) if reads => Err(unanswered(ErrorCode::ConnectionUnavailable)),
         Err(_) => Err(unanswered(ErrorCode::WriteOutcomeUnknown)),
@@ -37,7 +37,8 @@ pub async fn call_native(
             Ok(answer)
         }
         Ok(Err(error)) => {
-            note_failure(context, connection, &system, &error).await;
+            let within = patience.left_for_probe(clock);
+            note_failure_within(context, connection, &system, &error, within).await;
             Err(told(error, reads))
         }
     }
@@ -45,10 +46,6 @@ pub async fn call_native(
 
 fn told(error: SystemError, reads: bool) -> Error {
     if reads { error.into() } else { error.into_write_error() }
-}
-
-fn unanswered(code: ErrorCode) -> Error {
-    Error::new(code, "the system did not answer within 20 seconds")
 }
 
 fn nothing_allowed(connector: &str) -> Error {

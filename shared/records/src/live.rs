@@ -3,13 +3,11 @@
 
 mod preview;
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
-use millwright_connection::{
-    Connection, ConnectionContext, note_answer, note_failure, open_system,
-};
+use millwright_connection::{Connection, ConnectionContext, Patience, open_system};
 use millwright_connector::{Found, Position, Pull, Pulled, SourceRecord, System, SystemError};
-use millwright_core::{Error, ErrorCode, Result};
+use millwright_core::Result;
 use millwright_entities::record_key;
 use millwright_store::{Key, Row};
 use serde_json::{Map, Value, json};
@@ -19,9 +17,6 @@ pub use preview::Previewed;
 use crate::{
     Filters, RecordDoc, Scope, content::content_hash, filter::is_record_key, unshown::fill,
 };
-
-/// How long a system may take: the rest of the request's time (29 s) is ours.
-const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 
 /// What to list of what the system has.
 #[derive(Clone, Debug)]
@@ -51,17 +46,19 @@ pub struct Live<'a> {
     context: &'a ConnectionContext,
     connection: &'a Connection,
     scope: &'a Scope,
+    patience: Patience,
 }
 
 impl<'a> Live<'a> {
-    /// Reads of one connection.
+    /// Reads of one connection for one request, within `patience`.
     #[must_use]
     pub const fn new(
         context: &'a ConnectionContext,
         connection: &'a Connection,
         scope: &'a Scope,
+        patience: Patience,
     ) -> Self {
-        Self { context, connection, scope }
+        Self { context, connection, scope, patience }
     }
 
     /// A record as the system has it; nothing when it is not known, or gone from the system.
@@ -141,26 +138,12 @@ impl<'a> Live<'a> {
         Ok(row.map(|row| row.doc.remote_id))
     }
 
-    /// The system's answer, if it comes in time. What it says of the connection's health counts.
     async fn asked<T>(
         &self,
         system: &System,
         call: impl Future<Output = Result<T, SystemError>>,
     ) -> Result<T> {
-        let Ok(answer) = tokio::time::timeout(ANSWER_WITHIN, call).await else {
-            let message = "the system did not answer within 20 seconds";
-            return Err(Error::new(ErrorCode::ConnectionUnavailable, message));
-        };
-        match answer {
-            Ok(answer) => {
-                note_answer(self.context, self.connection).await;
-                Ok(answer)
-            }
-            Err(error) => {
-                note_failure(self.context, self.connection, system, &error).await;
-                Err(error.into())
-            }
-        }
+        self.patience.answer(self.context, self.connection, system, call).await
     }
 
     /// Live records as the API shows them, with what is known of those that are kept.

@@ -67,6 +67,16 @@ async fn a_choice_and_a_mapping_stand_beside_each_other() {
 }
 
 #[tokio::test]
+async fn a_choice_and_a_mapping_that_are_made_at_once_both_hold() {
+    let scene = Scene::calm().await;
+    let mapping = format!("/v1/connections/{}/mappings/{ORDERS}", scene.connection.id);
+    let fields = json!({ "fields": [{ "field": "notes", "path": "reference" }] });
+    tokio::join!(scene.api.put(&mapping, &fields), put(&scene, "", &["cost_centre"]));
+    assert_eq!(scene.api.get(&mapping).await["fields"], fields["fields"]);
+    assert_eq!(selected(&scene.api.get(&path(&scene)).await), ["cost_centre"]);
+}
+
+#[tokio::test]
 async fn a_custom_field_that_is_none_is_refused_by_its_place() {
     let scene = Scene::calm().await;
     let body = json!({ "fields": ["cost_centre", "no_such", "cost_centre"] });

@@ -1,10 +1,8 @@
 //! `/v1/connections/{id}/custom-fields/{entity}`: fields that a customer has added to the system, and
 //! which of them records show.
 
-use std::time::Duration;
-
 use axum::{Json, extract::State};
-use millwright_connection::{note_answer, note_failure, open_system};
+use millwright_connection::open_system;
 use millwright_connector::{self as connector, CustomKind, Overlay};
 use millwright_core::{Error, ErrorCode, FieldError, Result};
 use serde::{Deserialize, Serialize};
@@ -17,9 +15,6 @@ use crate::{
     extract::{Admin, ConnectionEntityPath, JsonBody, Params, Reader},
     page::Page,
 };
-
-/// How long a system may take to tell its custom fields.
-const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 
 /// What kind of value a custom field holds.
 #[derive(Serialize, ToSchema)]
@@ -146,20 +141,7 @@ async fn discovered(place: &Place<'_>) -> Result<Vec<connector::CustomField>> {
     let context = place.app.connections();
     let system = open_system(&context, &place.connection).await?;
     let asked = system.custom_fields(place.entity);
-    let Ok(answer) = tokio::time::timeout(ANSWER_WITHIN, asked).await else {
-        let message = "the system did not answer within 20 seconds";
-        return Err(Error::new(ErrorCode::ConnectionUnavailable, message));
-    };
-    match answer {
-        Ok(found) => {
-            note_answer(&context, &place.connection).await;
-            Ok(found)
-        }
-        Err(error) => {
-            note_failure(&context, &place.connection, &system, &error).await;
-            Err(error.into())
-        }
-    }
+    place.patience.answer(&context, &place.connection, &system, asked).await
 }
 
 fn refuse_unknown(given: &[String], found: &[connector::CustomField]) -> Result<()> {

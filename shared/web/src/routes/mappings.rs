@@ -11,8 +11,9 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{
-    overlay::{ChangeParams, OverlayChange, Place, Remapping},
+    overlay::{ChangeParams, OverlayChange, Place},
     records::manifest_of,
+    remapping::Remapping,
 };
 use crate::{
     App,

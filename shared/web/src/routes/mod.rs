@@ -20,6 +20,7 @@ mod meta;
 mod overlay;
 mod passthrough;
 pub(crate) mod records;
+mod remapping;
 mod scenario;
 mod syncs;
 mod webhook_deliveries;

@@ -1,23 +1,23 @@
 //! What the routes of field mappings and of custom fields share: the entity of a connection, and what
 //! a change to how its records are made comes to.
 
-use millwright_connection::{Connection, find_connection, find_overlay};
+use millwright_connection::{Connection, Patience, find_connection, find_overlay};
 use millwright_connector::{Overlay, RowFault};
-use millwright_core::{Error, ErrorCode, FieldError, Result, WallTime};
+use millwright_core::{Error, ErrorCode, FieldError, Result};
 use millwright_records::{Live, Previewed};
-use millwright_sync::{self as sync, RemapStage, SyncState, change_overlay, sync_key};
+use millwright_sync::{SyncState, change_overlay, sync_key};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{
-    records::must_have,
-    syncs::{EntitySync, SyncCounts},
-};
+use super::{records::must_have, remapping::Remapping, syncs::EntitySync};
 use crate::{
     App,
     extract::{ConnectionEntityPath, records_of},
 };
+
+/// How often a change is tried anew when others make theirs meanwhile.
+const TRIES: usize = 3;
 
 /// How to change how records are made.
 #[derive(Deserialize, IntoParams)]
@@ -80,48 +80,6 @@ pub(crate) struct PreviewFault {
     message: String,
 }
 
-/// How far the reading has come that a change asked for.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Remapping {
-    /// When the change was made.
-    #[schema(format = DateTime)]
-    asked_at: String,
-    /// How far it has come.
-    stage: RemappingStage,
-    /// When everything had been read.
-    #[schema(required, format = DateTime)]
-    ended_at: Option<String>,
-    /// What it did, once it has ended: records that are different are `updated`.
-    counts: SyncCounts,
-}
-
-/// How far it has come.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum RemappingStage {
-    /// It has not begun.
-    Asked,
-    /// It reads.
-    Running,
-    /// Everything has been read.
-    Done,
-}
-
-impl From<sync::Remap> for Remapping {
-    fn from(own: sync::Remap) -> Self {
-        Self {
-            asked_at: own.asked_at.iso(),
-            stage: match own.stage {
-                RemapStage::Asked => RemappingStage::Asked,
-                RemapStage::Running => RemappingStage::Running,
-                RemapStage::Done => RemappingStage::Done,
-            },
-            ended_at: own.ended_at.map(WallTime::iso),
-            counts: own.counts.into(),
-        }
-    }
-}
-
 impl From<Previewed> for PreviewedRecord {
     fn from(own: Previewed) -> Self {
         let fields = own.fields();
@@ -142,6 +100,8 @@ pub(super) struct Place<'a> {
     pub app: &'a App,
     pub connection: Connection,
     pub entity: &'static str,
+    /// The time that the request has for the system.
+    pub patience: Patience,
 }
 
 impl<'a> Place<'a> {
@@ -155,10 +115,11 @@ impl<'a> Place<'a> {
         workspace: &millwright_core::WorkspaceId,
         path: &ConnectionEntityPath,
     ) -> Result<Self> {
+        let patience = Patience::begin(app.store.clock());
         let connection = find_connection(&app.store, workspace, &path.connection).await?.doc;
         connection.status().allow_information()?;
         must_have(app, &connection, path.entity)?;
-        Ok(Self { app, connection, entity: path.entity.slug })
+        Ok(Self { app, connection, entity: path.entity.slug, patience })
     }
 
     /// What holds now.
@@ -176,17 +137,33 @@ impl<'a> Place<'a> {
     }
 
     /// Tries a change on real records and, unless it was to be tried only, makes it. What the system
-    /// refuses to be asked for is refused here, before anything is changed.
+    /// refuses to be asked for is refused here, before anything is changed; what is made is what was
+    /// tried.
     ///
     /// # Errors
     /// The faulty fields, by their places in the body; what the system says; what data calls answer
-    /// with in the connection's status.
+    /// with in the connection's status; `STATE_CONFLICT` when others change it all the time.
     pub async fn change(
         &self,
         params: &ChangeParams,
         change: impl Fn(&mut Overlay) + Send + Sync,
     ) -> Result<OverlayChange> {
         self.connection.status().allow_data()?;
+        for _ in 0..TRIES {
+            if let Some(changed) = self.try_change(params, &change).await? {
+                return Ok(changed);
+            }
+        }
+        let message = "others change it at the same time; try again";
+        Err(Error::new(ErrorCode::StateConflict, message))
+    }
+
+    /// As [`Self::change`]; nothing when it was changed by others since it was read.
+    async fn try_change(
+        &self,
+        params: &ChangeParams,
+        change: &(impl Fn(&mut Overlay) + Send + Sync),
+    ) -> Result<Option<OverlayChange>> {
         let before = self.overlay().await?;
         let mut after = before.clone();
         change(&mut after);
@@ -197,24 +174,39 @@ impl<'a> Place<'a> {
         let mut sync = None;
         if !params.dry_run && different {
             refuse_what_reads_nothing(&records)?;
-            let context = self.app.connections();
-            let made = change_overlay(&context, &self.connection, self.entity, change).await?;
-            sync = made.sync.map(EntitySync::from);
+            let Some(made) = self.make(&before, &after).await? else { return Ok(None) };
+            sync = made.map(EntitySync::from);
         }
-        Ok(OverlayChange {
+        Ok(Some(OverlayChange {
             dry_run: params.dry_run,
             different,
             fields: fields.into_iter().collect(),
             records: records.into_iter().map(PreviewedRecord::from).collect(),
             sync,
-        })
+        }))
+    }
+
+    /// Puts what was tried in the place of what was there then, and answers with the sync that reads
+    /// everything anew; nothing when something else is there by now.
+    async fn make(&self, before: &Overlay, after: &Overlay) -> Result<Option<Option<SyncState>>> {
+        let change = |now: &mut Overlay| put_if(now, before, after);
+        let context = self.app.connections();
+        let made = change_overlay(&context, &self.connection, self.entity, change).await?;
+        Ok((made.overlay == *after).then_some(made.sync))
     }
 
     async fn tried(&self, overlay: &Overlay, params: &ChangeParams) -> Result<Vec<Previewed>> {
         let (context, scope) = (self.app.connections(), records_of(&self.connection));
-        let live = Live::new(&context, &self.connection, &scope);
+        let live = Live::new(&context, &self.connection, &scope, self.patience);
         let tried = live.preview(self.entity, overlay, params.key.as_deref()).await?;
         tried.ok_or_else(|| Error::not_found("record"))
+    }
+}
+
+/// Puts what was tried in the place of what it was tried instead of, and of nothing else.
+fn put_if(now: &mut Overlay, before: &Overlay, after: &Overlay) {
+    if now == before {
+        now.clone_from(after);
     }
 }
 
@@ -230,4 +222,22 @@ fn refuse_what_reads_nothing(records: &[Previewed]) -> Result<()> {
     let message = format!("no record can be read so: {} {}", fault.field, fault.message);
     let field = FieldError::new("fields", ErrorCode::ValidationFailed, message);
     Error::from_fields(vec![field]).map_or(Ok(()), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_tried_replaces_only_what_it_was_tried_instead_of() {
+        let named =
+            |name: &str| Overlay { custom_fields: vec![name.to_owned()], ..Overlay::default() };
+        let (before, after, others) = (named("a"), named("b"), named("c"));
+        let mut now = others.clone();
+        put_if(&mut now, &before, &after);
+        assert_eq!(now, others);
+        now = before.clone();
+        put_if(&mut now, &before, &after);
+        assert_eq!(now, after);
+    }
 }

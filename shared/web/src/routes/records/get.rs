@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use http::Method;
+use millwright_connection::Patience;
 use millwright_core::Error;
 use millwright_entities::Entity;
 use millwright_records::{Live, get_record};
@@ -43,7 +44,7 @@ async fn get(
     must_be_readable(&connection, asked.allow_stale)?;
     refuse_combinations(&asked)?;
     let (context, scope) = (app.connections(), records_of(&connection));
-    let live = Live::new(&context, &connection, &scope);
+    let live = Live::new(&context, &connection, &scope, Patience::begin(app.store.clock()));
     let deleted = asked.include.deleted;
     let record = match asked.live {
         true => live.get(entity.slug, &key).await?,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use axum::extract::State;
 use http::Method;
-use millwright_connection::Connection;
+use millwright_connection::{Connection, Patience};
 use millwright_connector::Position;
 use millwright_core::{Error, ErrorCode, ExposeSecret, Result, SecretString};
 use millwright_entities::Entity;
@@ -67,6 +67,7 @@ struct Turn<'a> {
     entity: &'static Entity,
     listing: Listing,
     limit: usize,
+    patience: Patience,
 }
 
 async fn list(
@@ -95,7 +96,8 @@ async fn list(
     let listing = asked.understood(entity, &def)?;
     refuse_stale(&listing, list.allow_stale)?;
     let limit = if listing.raw { list.limit.get().min(RAW_MAX) } else { list.limit.get() };
-    let turn = Turn { app: &app, connection: &connection, entity, listing, limit };
+    let patience = Patience::begin(app.store.clock());
+    let turn = Turn { app: &app, connection: &connection, entity, listing, limit, patience };
     let (records, place) = turn.read(place).await?;
     let page = Page::at(&name, records, place.map(|place| At { place, asked }))?;
     let synced_at = synced_at(&app.store, &connection, entity.slug).await?;
@@ -124,7 +126,7 @@ impl Turn<'_> {
         };
         if self.listing.raw {
             let (context, scope) = (self.app.connections(), records_of(self.connection));
-            let live = Live::new(&context, self.connection, &scope);
+            let live = Live::new(&context, self.connection, &scope, self.patience);
             live.add_raw(self.entity.slug, &mut records).await?;
         }
         Ok((records, next))
@@ -147,7 +149,8 @@ impl Turn<'_> {
         let (context, scope) = (self.app.connections(), records_of(self.connection));
         let Wanted { filters, .. } = &self.listing.wanted;
         let query = LiveQuery { entity: self.entity.slug, filters, position, limit: self.limit };
-        let page = Live::new(&context, self.connection, &scope).list(query).await?;
+        let live = Live::new(&context, self.connection, &scope, self.patience);
+        let page = live.list(query).await?;
         let next = match page.next {
             Some(next) => Some(AtPlace::Live(self.seal(&next).await?)),
             None => None,
