@@ -29,6 +29,12 @@ pub enum AuditAction {
     HookShown,
     /// The address of a connection's webhooks was made anew.
     HookRotated,
+    /// The signing secret of a webhook endpoint was shown.
+    EndpointSecretShown,
+    /// An API key was made.
+    ApiKeyCreated,
+    /// An API key was revoked.
+    ApiKeyRevoked,
 }
 
 /// What came of it.
@@ -48,7 +54,7 @@ pub enum AuditOutcome {
 pub struct AuditedCall {
     /// Its method.
     pub method: String,
-    /// Its path, as it was given.
+    /// Its path, as it was given, without what may be a secret in it.
     pub path: String,
 }
 
@@ -67,6 +73,8 @@ pub struct AuditEntry {
     pub action: AuditAction,
     /// The connection it was done to.
     pub connection: Option<ConnectionId>,
+    /// The id of the endpoint or API key it was done to.
+    pub target: Option<String>,
     /// The call, where it was one.
     pub call: Option<AuditedCall>,
     /// What came of it.
@@ -88,6 +96,8 @@ pub struct Audited {
     pub action: AuditAction,
     /// To which connection.
     pub connection: Option<ConnectionId>,
+    /// The id of the endpoint or API key it is done to; nothing for one that is yet to be made.
+    pub target: Option<String>,
     /// The call, where it is one.
     pub call: Option<AuditedCall>,
 }
@@ -113,6 +123,7 @@ pub async fn audit_begin(
         key_id: caller.key_id.clone(),
         action: audited.action,
         connection: audited.connection,
+        target: audited.target,
         call,
         outcome: AuditOutcome::Unknown,
         keep_until: at + retention,

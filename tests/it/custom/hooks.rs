@@ -125,6 +125,7 @@ async fn the_address_is_for_admins_and_an_old_one_is_dead() {
     let log = scene.api.all("/v1/audit-log").await;
     let actions: Vec<&Value> = log.iter().map(|entry| &entry["action"]).collect();
     assert_eq!(actions, ["hook_rotated", "hook_shown", "hook_shown"]);
+    assert!(log.iter().all(|entry| entry["outcome"] == "done"), "{log:#?}");
     assert!(!json!(log).to_string().contains(&second));
     let gone = format!("/v1/connections/{}/disconnect", scene.connection.id);
     let _ = scene.api.call(Method::POST, &gone, None).await.expect(200);

@@ -2,11 +2,12 @@
 
 use axum::{Json, extract::State};
 use http::StatusCode;
-use millwright_access as access;
+use millwright_access::{self as access, AuditAction, AuditOutcome, Audited, audit_begin};
 use millwright_core::{ApiKeyId, ExposeSecret, WallTime};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::audit_log::{end_entry, in_log};
 use crate::{
     App,
     error::Answer,
@@ -151,7 +152,7 @@ pub(crate) async fn get_api_key(
 
 /// Make an API key
 ///
-/// Its text is in this answer and nowhere else afterwards.
+/// Its text is in this answer and nowhere else afterwards. It is in the audit log.
 #[utoipa::path(
     post,
     path = "/v1/api-keys",
@@ -167,14 +168,25 @@ pub(crate) async fn create_api_key(
 ) -> Answer<(StatusCode, Json<ApiKey>)> {
     let workspace = access::get_workspace(&app.store, &caller.workspace).await?;
     let role = new.role.into();
-    let (key, text) = access::create_key(&app.store, &workspace, &new.name, role, None).await?;
+    let audited = about(AuditAction::ApiKeyCreated, None);
+    let mut entry = audit_begin(&app.store, &caller, app.settings.audit_kept(), audited).await?;
+    let made = access::create_key(&app.store, &workspace, &new.name, role, None).await;
+    let outcome = match &made {
+        Ok((key, _)) => {
+            entry.doc.target = Some(key.id.to_string());
+            AuditOutcome::Done(None)
+        }
+        Err(error) => AuditOutcome::Failed(error.code),
+    };
+    end_entry(&app, entry, outcome).await;
+    let (key, text) = made?;
     let key = ApiKey { key: Some(text.expose_secret().to_owned()), ..key.into() };
     Ok((StatusCode::CREATED, Json(key)))
 }
 
 /// Revoke an API key
 ///
-/// From the moment of the answer on it opens nothing. It stays in the list.
+/// From the moment of the answer on it opens nothing. It stays in the list. It is in the audit log.
 #[utoipa::path(
     delete,
     path = "/v1/api-keys/{id}",
@@ -188,6 +200,12 @@ pub(crate) async fn revoke_api_key(
     State(app): State<App>,
     IdPath(id): IdPath<ApiKeyId>,
 ) -> Answer<Json<ApiKey>> {
-    let key = access::revoke_key(&app.store, &caller.workspace, &id).await?;
+    let audited = about(AuditAction::ApiKeyRevoked, Some(&id));
+    let revoking = access::revoke_key(&app.store, &caller.workspace, &id);
+    let key = in_log(&app, &caller, audited, revoking).await?;
     Ok(Json(key.into()))
+}
+
+fn about(action: AuditAction, key: Option<&ApiKeyId>) -> Audited {
+    Audited { action, connection: None, target: key.map(ApiKeyId::to_string), call: None }
 }

@@ -1,15 +1,18 @@
 //! `/v1/audit-log`.
 
 use axum::{Json, extract::State};
-use millwright_access::{self as access, AuditFilter, AuditOutcome, list_audit};
-use millwright_core::{ApiKeyId, AuditId, ConnectionId, ErrorCode};
+use millwright_access::{
+    self as access, AuditFilter, AuditOutcome, Audited, Caller, audit_begin, audit_end, list_audit,
+};
+use millwright_core::{ApiKeyId, AuditId, ConnectionId, ErrorCode, Result};
+use millwright_store::Row;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     App,
     error::Answer,
-    extract::{Admin, Moment, Params},
+    extract::{Moment, Params, Reader},
     page::{Limit, Page, position},
 };
 
@@ -25,6 +28,12 @@ pub(crate) enum AuditAction {
     HookShown,
     /// The address of a connection's webhooks was made anew.
     HookRotated,
+    /// The signing secret of a webhook endpoint was shown.
+    EndpointSecretShown,
+    /// An API key was made.
+    ApiKeyCreated,
+    /// An API key was revoked.
+    ApiKeyRevoked,
 }
 
 /// What came of it.
@@ -57,10 +66,14 @@ pub(crate) struct AuditEntry {
     /// The connection it was done to.
     #[schema(required, value_type = Option<String>)]
     connection_id: Option<ConnectionId>,
+    /// The id of the webhook endpoint or API key it was done to.
+    #[schema(required, example = "ep_01jd8r2v7m5w3k9x1c4t6z8q0a")]
+    target_id: Option<String>,
     /// The method of a call.
     #[schema(required)]
     method: Option<String>,
-    /// The path of a call, as it was given. Its query, headers and body are not kept.
+    /// The path of a call, as it was given; of one that was refused for its form, only its plain
+    /// beginning. Its query, headers and body are not kept.
     #[schema(required)]
     path: Option<String>,
     /// What came of it.
@@ -104,6 +117,9 @@ impl From<access::AuditAction> for AuditAction {
             access::AuditAction::Passthrough => Self::Passthrough,
             access::AuditAction::HookShown => Self::HookShown,
             access::AuditAction::HookRotated => Self::HookRotated,
+            access::AuditAction::EndpointSecretShown => Self::EndpointSecretShown,
+            access::AuditAction::ApiKeyCreated => Self::ApiKeyCreated,
+            access::AuditAction::ApiKeyRevoked => Self::ApiKeyRevoked,
         }
     }
 }
@@ -114,6 +130,9 @@ impl From<AuditAction> for access::AuditAction {
             AuditAction::Passthrough => Self::Passthrough,
             AuditAction::HookShown => Self::HookShown,
             AuditAction::HookRotated => Self::HookRotated,
+            AuditAction::EndpointSecretShown => Self::EndpointSecretShown,
+            AuditAction::ApiKeyCreated => Self::ApiKeyCreated,
+            AuditAction::ApiKeyRevoked => Self::ApiKeyRevoked,
         }
     }
 }
@@ -132,6 +151,7 @@ impl From<access::AuditEntry> for AuditEntry {
             api_key_id: own.key_id,
             action: own.action.into(),
             connection_id: own.connection,
+            target_id: own.target,
             method,
             path,
             outcome,
@@ -153,7 +173,7 @@ impl From<access::AuditEntry> for AuditEntry {
     responses((status = 200, description = "A page of entries.", body = Page<AuditEntry>))
 )]
 pub(crate) async fn list(
-    caller: Admin,
+    caller: Reader,
     State(app): State<App>,
     Params(list): Params<AuditList>,
 ) -> Answer<Json<Page<AuditEntry>>> {
@@ -169,4 +189,33 @@ pub(crate) async fn list(
     let page = list_audit(&app.store, &caller.workspace, kept, &filter, place, limit).await?;
     let entries = page.entries.into_iter().map(AuditEntry::from).collect();
     Ok(Json(Page::at(LIST, entries, page.next)?))
+}
+
+/// Does something of consequence, which is in the log from before it begins.
+///
+/// # Errors
+/// When it cannot be written down: then it is not done. What doing it says.
+pub(super) async fn in_log<T>(
+    app: &App,
+    caller: &Caller,
+    audited: Audited,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let entry = audit_begin(&app.store, caller, app.settings.audit_kept(), audited).await?;
+    let done = work.await;
+    let outcome = match &done {
+        Ok(_) => AuditOutcome::Done(None),
+        Err(error) => AuditOutcome::Failed(error.code),
+    };
+    end_entry(app, entry, outcome).await;
+    done
+}
+
+/// Writes down what came of something. It was done and is in the log: whoever did it is told what came
+/// of it, also when this fails.
+pub(super) async fn end_entry(app: &App, entry: Row<access::AuditEntry>, outcome: AuditOutcome) {
+    let (id, action) = (entry.doc.id.clone(), entry.doc.action);
+    if let Err(error) = audit_end(&app.store, entry, outcome).await {
+        tracing::error!(entry = %id, ?action, %error, "audit entry left without its end");
+    }
 }

@@ -2,7 +2,7 @@
 
 use axum::{Json, body::Body, extract::State};
 use http::{HeaderMap, StatusCode};
-use millwright_access::{AuditAction, AuditOutcome, Audited, audit_begin, audit_end};
+use millwright_access::{AuditAction, Audited};
 use millwright_connection::{
     self as connection, Admin as Wanted, find_by_hook, find_connection, hook_secret, open_system,
     rotate_hook,
@@ -13,7 +13,7 @@ use millwright_sync::accept_hints;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::records::manifest_of;
+use super::{audit_log::in_log, records::manifest_of};
 use crate::{
     App,
     error::Answer,
@@ -78,14 +78,15 @@ async fn hook(
     let connection = find_connection(&app.store, &caller.workspace, id).await?.doc;
     connection.status().allow_information()?;
     let entities = told_of(app, &connection)?;
-    let audited = Audited { action, connection: Some(id.clone()), call: None };
-    let entry = audit_begin(&app.store, caller, app.settings.audit_kept(), audited).await?;
+    let audited = Audited { action, connection: Some(id.clone()), target: None, call: None };
     let context = app.connections();
-    let secret: SecretString = match action {
-        AuditAction::HookRotated => rotate_hook(&context, &connection).await?,
-        _ => hook_secret(&context, &connection).await?,
-    };
-    audit_end(&app.store, entry, AuditOutcome::Done(None)).await?;
+    let secret: SecretString = in_log(app, caller, audited, async {
+        match action {
+            AuditAction::HookRotated => rotate_hook(&context, &connection).await,
+            _ => hook_secret(&context, &connection).await,
+        }
+    })
+    .await?;
     let url = format!("{}/hooks/{}", app.settings.public_url, secret.expose_secret());
     Ok(ConnectionHook { url, entities })
 }

@@ -4,13 +4,14 @@ use std::{collections::BTreeMap, time::Duration};
 
 use axum::extract::State;
 use http::Method;
-use millwright_access::{AuditAction, AuditOutcome, Audited, AuditedCall, audit_begin, audit_end};
+use millwright_access::{AuditAction, AuditOutcome, Audited, AuditedCall, audit_begin};
 use millwright_connection::call_native;
 use millwright_connector::{PassthroughAnswer, PassthroughRequest};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use super::audit_log::end_entry;
 use crate::{
     App,
     data_answer::DataAnswer,
@@ -124,7 +125,11 @@ pub(crate) async fn call(
     let audited = Audited {
         action: AuditAction::Passthrough,
         connection: Some(connection.id.clone()),
-        call: Some(AuditedCall { method: request.method.to_string(), path: request.path.clone() }),
+        target: None,
+        call: Some(AuditedCall {
+            method: request.method.to_string(),
+            path: request.path_to_keep().to_owned(),
+        }),
     };
     let entry = audit_begin(&app.store, &caller, app.settings.audit_kept(), audited).await?;
     let answer = call_native(&app.connections(), &connection, &request).await;
@@ -132,10 +137,7 @@ pub(crate) async fn call(
         Ok(answer) => AuditOutcome::Done(Some(answer.status)),
         Err(error) => AuditOutcome::Failed(error.code),
     };
-    // The call was made and is in the log: who made it is told what came of it.
-    if let Err(error) = audit_end(&app.store, entry, outcome).await {
-        tracing::error!(connection = %connection.id, %error, "audit entry left without its end");
-    }
+    end_entry(&app, entry, outcome).await;
     Ok(DataAnswer::new(&connection, None, answer?.into()))
 }
 

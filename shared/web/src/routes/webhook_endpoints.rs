@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::{Json, extract::State};
 use http::StatusCode;
+use millwright_access::{AuditAction, Audited};
 use millwright_connection::{Connection, connection_key};
 use millwright_core::{ConnectionId, EndpointId, ExposeSecret, Result, WorkspaceId};
 use millwright_webhook::{self as webhook, NewEndpoint};
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
+use super::audit_log::in_log;
 use crate::{
     App,
     error::Answer,
@@ -241,7 +243,7 @@ pub(crate) async fn delete(
 
 /// Get an endpoint's signing secret
 ///
-/// Needs a key with the role `admin`.
+/// Needs a key with the role `admin`. Being shown it is in the audit log.
 #[utoipa::path(
     get,
     path = "/v1/webhook-endpoints/{id}/secret",
@@ -255,7 +257,11 @@ pub(crate) async fn get_secret(
     State(app): State<App>,
     IdPath(id): IdPath<EndpointId>,
 ) -> Answer<Json<EndpointSecret>> {
-    let secret = app.webhooks().endpoint_secret(&caller.workspace, &id).await?;
-    tracing::info!(endpoint = %id, key = %caller.key_id, "signing secret shown");
+    let target = Some(id.to_string());
+    let action = AuditAction::EndpointSecretShown;
+    let audited = Audited { action, connection: None, target, call: None };
+    let webhooks = app.webhooks();
+    let read = webhooks.endpoint_secret(&caller.workspace, &id);
+    let secret = in_log(&app, &caller, audited, read).await?;
     Ok(Json(EndpointSecret { secret: secret.expose_secret().to_owned() }))
 }

@@ -41,6 +41,20 @@ pub struct PassthroughRequest {
     pub body: Option<Value>,
 }
 
+impl PassthroughRequest {
+    /// The path as it may be written down. Of one that is none, such as one with a query in it, which
+    /// may hold a secret, only what stands in front of the first character that is not plain.
+    #[must_use]
+    pub fn path_to_keep(&self) -> &str {
+        if Normal::of(&self.path).is_ok() {
+            return &self.path;
+        }
+        let plain = |one: char| one.is_ascii_alphanumeric() || "/-._~".contains(one);
+        let end = self.path.find(|one| !plain(one)).unwrap_or(self.path.len());
+        &self.path[..end]
+    }
+}
+
 /// What the system answered, whatever its status.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PassthroughAnswer {
@@ -208,4 +222,35 @@ fn fault(path: &str, why: &str) -> SystemError {
     let mut error = SystemError::new(SystemErrorClass::Validation, "the call cannot be made");
     error.fields = vec![FieldError::new(path, ErrorCode::ValidationFailed, why)];
     error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_kept_without_what_may_be_a_secret_in_it() {
+        for (path, kept) in [
+            ("/t/1.json", "/t/1.json"),
+            ("/t/../a%20b", "/t/../a%20b"),
+            ("/t/1.json?api_key=planted", "/t/1.json"),
+            ("/t/1.json#planted", "/t/1.json"),
+            ("/t/1.json%3Fapi_key=planted", "/t/1.json"),
+            ("/t/1.json%23planted", "/t/1.json"),
+            ("/t/1.json%253Fplanted", "/t/1.json"),
+            ("/t/1.json\u{ff1f}planted", "/t/1.json"),
+            ("/t/1.json;planted", "/t/1.json"),
+            ("https://own:planted@example.com/", "https"),
+            ("", ""),
+        ] {
+            let request = PassthroughRequest {
+                method: Method::GET,
+                path: path.to_owned(),
+                query: Map::new(),
+                headers: BTreeMap::new(),
+                body: None,
+            };
+            assert_eq!(request.path_to_keep(), kept, "{path}");
+        }
+    }
 }
