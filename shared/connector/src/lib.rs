@@ -39,7 +39,7 @@ pub use mapping::{
 pub use meta::EntityMeta;
 pub use overlay::{MappedField, Overlay};
 pub use path::{NestedKeys, Path};
-pub use remote::{Hint, PassthroughAnswer, PassthroughRequest};
+pub use remote::{HINTS_MAX, Hint, PassthroughAnswer, PassthroughRequest};
 pub use sandbox::{
     DataSet, Match as ScenarioMatch, Named, Respond as ScenarioAnswer, Rule as ScenarioRule,
     SandboxControl, SandboxRow, Scenario, ScenarioRequest, Told, Window,

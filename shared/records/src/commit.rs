@@ -186,7 +186,8 @@ async fn put_one(
         };
         let now = store.clock().wall();
         let commit = pulled.commit.clone();
-        let next = next_doc(row.as_ref(), &record, &hash, commit, now);
+        let mut next = next_doc(row.as_ref(), &record, &hash, commit, now);
+        next.fetched_at = Some(pulled.fetch_started.min(now));
         let write = Write::put_with_body(&row_key, &next, Some(&body), expect(row.as_ref()))?;
         match store.write(write).await {
             Ok(_) => return Ok(Outcome::Put(op)),
@@ -257,6 +258,7 @@ pub(crate) fn next_doc(
         first_seen_at: row.map_or(now, |row| row.doc.first_seen_at),
         changed_at: now,
         written_at: row.and_then(|row| row.doc.written_at),
+        fetched_at: row.and_then(|row| row.doc.fetched_at),
         deleted_at: None,
         source: SourceTimes::of(&record.record),
     }

@@ -11,7 +11,7 @@ pub(crate) enum Verdict {
     Changed(Op),
     /// It is as it was.
     Unchanged,
-    /// A write through the API is newer than the fetch: the row stands.
+    /// A write through the API, or another fetch, is newer than this one: the row stands.
     WrittenSince,
     /// The same, and the commit that put the row never came to be: what stands there must be told.
     Untold,
@@ -28,7 +28,7 @@ pub(crate) fn judge(
 ) -> Verdict {
     let Some(row) = row else { return Verdict::Changed(Op::Inserted) };
     let untold = unfinished.contains(&row.commit);
-    if row.written_at.is_some_and(|written| written >= fetch_started) {
+    if is_newer(row, fetch_started) {
         return if untold { Verdict::Untold } else { Verdict::WrittenSince };
     }
     if row.deleted_at.is_some() {
@@ -41,11 +41,17 @@ pub(crate) fn judge(
     Verdict::Changed(if never_told { Op::Inserted } else { Op::Updated })
 }
 
-/// Whether a row is to be marked as gone. Not when a write through the API is newer than the fetch, and
-/// not when it is marked already, unless by one of the `unfinished` commits, which never told of it.
+/// Whether a row holds what is newer than a fetch: a write through the API, or what another fetch found
+/// that began later.
+fn is_newer(row: &RecordDoc, fetch_started: WallTime) -> bool {
+    row.written_at.is_some_and(|written| written >= fetch_started)
+        || row.fetched_at.is_some_and(|fetched| fetched > fetch_started)
+}
+
+/// Whether a row is to be marked as gone. Not when what it holds is newer than the fetch, and not when it is marked already, unless by one of the `unfinished` commits, which never told of it.
 #[must_use]
 pub(crate) fn is_gone(row: &RecordDoc, fetch_started: WallTime, unfinished: &[CommitId]) -> bool {
-    if row.written_at.is_some_and(|written| written >= fetch_started) {
+    if is_newer(row, fetch_started) {
         return false;
     }
     row.deleted_at.is_none() || unfinished.contains(&row.commit)
@@ -66,6 +72,7 @@ mod tests {
             first_seen_at: WallTime::from_millis(10),
             changed_at: WallTime::from_millis(20),
             written_at: None,
+            fetched_at: None,
             deleted_at: None,
             source: SourceTimes::default(),
         }
@@ -95,6 +102,25 @@ mod tests {
         let written = |at| RecordDoc { written_at: Some(WallTime::from_millis(at)), ..row("a") };
         assert_eq!(judge(Some(&written(1_000)), "b", FETCHED, &[]), Verdict::WrittenSince);
         assert_eq!(judge(Some(&written(999)), "b", FETCHED, &[]), Verdict::Changed(Op::Updated));
+    }
+
+    #[test]
+    fn of_two_fetches_the_one_that_began_later_stands() {
+        let fetched = |at| RecordDoc { fetched_at: Some(WallTime::from_millis(at)), ..row("a") };
+        assert_eq!(judge(Some(&fetched(1_001)), "b", FETCHED, &[]), Verdict::WrittenSince);
+        assert_eq!(judge(Some(&fetched(1_000)), "b", FETCHED, &[]), Verdict::Changed(Op::Updated));
+        assert!(!is_gone(&fetched(1_001), FETCHED, &[]) && is_gone(&fetched(1_000), FETCHED, &[]));
+        let gone = RecordDoc { deleted_at: Some(FETCHED), ..fetched(1_001) };
+        assert_eq!(judge(Some(&gone), "a", FETCHED, &[]), Verdict::WrittenSince);
+    }
+
+    #[test]
+    fn a_commit_knows_those_of_a_puller_that_come_later() {
+        let of = |fence, number| CommitId::of_pull(fence, number).is_of_pull_from(3, 9);
+        assert!(of(3, 9) && of(3, 10) && of(4, 1));
+        assert!(!of(3, 8) && !of(2, 10));
+        assert!(!CommitId::of_hints("posts", 9).is_of_pull_from(3, 1));
+        assert!(!CommitId::of_write("p9.9").is_of_pull_from(3, 1));
     }
 
     #[test]

@@ -44,6 +44,16 @@ impl CommitId {
         Self(format!("h{entity}.{fence}"))
     }
 
+    /// Whether it is a puller's, and this one or a later one: the `number`th of `fence`.
+    #[must_use]
+    pub fn is_of_pull_from(&self, fence: u64, number: u64) -> bool {
+        let own = self.0.strip_prefix('p').and_then(|own| own.split_once('.'));
+        let own = own.and_then(|(fence, number)| {
+            Some((fence.parse::<u64>().ok()?, number.parse::<u64>().ok()?))
+        });
+        own.is_some_and(|own| own >= (fence, number))
+    }
+
     /// The commit of a write: `name` is unique.
     #[must_use]
     pub fn of_write(name: &str) -> Self {
@@ -101,6 +111,9 @@ pub struct RecordDoc {
     /// When it was last written through the API: what was fetched before then is older.
     #[serde(default)]
     pub written_at: Option<WallTime>,
+    /// When the reading began that the row is from: what was fetched before then is older.
+    #[serde(default)]
+    pub fetched_at: Option<WallTime>,
     /// When it was found to be gone.
     #[serde(default)]
     pub deleted_at: Option<WallTime>,

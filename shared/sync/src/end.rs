@@ -11,6 +11,8 @@ use millwright_store::{StoreError, Wait, Write};
 use serde_json::{Value, json};
 
 use crate::{
+    HintTask,
+    hints::wake_hints,
     outage_backoff,
     plan::window_after,
     slice::{Slice, StepError},
@@ -56,7 +58,21 @@ pub(crate) async fn completed(slice: &mut Slice<'_>) -> Result<(), StepError> {
     if let Some(seen) = slice.seen.take() {
         seen.discard(&slice.context.blob).await;
     }
+    wake(slice).await;
     Ok(())
+}
+
+/// Sends the work on hints again that were kept while the connection was paused. A failure is only
+/// logged: they wait for the next pass.
+async fn wake(slice: &Slice<'_>) {
+    let task = HintTask {
+        workspace: slice.scope.workspace.clone(),
+        connection: slice.scope.connection.clone(),
+        entity: slice.row.doc.entity.clone(),
+    };
+    if let Err(error) = wake_hints(slice.context, &task).await {
+        tracing::warn!(connection = %task.connection, ?error, "hints left to rest");
+    }
 }
 
 /// Takes note of a failure: the pass stays, and goes on after a wait.

@@ -2,12 +2,13 @@
 //! entity, each record once, however often it is told of; one worker at a time reads the records and
 //! commits what it finds. A hint is not believed: a deletion is one only when the record is not found.
 
+mod reading;
 mod work;
 
 use std::collections::BTreeMap;
 
 use millwright_connection::{Connection, ConnectionContext, connection_key, connection_pk};
-use millwright_connector::Hint;
+use millwright_connector::{HINTS_MAX, Hint};
 use millwright_core::{ConnectionId, Error, QueueName, Result, ScheduleTime, Work, WorkspaceId};
 use millwright_records::CommitId;
 use millwright_store::{Document, Due, Expect, Key, Lease, StoreError, Write};
@@ -16,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use work::{HintsEnd, run_hints};
 
 /// The most records of an entity that wait: beyond them a sync finds what has changed.
-const WAITING_MAX: usize = 500;
+const WAITING_MAX: usize = HINTS_MAX;
 /// The longest remote id that is taken, in bytes.
 const ID_MAX: usize = 200;
 /// How often it is begun again when others tell of the same entity at the same time.
@@ -74,6 +75,11 @@ impl Hints {
         }
     }
 
+    /// Whether there are some that nobody works on: the connection was not wanted.
+    fn rests(&self) -> bool {
+        self.run.is_none() && (!self.waiting.is_empty() || self.overflown)
+    }
+
     fn work(&self) -> Result<Work> {
         let task = HintTask {
             workspace: self.workspace.clone(),
@@ -95,7 +101,8 @@ impl Document for Hints {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct HintWorker {
     lease: Lease,
-    /// Commits of earlier holders whose pages never came to be.
+    /// Commits of earlier holders whose pages never came to be. Their records wait still: each is told
+    /// when it is committed again, so these are kept until none waits.
     unfinished: Vec<CommitId>,
 }
 
@@ -127,7 +134,27 @@ fn worker_key(workspace: &WorkspaceId, connection: &ConnectionId, entity: &str) 
     Key::state(connection_pk(workspace, connection), format!("hinted#{entity}"))
 }
 
-/// Keeps hints until they have been worked on, and sends the work, unless it waits already.
+/// Works on an entity's hints again that were kept while the connection was not wanted.
+pub(crate) async fn wake_hints(context: &ConnectionContext, task: &HintTask) -> Result<()> {
+    let key = hints_key(&task.workspace, &task.connection, &task.entity);
+    if !context.store.get::<Hints>(&key).await?.is_some_and(|row| row.doc.rests()) {
+        return Ok(());
+    }
+    let now = context.store.clock().schedule();
+    let run = |hints: &mut Hints| {
+        if hints.rests() {
+            hints.run = Some(now);
+        }
+        Ok(())
+    };
+    match context.store.modify(&key, run).await? {
+        Some((row, ())) => send(context, &row.doc).await,
+        None => Ok(()),
+    }
+}
+
+/// Keeps hints until they have been worked on, and sends the work, unless it waits already. While the
+/// connection is not wanted they rest; the next hint, or the next sync, sends the work again.
 ///
 /// # Errors
 /// When the table fails, or the connection is gone.
@@ -220,6 +247,16 @@ mod tests {
         let read = hints.waiting.clone();
         hints.done(&read);
         assert_eq!((hints.run, hints.due()), (None, None));
+    }
+
+    #[test]
+    fn hints_rest_without_a_run_until_they_are_worked_on() {
+        let mut hints = Hints { run: None, ..hints() };
+        assert!(!hints.rests(), "there are none");
+        hints.add("7");
+        assert!(hints.rests() && hints.due().is_none());
+        hints.run = Some(ScheduleTime::from_millis(1));
+        assert!(!hints.rests());
     }
 
     #[test]

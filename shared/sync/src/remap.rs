@@ -1,17 +1,24 @@
 //! A connection's own say in how rows become records: kept, and made true for what is there.
 
+use std::time::Duration;
+
 use millwright_connection::{
     Connection, ConnectionContext, OverlayDoc, connection_key, find_overlay, overlay_key,
 };
 use millwright_connector::Overlay;
-use millwright_core::Result;
+use millwright_core::{Error, Result};
 use millwright_store::{Expect, Row, StoreError, Write};
 
 use crate::{SyncState, connect::send, sync_key};
 
 /// How often it is begun again when the rows are written by others: a running pass writes its own with
 /// every page.
-const TRIES: usize = 50;
+const TRIES: u32 = 50;
+/// The wait between two of these tries grows with each of them, up to this.
+const PAUSE_MAX: Duration = Duration::from_millis(200);
+
+/// The place of the connection's row among what is written.
+const CONNECTION: usize = 1;
 
 /// What a change came to.
 #[derive(Clone, Debug)]
@@ -34,7 +41,7 @@ pub async fn change_overlay(
     entity: &str,
     change: impl Fn(&mut Overlay) + Send + Sync,
 ) -> Result<Remapped> {
-    for _ in 0..TRIES {
+    for tried in 1..=TRIES {
         let row = find_overlay(&context.store, connection, entity).await?;
         let before = row.as_ref().map(|row| row.doc.overlay.clone()).unwrap_or_default();
         let mut overlay = before.clone();
@@ -51,7 +58,10 @@ pub async fn change_overlay(
                 }
                 return Ok(Remapped { overlay, sync });
             }
-            Err(StoreError::Conflict(_)) => {}
+            Err(StoreError::Conflict(CONNECTION)) => return Err(Error::not_found("connection")),
+            Err(StoreError::Conflict(_)) => {
+                tokio::time::sleep((Duration::from_millis(5) * tried).min(PAUSE_MAX)).await;
+            }
             Err(error) => return Err(error.into()),
         }
     }

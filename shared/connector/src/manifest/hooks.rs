@@ -96,7 +96,7 @@ pub struct HookEvent {
 }
 
 /// What has happened to a record.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HookAction {
     /// It was made or changed.

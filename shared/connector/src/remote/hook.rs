@@ -1,6 +1,9 @@
 //! Webhooks of the system's own: whether one is genuine, and what it tells of.
 
-use std::time::Duration;
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use http::{HeaderMap, HeaderName};
 use millwright_core::{WallTime, constant_time_eq};
@@ -21,8 +24,12 @@ use crate::{
     template::Template,
 };
 
+/// Of more records of an entity than this no webhook tells: it is read no further then, so that whoever
+/// keeps so many sees that there are more.
+pub const HINTS_MAX: usize = 500;
+
 /// What a webhook of the system tells: to be read again, not to be believed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Hint {
     /// The entity.
     pub entity: String,
@@ -132,9 +139,16 @@ pub(super) fn hints(
     let fits = |event: &&HookEvent| {
         event.when.holds(&seen) && event.filter.hold(value.json(), NestedKeys::Plain)
     };
+    let mut known = HashSet::new();
+    let mut records: HashMap<&str, HashSet<String>> = HashMap::new();
     for event in hooks.events.iter().filter(fits) {
+        let records = records.entry(&event.entity).or_default();
         for hint in told(event, value.json())? {
-            if !hints.contains(&hint) {
+            if records.len() > HINTS_MAX {
+                break;
+            }
+            if known.insert(hint.clone()) {
+                records.insert(hint.remote_id.clone());
                 hints.push(hint);
             }
         }

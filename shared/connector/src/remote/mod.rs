@@ -31,7 +31,7 @@ use self::{
     run::{Job, Reply},
 };
 pub use self::{
-    hook::Hint,
+    hook::{HINTS_MAX, Hint},
     passthrough::{PassthroughAnswer, PassthroughRequest},
 };
 use crate::{

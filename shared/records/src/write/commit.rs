@@ -161,6 +161,7 @@ mod tests {
             first_seen_at: WallTime::from_millis(1),
             changed_at: WallTime::from_millis(changed),
             written_at: written.map(WallTime::from_millis),
+            fetched_at: None,
             source: SourceTimes::default(),
             deleted_at: None,
         }

@@ -8,23 +8,31 @@ use std::{
 use millwright_connection::{
     Admin, Connection, ConnectionContext, find_connection, note_answer, note_failure, open_system,
 };
-use millwright_connector::{Found, System, SystemError, SystemErrorClass};
+use millwright_connector::{System, SystemError, SystemErrorClass};
 use millwright_core::{Error, ErrorCode, QueueName, Result, WallTime};
-use millwright_records::{CommitError, CommitId, Pulled, Scope, commit_pulled};
-use millwright_store::{Expect, Row, StoreError, Write};
+use millwright_entities::record_key;
+use millwright_records::{CommitError, CommitId, Pulled, RecordDoc, Scope, commit_pulled};
+use millwright_store::{Expect, Key, Row, StoreError, Write};
 
-use super::{HintTask, HintWorker, Hints, TRIES, hints_key, worker_key};
+use super::{
+    HintTask, HintWorker, Hints, TRIES, hints_key,
+    reading::{AT_ONCE, Reading, is_refusal, one_by_one, sync_instead},
+    worker_key,
+};
 use crate::{Mode, RequestedSync, SyncState, request_sync, sync_key};
 
-/// Records that are read at a time.
-const AT_ONCE: usize = 100;
 /// How long a worker's claim lasts.
 const LEASE: Duration = Duration::from_secs(120);
 /// How long before an invocation's end no more is begun: an answer may take this long.
 const RESERVE: Duration = Duration::from_secs(40);
-/// The wait after a failure, and how many there may be before the hints are left to the next sync.
+/// The wait after a failure, and how many there may be before a sync is asked for instead.
 const WAIT: Duration = Duration::from_secs(60);
 const FAILURES_MAX: u32 = 4;
+/// The wait for what takes its time: a system that failed again and again, or a reading that runs.
+const LONG_WAIT: Duration = Duration::from_secs(300);
+/// A system that asks for patience is asked again after so long: at least, and at most.
+const WAIT_MIN: Duration = Duration::from_secs(1);
+const WAIT_MAX: Duration = Duration::from_secs(900);
 
 /// How working on hints ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +53,6 @@ pub async fn run_hints(
     deadline: WallTime,
 ) -> Result<HintsEnd> {
     let Some(connection) = wanted(context, task).await? else {
-        forget(context, task).await?;
         return Ok(HintsEnd::Done);
     };
     loop {
@@ -60,7 +67,7 @@ pub async fn run_hints(
         let ended = Batch { context, task, connection: &connection }.work(worker).await;
         match ended? {
             BatchEnd::More => {}
-            BatchEnd::Nothing | BatchEnd::Failed => return Ok(HintsEnd::Done),
+            BatchEnd::Nothing | BatchEnd::Later => return Ok(HintsEnd::Done),
         }
     }
 }
@@ -68,30 +75,34 @@ pub async fn run_hints(
 /// How one batch ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum BatchEnd {
+    /// More waits.
     More,
+    /// Nothing waits.
     Nothing,
-    Failed,
+    /// What waits is due later.
+    Later,
 }
 
-/// The connection, if it is there and wanted.
+/// The connection, if it is there and wanted. The hints of one that is not rest until it is again; those
+/// of one that is gone go too.
 async fn wanted(context: &ConnectionContext, task: &HintTask) -> Result<Option<Connection>> {
-    match find_connection(&context.store, &task.workspace, &task.connection).await {
-        Ok(row) => Ok(Some(row.doc).filter(|own| own.facts.admin == Admin::Enabled)),
-        Err(error) if error.code == ErrorCode::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// Lays all hints to rest: a sync finds what they told of.
-async fn forget(context: &ConnectionContext, task: &HintTask) -> Result<()> {
+    let gone = match find_connection(&context.store, &task.workspace, &task.connection).await {
+        Ok(row) if row.doc.facts.admin == Admin::Enabled => return Ok(Some(row.doc)),
+        Ok(row) => row.doc.facts.admin == Admin::Removed,
+        Err(error) if error.code == ErrorCode::NotFound => true,
+        Err(error) => return Err(error),
+    };
     let key = hints_key(&task.workspace, &task.connection, &task.entity);
     let rest = |hints: &mut Hints| {
-        hints.waiting.clear();
-        (hints.overflown, hints.failures, hints.run) = (false, 0, None);
+        (hints.failures, hints.run) = (0, None);
+        if gone {
+            hints.waiting.clear();
+            hints.overflown = false;
+        }
         Ok(())
     };
     context.store.modify(&key, rest).await?;
-    Ok(())
+    Ok(None)
 }
 
 /// Takes the claim: the worker's row, or when the present holder's claim ends.
@@ -133,68 +144,89 @@ struct Batch<'a> {
 
 impl Batch<'_> {
     async fn work(&self, mut worker: Row<HintWorker>) -> Result<BatchEnd> {
-        let task = self.task;
-        let key = hints_key(&task.workspace, &task.connection, &task.entity);
-        let hints = self.context.store.get::<Hints>(&key).await?.map(|row| row.doc);
-        let waiting = hints.as_ref().map(|hints| hints.waiting.clone()).unwrap_or_default();
-        let some: BTreeMap<String, u64> = waiting.into_iter().take(AT_ONCE).collect();
-        if hints.is_some_and(|hints| hints.overflown) {
-            self.ask_for_sync().await?;
-        }
-        if some.is_empty() {
+        let hints = self.context.store.get::<Hints>(&self.key()).await?.map(|row| row.doc);
+        let overflown = hints.as_ref().is_some_and(|hints| hints.overflown);
+        let waiting = hints.map(|hints| hints.waiting).unwrap_or_default();
+        if waiting.is_empty() && !overflown {
             self.give_back(&mut worker).await?;
-            return self.finish(&some).await;
+            return self.finish(&waiting).await;
         }
         let system = open_system(self.context, self.connection).await?;
-        let fetch_started = self.context.store.clock().wall();
-        let ids: Vec<String> = some.keys().cloned().collect();
-        match self.read(&system, &ids).await {
-            Ok(found) => {
-                note_answer(self.context, self.connection).await;
-                self.commit(worker, fetch_started, &ids, found).await?;
-                self.finish(&some).await
+        let asked = !overflown || self.ask_for_sync(&system).await?;
+        if waiting.is_empty() {
+            self.give_back(&mut worker).await?;
+            if !asked {
+                return self.later(LONG_WAIT, false).await.map(|_| BatchEnd::Later);
             }
-            Err(error) => {
-                note_failure(self.context, self.connection, &system, &error).await;
-                self.give_back(&mut worker).await?;
-                self.failed(&error).await
+            return self.finish(&waiting).await;
+        }
+        self.read(worker, &system, waiting).await
+    }
+
+    /// Reads some of what waits and commits what was found, also when the system then stops answering.
+    async fn read(
+        &self,
+        worker: Row<HintWorker>,
+        system: &System,
+        waiting: BTreeMap<String, u64>,
+    ) -> Result<BatchEnd> {
+        let clock = self.context.store.clock();
+        let fetch_started = clock.wall();
+        let ids: Vec<String> = waiting.keys().take(AT_ONCE).cloned().collect();
+        let entity = &self.task.entity;
+        let mut reading = Reading::of(system, entity, &ids, clock, RESERVE / 2).await;
+        if !reading.ids.is_empty() {
+            note_answer(self.context, self.connection).await;
+        }
+        let stopped = reading.stopped.take();
+        let untold = !worker.doc.unfinished.is_empty();
+        let read = self.commit(worker, fetch_started, &waiting, reading).await?;
+        let mut some = waiting.clone();
+        some.retain(|id, _| read.contains(id));
+        let end = if some.is_empty() { BatchEnd::Later } else { self.finish(&some).await? };
+        match stopped {
+            Some(error) => {
+                note_failure(self.context, self.connection, system, &error).await;
+                self.stopped(system, &error, &ids, &waiting, untold).await
             }
+            // A puller has all of these in hand just now.
+            None if end == BatchEnd::Later => {
+                self.later(WAIT, false).await.map(|_| BatchEnd::Later)
+            }
+            None => Ok(end),
         }
     }
 
-    async fn read(&self, system: &System, ids: &[String]) -> Result<Found, SystemError> {
-        let found = system.find(&self.task.entity, ids);
-        let late = || SystemError::new(SystemErrorClass::Unreachable, "no answer in time");
-        tokio::time::timeout(RESERVE / 2, found).await.unwrap_or_else(|_| Err(late()))
-    }
-
-    /// Commits what was found; what was not is gone.
+    /// Commits what was found; what was not is gone. Gives the claim back and answers with the ids that
+    /// are done with.
     async fn commit(
         &self,
         mut worker: Row<HintWorker>,
         fetch_started: WallTime,
-        ids: &[String],
-        found: Found,
-    ) -> Result<()> {
-        let there = found.records.iter().map(|record| &record.remote_id);
-        let there: BTreeSet<&String> =
-            there.chain(found.faults.iter().map(|fault| &fault.remote_id)).collect();
-        let deleted = ids.iter().filter(|id| !there.contains(id)).cloned().collect();
-        let Connection { workspace, id, .. } = self.connection;
-        let scope = Scope {
-            workspace: workspace.clone(),
-            connection: id.clone(),
-            customer: self.connection.customer_json(),
-        };
-        let unfinished = std::mem::take(&mut worker.doc.unfinished);
+        waiting: &BTreeMap<String, u64>,
+        mut reading: Reading,
+    ) -> Result<BTreeSet<String>> {
+        let scope = Scope::of(self.connection);
+        let state = self.state().await?;
+        reading.without(&self.in_hand(&scope, state.as_ref(), &reading.ids).await?);
+        if reading.ids.is_empty() {
+            self.give_back(&mut worker).await?;
+            return Ok(reading.ids);
+        }
+        let mut unfinished = worker.doc.unfinished.clone();
+        unfinished.extend(state.iter().flat_map(|state| state.unfinished.clone()));
+        if reading.tells_all(waiting.keys()) {
+            worker.doc.unfinished.clear();
+        }
+        let deleted = reading.gone();
         let pulled = Pulled {
             scope: &scope,
             entity: &self.task.entity,
             fetch_started,
             commit: commit_of(self.task, worker.doc.lease.fence),
             unfinished: &unfinished,
-            initial: self.is_first_load().await?,
-            records: found.records,
+            initial: state.is_some_and(|state| state.is_first_load()),
+            records: reading.records,
             gone: Vec::new(),
             deleted,
         };
@@ -203,18 +235,41 @@ impl Batch<'_> {
         let (store, queue) = (&self.context.store, &self.context.queue);
         match commit_pulled(store, queue, pulled, checkpoint).await {
             Ok(tally) => {
-                tracing::info!(connection = %id, entity = self.task.entity, ?tally, "hints read");
-                Ok(())
+                let entity = &self.task.entity;
+                tracing::info!(connection = %scope.connection, entity, ?tally, "hints read");
+                Ok(reading.ids)
             }
             Err(CommitError::Fenced) => Err(Error::internal("the hints have another worker")),
             Err(CommitError::Failed(error)) => Err(error),
         }
     }
 
-    async fn is_first_load(&self) -> Result<bool> {
+    /// Those of the records whose rows a puller has put and not told of yet: it may tell of them any
+    /// moment, or be dead. Until that is known nothing can be told of them.
+    async fn in_hand(
+        &self,
+        scope: &Scope,
+        state: Option<&SyncState>,
+        ids: &BTreeSet<String>,
+    ) -> Result<BTreeSet<String>> {
+        let Some(state) = state else { return Ok(BTreeSet::new()) };
+        let entity = &self.task.entity;
+        let key = |id: &String| scope.record(entity, &record_key(&scope.connection, entity, id));
+        let keys: Vec<Key> = ids.iter().map(key).collect();
+        let rows = self.context.store.get_docs::<RecordDoc>(&keys).await?;
+        let (fence, number) = (state.lease.fence, state.commits + 1);
+        let rows = rows.into_iter().map(|row| row.doc);
+        let rows = rows.filter(|row| row.commit.is_of_pull_from(fence, number));
+        Ok(rows.map(|row| row.remote_id).collect())
+    }
+
+    fn key(&self) -> Key {
+        hints_key(&self.task.workspace, &self.task.connection, &self.task.entity)
+    }
+
+    async fn state(&self) -> Result<Option<SyncState>> {
         let key = sync_key(&self.task.workspace, &self.task.connection, &self.task.entity);
-        let state = self.context.store.get_doc::<SyncState>(&key).await?;
-        Ok(state.is_some_and(|row| row.doc.is_first_load()))
+        Ok(self.context.store.get::<SyncState>(&key).await?.map(|row| row.doc))
     }
 
     async fn give_back(&self, worker: &mut Row<HintWorker>) -> Result<()> {
@@ -223,62 +278,99 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Takes out what has been read: more, or nothing more.
+    /// Takes out what is done with: more, or nothing more.
     async fn finish(&self, read: &BTreeMap<String, u64>) -> Result<BatchEnd> {
-        let task = self.task;
-        let key = hints_key(&task.workspace, &task.connection, &task.entity);
         let done = |hints: &mut Hints| {
             hints.done(read);
             Ok(hints.run.is_some())
         };
-        let left = self.context.store.modify(&key, done).await?;
+        let left = self.context.store.modify(&self.key(), done).await?;
         Ok(if left.is_some_and(|(_, more)| more) { BatchEnd::More } else { BatchEnd::Nothing })
     }
 
-    /// There were too many to keep: a sync reads what has changed.
-    async fn ask_for_sync(&self) -> Result<()> {
-        let asked = RequestedSync {
-            entities: Some(vec![self.task.entity.clone()]),
-            mode: Mode::Incremental,
-        };
-        match request_sync(self.context, self.connection, &asked).await {
-            Ok(_) => {}
-            // One that runs may have passed the place; the next one reads from before it began.
-            Err(error) if error.code == ErrorCode::SyncInProgress => {}
-            Err(error) => return Err(error),
+    /// Asks for a sync that finds what hints told of that are not kept. Whether that is done: where
+    /// everything is to be read, a reading that runs has to end first, for no later one sees what it has
+    /// passed.
+    async fn ask_for_sync(&self, system: &System) -> Result<bool> {
+        let entity = &self.task.entity;
+        let def = system.manifest().entity(entity);
+        let mode = def.map_or(Mode::Incremental, |def| sync_instead(&def.incremental));
+        if let Some(state) = self.state().await? {
+            if mode == Mode::Full && !state.is_at_rest() {
+                return Ok(false);
+            }
+            let asked = RequestedSync { entities: Some(vec![entity.clone()]), mode };
+            match request_sync(self.context, self.connection, &asked).await {
+                Ok(_) => {}
+                // One that runs may have passed the place; the next one reads from before it began.
+                Err(error) if error.code == ErrorCode::SyncInProgress => {
+                    if mode == Mode::Full {
+                        return Ok(false);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
         }
-        let key = hints_key(&self.task.workspace, &self.task.connection, &self.task.entity);
         let kept = |hints: &mut Hints| {
             hints.overflown = false;
             Ok(())
         };
-        self.context.store.modify(&key, kept).await?;
-        Ok(())
+        self.context.store.modify(&self.key(), kept).await?;
+        Ok(true)
     }
 
-    /// Waits before another try; after some of them the next sync finds what has changed.
-    async fn failed(&self, error: &SystemError) -> Result<BatchEnd> {
+    /// What comes of an error. A system that asks for patience gets it; after some failures a sync finds
+    /// what has changed.
+    async fn stopped(
+        &self,
+        system: &System,
+        error: &SystemError,
+        ids: &[String],
+        waiting: &BTreeMap<String, u64>,
+        untold: bool,
+    ) -> Result<BatchEnd> {
         let (connection, entity) = (&self.task.connection, &self.task.entity);
+        if error.class == SystemErrorClass::RateLimited {
+            let wait = error.retry_after.unwrap_or(WAIT).clamp(WAIT_MIN, WAIT_MAX);
+            tracing::info!(%connection, entity, ?wait, "hints wait: the system is asked too often");
+            return self.later(wait, false).await.map(|_| BatchEnd::Later);
+        }
         tracing::warn!(%connection, entity, class = ?error.class, "hints not read");
-        let at = self.context.store.clock().schedule() + WAIT;
-        let key = hints_key(&self.task.workspace, connection, entity);
+        if self.later(WAIT, true).await? < FAILURES_MAX {
+            return Ok(BatchEnd::Later);
+        }
+        if is_refusal(error) && one_by_one(system.manifest(), entity) && !untold {
+            // No sync shows them either.
+            let mut refused = waiting.clone();
+            refused.retain(|id, _| ids.contains(id));
+            return self.finish(&refused).await;
+        }
+        // A change whose row was put by a worker that died is told only by reading it again.
+        if untold || !self.ask_for_sync(system).await? {
+            return self.later(LONG_WAIT, false).await.map(|_| BatchEnd::Later);
+        }
+        self.finish(waiting).await
+    }
+
+    /// Waits before another try: how many have failed in a row.
+    async fn later(&self, wait: Duration, failed: bool) -> Result<u32> {
+        let at = self.context.store.clock().schedule() + wait;
         let later = |hints: &mut Hints| {
-            hints.failures += 1;
+            hints.failures = hints.failures.saturating_add(u32::from(failed));
             hints.run = Some(at);
-            Ok(hints.failures >= FAILURES_MAX)
+            Ok(hints.failures)
         };
-        let Some((row, give_up)) = self.context.store.modify(&key, later).await? else {
-            return Ok(BatchEnd::Nothing);
+        let Some((row, failures)) = self.context.store.modify(&self.key(), later).await? else {
+            return Ok(0);
         };
-        if give_up {
-            forget(self.context, self.task).await?;
-            return Ok(BatchEnd::Nothing);
+        if failed && failures >= FAILURES_MAX {
+            return Ok(failures);
         }
         // Should this send be lost, the sweep finds the row in the due index.
         let work = row.doc.work()?;
-        if let Err(error) = self.context.queue.send_after(QueueName::Sync, &work, WAIT, 0).await {
+        if let Err(error) = self.context.queue.send_after(QueueName::Sync, &work, wait, 0).await {
             tracing::warn!(%error, "hints left to the sweep");
         }
-        Ok(BatchEnd::Failed)
+        Ok(failures)
     }
 }

@@ -4,8 +4,7 @@ use axum::{Json, body::Body, extract::State};
 use http::{HeaderMap, StatusCode};
 use millwright_access::{AuditAction, Audited};
 use millwright_connection::{
-    self as connection, Admin as Wanted, find_by_hook, find_connection, hook_secret, open_system,
-    rotate_hook,
+    self as connection, find_by_hook, find_connection, hook_secret, open_system, rotate_hook,
 };
 use millwright_connector::{Hint, SystemError, SystemErrorClass};
 use millwright_core::{ConnectionId, Error, ErrorCode, ExposeSecret, Result, SecretString};
@@ -132,9 +131,8 @@ pub(crate) async fn take(
     let body = read_body(body, app.settings.body_limit).await?;
     let system = open_system(&context, &connection).await?;
     let hints: Vec<Hint> = system.verify_hook(&headers, &body).map_err(refused)?;
-    if connection.facts.admin == Wanted::Enabled {
-        accept_hints(&context, &connection, &hints).await?;
-    }
+    // Also while the connection is not wanted just now: they are worked on when it is again.
+    accept_hints(&context, &connection, &hints).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
