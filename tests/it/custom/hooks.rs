@@ -3,7 +3,9 @@
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, Method};
 use millwright_access::Role;
+use millwright_connection::{Admin, find_connection};
 use millwright_core::WallTime;
+use millwright_store::Write;
 use millwright_sync::{HintTask, HintsEnd, run_hints};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -86,6 +88,46 @@ async fn a_deletion_is_one_only_when_the_record_is_not_found() {
     assert_eq!(title(&scene, 1).await, Value::Null);
     assert_eq!(title(&scene, 3).await, json!("Topic 3"), "it is still there");
     assert_eq!(scene.ids("/v1/topics?include=deleted").await.len(), 3);
+}
+
+#[tokio::test]
+async fn what_was_read_before_the_system_asks_for_patience_counts() {
+    let (system, scene) = System::start().await;
+    let path = address(&scene).await;
+    system.busy_for("3");
+    for id in [1, 2, 3] {
+        system.set(id, "Changed");
+        assert_eq!(send(&scene, &path, SECRET, &json!({ "topic": id })).await.0, 202);
+    }
+    assert_eq!(work(&scene).await, HintsEnd::Done);
+    assert_eq!(
+        (title(&scene, 1).await, title(&scene, 2).await),
+        (json!("Changed"), json!("Changed"))
+    );
+    assert_eq!(title(&scene, 3).await, json!("Topic 3"), "it waits");
+}
+
+#[tokio::test]
+async fn what_is_told_of_while_a_connection_is_paused_is_read_when_it_is_wanted_again() {
+    let (system, scene) = System::start().await;
+    let path = address(&scene).await;
+    want(&scene, Admin::Paused).await;
+    system.set(2, "Changed");
+    system.asked();
+    assert_eq!(send(&scene, &path, SECRET, &json!({ "topic": 2 })).await.0, 202);
+    assert_eq!(work(&scene).await, HintsEnd::Done);
+    assert!(system.asked().is_empty(), "a paused connection is left alone");
+    want(&scene, Admin::Enabled).await;
+    assert_eq!(work(&scene).await, HintsEnd::Done);
+    assert_eq!(title(&scene, 2).await, json!("Changed"));
+}
+
+async fn want(scene: &Scene, admin: Admin) {
+    let store = &scene.context.store;
+    let found = find_connection(store, &scene.workspace, &scene.connection.id).await;
+    let mut row = found.unwrap();
+    row.doc.facts.admin = admin;
+    store.write(Write::replace(&row).unwrap()).await.unwrap();
 }
 
 #[tokio::test]

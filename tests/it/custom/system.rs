@@ -35,6 +35,7 @@ settings:
 credentials:
   key: { title: Key, type: secret, required: true }
   hook: { title: Webhook secret, type: secret, required: true }
+limits: { ids_per_request: 2 }
 protocol: { http: { base_url: "{settings.url}/api" } }
 auth: { api_key: { headers: { Api-Key: "{credentials.key}" } } }
 probe: { request: { method: GET, path: me }, instance: { id: [id] } }
@@ -59,6 +60,7 @@ webhooks_in:
 pub struct System {
     topics: Arc<Mutex<BTreeMap<u32, String>>>,
     asked: Arc<Mutex<Vec<String>>>,
+    busy_for: Arc<Mutex<Option<String>>>,
 }
 
 impl System {
@@ -81,6 +83,11 @@ impl System {
 
     pub fn take(&self, id: u32) {
         self.topics.lock().unwrap().remove(&id);
+    }
+
+    /// Lets it ask for patience whenever it is asked for exactly these ids.
+    pub fn busy_for(&self, ids: &str) {
+        *self.busy_for.lock().unwrap() = Some(ids.to_owned());
     }
 
     /// What it was asked since it was last told, as methods and paths.
@@ -124,6 +131,9 @@ async fn answer(
     system.asked.lock().unwrap().push(format!("{method} {uri}"));
     if headers.get("api-key").and_then(|value| value.to_str().ok()) != Some(KEY) {
         return StatusCode::UNAUTHORIZED.into_response();
+    }
+    if query.contains_key("ids") && *system.busy_for.lock().unwrap() == query.get("ids").cloned() {
+        return (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "600")]).into_response();
     }
     match uri.path() {
         "/api/me" => Json(json!({ "id": 1 })).into_response(),

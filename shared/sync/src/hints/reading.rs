@@ -41,6 +41,9 @@ impl Reading {
         let mut refused = None;
         for piece in ids.chunks(piece_size(system.manifest(), entity)) {
             let left = end.since(clock.wall());
+            if left.is_zero() {
+                break;
+            }
             let Ok(answer) = tokio::time::timeout(left, system.find(entity, piece)).await else {
                 refused = refused.or_else(|| Some(late()));
                 break;
