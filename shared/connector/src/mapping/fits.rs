@@ -39,7 +39,7 @@ pub fn unfit(model: &ModelField, value: &ValueField) -> Option<(&'static str, St
         || (value.references.is_some() && model.kind == Kind::Key);
     let fits = open
         || (gives == model.kind && model.inner.is_empty())
-        || (gives == Kind::Text && matches!(model.kind, Kind::Choice | Kind::Key));
+        || (gives == Kind::Text && model.kind == Kind::Key);
     let why = || format!("gives {}, and the field holds {}", gives.as_str(), model.kind.as_str());
     (!fits).then(|| ("codec", why()))
 }
