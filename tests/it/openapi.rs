@@ -2,6 +2,7 @@
 
 use std::process::{Command, Output};
 
+use millwright_core::PublicUrl;
 use millwright_tests::parts::{openapi_judge, script};
 use millwright_web::{Settings, openapi_document};
 use serde_json::{Value, json};
@@ -14,7 +15,7 @@ fn judged(document: &Value) -> Output {
 }
 
 fn document() -> Value {
-    openapi_document(&Settings::new("https://api.example.com")).unwrap()
+    openapi_document(&Settings::new(PublicUrl::new("https://api.example.com"))).unwrap()
 }
 
 #[test]

@@ -51,6 +51,7 @@ impl Cloud {
         for kind in [Table::State, Table::Records] {
             variables.insert(kind.variable().to_owned(), dynamo::tables().name(kind).to_owned());
         }
+        variables.insert("MILLWRIGHT_PUBLIC_URL".to_owned(), "http://millwright.test".to_owned());
         variables.insert("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), table.url().to_owned());
         variables.insert("AWS_ENDPOINT_URL_SQS".to_owned(), queue.url().to_owned());
         Self { table, queue, variables, clock, dynamo, sqs }

@@ -11,8 +11,7 @@ use std::{collections::HashMap, fmt, net::IpAddr, path::PathBuf, process::ExitCo
 use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use ipnet::IpNet;
 use millwright_access::{Environment, Role};
-use millwright_core::{Error, ErrorCode, SecretString, WorkspaceId};
-use millwright_web::Settings;
+use millwright_core::{Error, ErrorCode, PublicUrl, SecretString, WorkspaceId};
 
 /// One API for industrial systems, whole on this machine.
 #[derive(Debug, Parser)]
@@ -147,9 +146,9 @@ fn speed(text: &str) -> Result<f64, &'static str> {
 /// The same rule as the API's own variable, told without its name.
 fn public_url(text: &str) -> Result<String, &'static str> {
     let variables = HashMap::from([("MILLWRIGHT_PUBLIC_URL", text)]);
-    let settings = Settings::from_source(&variables);
+    let url = PublicUrl::from_source(&variables);
     let why = "it must be http:// or https:// and a host, without a query";
-    settings.map(|settings| settings.public_url).map_err(|_| why)
+    url.map(|url| url.as_str().to_owned()).map_err(|_| why)
 }
 
 /// A range of addresses; one address is a range too.

@@ -4,7 +4,7 @@ use aws_config::SdkConfig;
 use millwright_blob::Blob;
 use millwright_connector::{Catalog, Engine};
 use millwright_core::{
-    Clock,
+    Clock, PublicUrl,
     config::{ConfigError, Source},
 };
 use millwright_outbound::Outbound;
@@ -25,6 +25,8 @@ pub struct ConnectionContext {
     pub vault: Vault,
     /// The connectors.
     pub engine: Engine,
+    /// Where people reach this service.
+    pub public_url: PublicUrl,
 }
 
 impl ConnectionContext {
@@ -45,6 +47,7 @@ impl ConnectionContext {
             engine: Engine::new(Catalog::builtin(), outbound, store.clone()),
             blob: Blob::from_source(source)?,
             vault: Vault::from_source(source, sdk)?,
+            public_url: PublicUrl::from_source(source)?,
             store,
             queue,
         })

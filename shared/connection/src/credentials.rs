@@ -87,7 +87,7 @@ async fn open_laid(
     context.engine.open(Target {
         workspace: connection.workspace.clone(),
         connection: connection.id.clone(),
-        connector_id: connection.connector_id.clone(),
+        connector_id: connection.connector()?.to_owned(),
         settings: connection.settings.clone(),
         credentials,
         overlays,

@@ -17,6 +17,7 @@ mod observe;
 mod overlays;
 mod patience;
 mod prepare;
+mod reconnect_url;
 
 pub use context::ConnectionContext;
 pub use credentials::{open_system, open_system_with, secret_key};
@@ -31,3 +32,6 @@ pub use observe::{Observation, observe};
 pub use overlays::{OverlayDoc, find_overlay, overlay_key};
 pub use patience::Patience;
 pub use prepare::{NewConnection, Prepared, prepare};
+pub use reconnect_url::{
+    ReconnectSecret, Reconnecting, find_reconnect, forget_reconnect, new_reconnect, reconnect_url,
+};

@@ -1,12 +1,14 @@
 //! The connection's row.
 
 use millwright_connector::Scenario;
-use millwright_core::{ConnectionId, ScheduleTime, WallTime, WorkspaceId};
+use millwright_core::{
+    ApplicationId, ConnectionId, Error, ErrorCode, Result, ScheduleTime, WallTime, WorkspaceId,
+};
 use millwright_store::{Document, Key};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Facts, Status};
+use crate::{Facts, ReconnectSecret, Status};
 
 /// The workspace's own customer whom a connection belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,8 +27,11 @@ pub struct Connection {
     pub id: ConnectionId,
     /// Whose it is.
     pub workspace: WorkspaceId,
-    /// The kind of system.
-    pub connector_id: String,
+    /// The kind of system. Nothing only while a pending connection's user has yet to choose.
+    pub connector_id: Option<String>,
+    /// The application through which it was connected.
+    #[serde(default)]
+    pub application_id: Option<ApplicationId>,
     /// Its name.
     pub name: String,
     /// The customer it belongs to.
@@ -49,6 +54,12 @@ pub struct Connection {
     pub last_success_at: Option<WallTime>,
     /// When it will be asked next.
     pub next_check_at: Option<ScheduleTime>,
+    /// Until when its user may finish, while it is pending.
+    #[serde(default)]
+    pub pending_until: Option<ScheduleTime>,
+    /// Where somebody logs in again, while that is what is needed.
+    #[serde(default)]
+    pub reconnect: Option<ReconnectSecret>,
     /// The entities whose first load has not ended.
     pub loading: Vec<String>,
     /// What it costs while it is connected.
@@ -65,6 +76,17 @@ impl Connection {
     #[must_use]
     pub fn status(&self) -> Status {
         self.facts.status()
+    }
+
+    /// The kind of system.
+    ///
+    /// # Errors
+    /// `CONNECTION_PENDING` when nobody has chosen it yet.
+    pub fn connector(&self) -> Result<&str> {
+        self.connector_id.as_deref().ok_or_else(|| {
+            let message = "the connection's user has not finished connecting";
+            Error::new(ErrorCode::ConnectionPending, message)
+        })
     }
 
     /// The row's key.

@@ -129,7 +129,8 @@ mod tests {
         Connection {
             id: ConnectionId::new_at(1),
             workspace: WorkspaceId::new_at(1),
-            connector_id: "sandbox".to_owned(),
+            connector_id: Some("sandbox".to_owned()),
+            application_id: None,
             name: "Plant One".to_owned(),
             customer: None,
             metadata: Map::new(),
@@ -141,6 +142,8 @@ mod tests {
             last_checked_at: None,
             last_success_at: None,
             next_check_at: None,
+            pending_until: None,
+            reconnect: None,
             loading: vec!["vendors".to_owned(), "materials".to_owned()],
             credits: 1,
             created_at: WallTime::from_millis(0),

@@ -63,7 +63,8 @@ fn is_usable(
     entity: &str,
     overlay: &Overlay,
 ) -> bool {
-    let manifest = context.engine.catalog().get(&connection.connector_id);
+    let Some(connector) = connection.connector_id.as_deref() else { return false };
+    let manifest = context.engine.catalog().get(connector);
     let faults = manifest.map(|manifest| overlay.check(entity, manifest)).unwrap_or_default();
     for fault in &faults {
         let (place, why) = (&fault.path, &fault.message);

@@ -103,8 +103,23 @@ id_type!(
     /// An API key (never the key itself).
     ApiKeyId, "key");
 id_type!(
+    /// An application: an OAuth client of the workspace.
+    ApplicationId, "app");
+id_type!(
+    /// The tokens that came of one authorisation, each renewed from the one before.
+    TokenFamilyId, "fam");
+id_type!(
+    /// A connect link.
+    LinkId, "link");
+id_type!(
     /// A connection to one customer's instance of a system.
     ConnectionId, "conn");
+id_type!(
+    /// One change of a connection's status.
+    ConnectionEventId, "cev");
+id_type!(
+    /// A problem of a connection, while it lasts.
+    IssueId, "iss");
 id_type!(
     /// A webhook endpoint.
     EndpointId, "ep");

@@ -9,6 +9,7 @@ mod cursor;
 mod error;
 mod hash;
 mod id;
+mod public_url;
 mod queue_name;
 
 pub use clock::{Clock, ScheduleTime, WallTime, from_iso};
@@ -16,8 +17,10 @@ pub use cursor::Cursor;
 pub use error::{Error, ErrorCode, ErrorType, FieldError, Result, Upstream};
 pub use hash::{HashWriter, constant_time_eq, derive_id_part, sha256_hex, shard_of};
 pub use id::{
-    ApiKeyId, AuditId, ConnectionId, DeliveryId, EndpointId, JobId, MessageId, RequestId, RunId,
-    WorkspaceId, WriteId, random_token,
+    ApiKeyId, ApplicationId, AuditId, ConnectionEventId, ConnectionId, DeliveryId, EndpointId,
+    IssueId, JobId, LinkId, MessageId, RequestId, RunId, TokenFamilyId, WorkspaceId, WriteId,
+    random_token,
 };
+pub use public_url::PublicUrl;
 pub use queue_name::{QueueName, Work};
 pub use secrecy::{ExposeSecret, SecretString};

@@ -36,7 +36,7 @@ pub(crate) async fn frame(State(app): State<App>, mut request: Request, next: Ne
     let span = tracing::error_span!("request", request_id = %id, workspace = tracing::field::Empty);
     async {
         let mut response = error::render(caught(next.run(request)).await, &id);
-        finish(response.headers_mut(), &id, app.settings.is_https());
+        finish(response.headers_mut(), &id, app.settings.public_url.is_https());
         line.log(&response, app.clock().wall().since(began).as_millis());
         response
     }

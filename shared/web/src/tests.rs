@@ -12,7 +12,7 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use millwright_blob::Blob;
 use millwright_connector::{Catalog, Engine, EntityMeta, Target};
-use millwright_core::{Clock, ConnectionId, QueueName, WorkspaceId};
+use millwright_core::{Clock, ConnectionId, PublicUrl, QueueName, WorkspaceId};
 use millwright_outbound::Outbound;
 use millwright_queue::{Queue, QueueUrls, url_variable};
 use millwright_store::{Store, Tables};
@@ -52,7 +52,10 @@ fn app() -> App {
         engine: Engine::new(Catalog::builtin(), outbound.clone(), store.clone()),
         outbound,
         store,
-        settings: Settings { body_limit: 64, ..Settings::new("http://127.0.0.1:8080/") },
+        settings: Settings {
+            body_limit: 64,
+            ..Settings::new(PublicUrl::new("http://127.0.0.1:8080/"))
+        },
     }
 }
 

@@ -8,7 +8,7 @@ use millwright_connection::{Connection, ConnectionContext, NewConnection, Observ
 use millwright_connector::{
     Catalog, Credentials, Engine, SandboxControl, SandboxRow, SourceRecord,
 };
-use millwright_core::{Clock, ExposeSecret, SecretString, WallTime, WorkspaceId};
+use millwright_core::{Clock, ExposeSecret, PublicUrl, SecretString, WallTime, WorkspaceId};
 use millwright_entities::record_key;
 use millwright_outbound::{Outbound, OutboundConfig};
 use millwright_records::{CommitId, Pulled, RecordDoc, Scope, commit_pulled};
@@ -252,7 +252,7 @@ async fn serve(context: &ConnectionContext, list_effort: usize) -> Api {
         vault: context.vault.clone(),
         outbound: Outbound::new(OutboundConfig::default()).unwrap(),
         engine: context.engine.clone(),
-        settings: Settings { list_effort, ..Settings::new(&base) },
+        settings: Settings { list_effort, ..Settings::new(PublicUrl::new(&base)) },
     };
     let router = millwright_web::router(app);
     tokio::spawn(async move { axum::serve(listener, router).await });

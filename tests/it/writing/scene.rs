@@ -5,7 +5,7 @@ use std::{collections::HashMap, path::Path, time::Duration};
 use millwright_access::{Environment, Role, create_key, create_workspace};
 use millwright_connection::{Connection, ConnectionContext, NewConnection};
 use millwright_connector::{Credentials, Engine};
-use millwright_core::{Clock, ExposeSecret, WorkspaceId};
+use millwright_core::{Clock, ExposeSecret, PublicUrl, WorkspaceId};
 use millwright_outbound::{Outbound, OutboundConfig};
 use millwright_records::{Scope, WriteTiming};
 use millwright_sync::connect;
@@ -163,7 +163,7 @@ async fn serve(context: &ConnectionContext, times: WriteTiming) -> Api {
         vault: context.vault.clone(),
         outbound: Outbound::new(OutboundConfig::default()).unwrap(),
         engine: context.engine.clone(),
-        settings: Settings { write_timing: times, ..Settings::new(&base) },
+        settings: Settings { write_timing: times, ..Settings::new(PublicUrl::new(&base)) },
     };
     let router = millwright_web::router(app);
     tokio::spawn(async move { axum::serve(listener, router).await });

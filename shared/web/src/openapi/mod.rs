@@ -122,7 +122,7 @@ pub(crate) struct OpenApiDocument(Value);
 pub(crate) fn complete(document: &Document, settings: &Settings) -> Result<Value> {
     let mut document = serde_json::to_value(document).map_err(Error::internal)?;
     document["info"]["version"] = json!(env!("CARGO_PKG_VERSION"));
-    document["servers"] = json!([{ "url": settings.public_url }]);
+    document["servers"] = json!([{ "url": settings.public_url.as_str() }]);
     document["security"] = json!([{ "api_key": [] }]);
     document["components"]["securitySchemes"] = security_schemes();
     document["components"]["parameters"] = parameters();

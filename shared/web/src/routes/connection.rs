@@ -25,5 +25,6 @@ pub(crate) async fn get_current_connection(
     State(app): State<App>,
 ) -> Answer<DataAnswer<Connection>> {
     let synced_at = all_synced_at(&app.store, &connection).await?;
-    Ok(DataAnswer::new(&connection, synced_at, connection.clone().into()))
+    let shown = Connection::of(&app, connection.clone()).await?;
+    Ok(DataAnswer::new(&connection, synced_at, shown))
 }

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use crate::{App, error::Answer};
+
 /// How a connection is.
 #[derive(Clone, Copy, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -86,9 +88,9 @@ pub(crate) struct Connection {
     /// Its id: name it as `Connection-Id` to read and write its data.
     #[schema(value_type = String, example = "conn_01jd8r2v7m5w3k9x1c4t6z8q0a")]
     id: ConnectionId,
-    /// The kind of system.
-    #[schema(example = "tryton")]
-    connector_id: String,
+    /// The kind of system. Nothing while a pending connection's user has yet to choose.
+    #[schema(required, example = "tryton")]
+    connector_id: Option<String>,
     /// Its name.
     name: String,
     /// The customer it belongs to.
@@ -127,8 +129,17 @@ pub(crate) struct Connection {
     created_at: String,
 }
 
-impl From<connection::Connection> for Connection {
-    fn from(own: connection::Connection) -> Self {
+impl Connection {
+    /// A connection as answers show it.
+    ///
+    /// # Errors
+    /// When the vault fails.
+    pub(crate) async fn of(app: &App, own: connection::Connection) -> Answer<Self> {
+        let reconnect_url = connection::reconnect_url(&app.connections(), &own).await?;
+        Ok(Self::with(own, reconnect_url))
+    }
+
+    fn with(own: connection::Connection, reconnect_url: Option<String>) -> Self {
         let status = own.status();
         Self {
             id: own.id,
@@ -141,7 +152,7 @@ impl From<connection::Connection> for Connection {
             status_reason: own.status_reason,
             status_since: own.status_since.iso(),
             reauthorization_required: status == connection::Status::ReauthorizationRequired,
-            reconnect_url: None,
+            reconnect_url,
             last_checked_at: own.last_checked_at.map(WallTime::iso),
             last_success_at: own.last_success_at.map(WallTime::iso),
             next_check_at: own.next_check_at.map(ScheduleTime::iso),

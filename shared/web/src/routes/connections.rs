@@ -102,7 +102,10 @@ pub(crate) async fn list(
     let limit = list.limit.get();
     let (found, next) =
         list_connections(&app.store, &caller.workspace, &filter, after.as_ref(), limit).await?;
-    let connections = found.into_iter().map(Connection::from).collect();
+    let mut connections = Vec::with_capacity(found.len());
+    for own in found {
+        connections.push(Connection::of(&app, own).await?);
+    }
     Ok(Json(Page::at(LIST, connections, next)?))
 }
 
@@ -121,7 +124,7 @@ pub(crate) async fn get(
     IdPath(id): IdPath<ConnectionId>,
 ) -> Answer<Json<Connection>> {
     let row = find_connection(&app.store, &caller.workspace, &id).await?;
-    Ok(Json(row.doc.into()))
+    Ok(Json(Connection::of(&app, row.doc).await?))
 }
 
 /// Connect a system
@@ -144,7 +147,7 @@ pub(crate) async fn create(
     let faults = faults(app.engine.catalog(), &body.0);
     let request: ConnectionRequest = body.checked(faults)?;
     let made = connect(&app.connections(), &caller.workspace, request.into()).await?;
-    Ok((StatusCode::CREATED, Json(made.into())))
+    Ok((StatusCode::CREATED, Json(Connection::of(&app, made).await?)))
 }
 
 /// Delete a connection
@@ -184,7 +187,7 @@ pub(crate) async fn disconnect(
     IdPath(id): IdPath<ConnectionId>,
 ) -> Answer<Json<Connection>> {
     let own = connection::disconnect(&app.connections(), &caller.workspace, &id).await?;
-    Ok(Json(own.into()))
+    Ok(Json(Connection::of(&app, own).await?))
 }
 
 /// What is wrong with a request beyond what its schema says.

@@ -86,7 +86,7 @@ async fn hook(
         }
     })
     .await?;
-    let url = format!("{}/hooks/{}", app.settings.public_url, secret.expose_secret());
+    let url = app.settings.public_url.at(&format!("/hooks/{}", secret.expose_secret()));
     Ok(ConnectionHook { url, entities })
 }
 

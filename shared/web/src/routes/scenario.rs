@@ -150,7 +150,7 @@ async fn control(
 
 /// The connection's manifest, if it is a sandbox.
 pub(crate) fn sandbox_manifest(app: &App, connection: &Connection) -> Option<Arc<Manifest>> {
-    let manifest = app.engine.catalog().get(&connection.connector_id)?;
+    let manifest = app.engine.catalog().get(connection.connector_id.as_deref()?)?;
     matches!(manifest.protocol, Protocol::Sandbox).then(|| Arc::clone(manifest))
 }
 

@@ -51,7 +51,7 @@ pub(crate) async fn as_wanted<'a>(
 /// # Errors
 /// When there is none of its name any more.
 pub(crate) fn manifest_of<'a>(app: &'a App, connection: &Connection) -> Result<&'a Manifest> {
-    let manifest = app.engine.catalog().get(&connection.connector_id);
+    let manifest = app.engine.catalog().get(connection.connector()?);
     manifest.map(Arc::as_ref).ok_or_else(|| Error::internal("a connection of no known connector"))
 }
 

@@ -140,7 +140,8 @@ fn at(place: Option<String>, mut response: Response) -> Response {
 
 /// The methods that are left where the connector cannot do what was asked (RFC 9110, 15.5.6).
 fn allowed(app: &App, connection: &Connection, entity: &Entity, asked: &Operation) -> String {
-    let manifest = app.engine.catalog().get(&connection.connector_id);
+    let connector = connection.connector_id.as_deref();
+    let manifest = connector.and_then(|id| app.engine.catalog().get(id));
     let Some(def) = manifest.and_then(|manifest| manifest.entity(entity.slug)) else {
         return String::new();
     };
