@@ -6,6 +6,7 @@
     prepare.py openapi           the interpreter with the judge of the OpenAPI document
     prepare.py sam               the interpreter with the SAM command line
     prepare.py build             the same with what builds the functions for Lambda
+    prepare.py node              the npm packages of tests/node, linked from there
     prepare.py airbyte           the interpreter with the rival of `tests/bench mapping`
     prepare.py company [SIZE]    a ready Tryton database; SIZE is `orders` (300 purchase orders) or
                                  `parties` (5,000 parties)
@@ -78,6 +79,29 @@ def python():
     return environment("python", HERE / "requirements.txt")
 
 
+def node():
+    """The packages of tests/node, from its lock file, where its scripts find them."""
+    home = HERE.parent / "node"
+    files = [home / "package.json", home / "package-lock.json"]
+    ready = PARTS / f"node-{digest(*files)}"
+    with locked("node"):
+        if not (ready / "done").exists():
+            shutil.rmtree(ready, ignore_errors=True)
+            ready.mkdir(parents=True)
+            for file in files:
+                shutil.copy(file, ready)
+            # Nothing of them is run while they are installed, and nothing is told to anybody.
+            quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"]
+            run("npm", "ci", *quiet, cwd=ready)
+            (ready / "done").touch()
+        link = home / "node_modules"
+        if link.resolve() != ready / "node_modules":
+            if link.is_symlink():
+                link.unlink()
+            link.symlink_to(ready / "node_modules")
+    return home
+
+
 def company(size):
     """A database file: built in a scratch folder, moved into place only when it is whole."""
     recipe = HERE / "tryton" / "company.py"
@@ -108,6 +132,8 @@ def main(words):
         case ["build"]:
             files = [HERE / "requirements-build.txt", HERE / "requirements-sam.txt"]
             print(environment("build", *files))
+        case ["node"]:
+            print(node())
         case ["airbyte"]:
             print(environment("airbyte", HERE / "requirements-airbyte.txt"))
         case ["company"] | ["company", "orders"]:

@@ -58,6 +58,13 @@ pub fn openapi_judge() -> PathBuf {
     prepare(&["openapi"])
 }
 
+/// The path of a script for Node, whose packages are there.
+#[must_use]
+pub fn node_script(name: &str) -> PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| prepare(&["node"])).join(name)
+}
+
 /// A ready Tryton database: `orders` or `parties`.
 #[must_use]
 pub fn company(size: &str) -> PathBuf {
