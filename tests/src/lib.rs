@@ -13,5 +13,6 @@ pub mod process;
 pub mod pump;
 pub mod receiver;
 pub mod template;
+pub mod trouble;
 pub mod tryton;
 pub mod wait;

@@ -93,6 +93,21 @@ impl Tryton {
         self.told("client.py", words)
     }
 
+    /// The same as somebody who has another password than the usual one.
+    ///
+    /// # Panics
+    /// When Tryton refuses.
+    pub fn does_with(&self, password: &str, words: &[&str]) -> Value {
+        let mut client = self.client("client.py", words);
+        self.told_by(client.env("TRYTON_PASSWORD", password), words)
+    }
+
+    /// Its port on loopback.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// What it does and what it refuses, tried one by one: see `tests/python/tryton/refusals.py`.
     ///
     /// # Panics
@@ -102,7 +117,11 @@ impl Tryton {
     }
 
     fn told(&self, script: &str, words: &[&str]) -> Value {
-        let output = self.client(script, words).output().expect("python can be run");
+        self.told_by(&mut self.client(script, words), words)
+    }
+
+    fn told_by(&self, client: &mut Command, words: &[&str]) -> Value {
+        let output = client.output().expect("python can be run");
         let told = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{words:?}: {told}\n{}", self.process.last_words());
         serde_json::from_slice(&output.stdout).expect("the client prints JSON")
