@@ -10,6 +10,7 @@ mod e2e_tryton_cycle;
 mod e2e_tryton_postgresql;
 mod faults;
 mod functions;
+mod in_process;
 mod openapi;
 mod reading;
 mod reading_histories;

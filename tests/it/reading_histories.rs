@@ -8,9 +8,8 @@ mod source;
 use std::{collections::BTreeMap, time::Duration};
 
 use millwright_connection::{Connection, ConnectionContext, NewConnection};
-use millwright_connector::{Catalog, Credentials, Engine};
+use millwright_connector::{Catalog, Credentials};
 use millwright_core::{Clock, WorkspaceId};
-use millwright_outbound::{Outbound, OutboundConfig};
 use millwright_records::{RecordDoc, records_pk};
 use millwright_store::{Range, Row, Table};
 use millwright_sync::{
@@ -23,6 +22,8 @@ use millwright_tests::{
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Map, Value, json};
 use source::{Source, World, manifest, read};
+
+use crate::in_process::{self, with_connectors};
 
 const LIMITS: SliceLimits = SliceLimits {
     lease: Duration::from_millis(150),
@@ -44,17 +45,8 @@ impl Place {
         let clock = Clock::scaled(Clock::system().wall(), Duration::ZERO, 1.0);
         let (table, queue) = (TableFaults::NONE, QueueFaults::NONE);
         let cloud = Cloud::start(folder.path(), table, queue, 0, clock.clone()).await;
-        let mut variables = cloud.variables().clone();
-        let key = folder.path().join("vault.key");
-        millwright_vault::create_key_file(&key).unwrap();
-        let blobs = folder.path().join("blobs");
-        std::fs::create_dir_all(&blobs).unwrap();
-        variables.insert("MILLWRIGHT_BLOB".to_owned(), format!("file:{}", blobs.display()));
-        variables.insert("MILLWRIGHT_VAULT".to_owned(), format!("file:{}", key.display()));
-        let variables: std::collections::HashMap<&str, &str> =
-            variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let context =
-            ConnectionContext::from_source(&variables, clock.clone(), &cloud.sdk()).unwrap();
+        let variables = in_process::variables(&cloud, folder.path());
+        let context = in_process::context(&variables, clock.clone(), &cloud.sdk());
         Self { context, clock, _cloud: cloud, _folder: folder }
     }
 
@@ -62,12 +54,7 @@ impl Place {
     async fn connect(&self, parts: &[String], source: &Source) -> Synced<'_> {
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         let catalog = Catalog::of([manifest(&parts).as_str()]).unwrap();
-        let allowed = vec!["127.0.0.0/8".parse().unwrap()];
-        let outbound =
-            OutboundConfig { allowed, https_required: false, ..OutboundConfig::default() };
-        let engine =
-            Engine::new(catalog, Outbound::new(outbound).unwrap(), self.context.store.clone());
-        let context = ConnectionContext { engine, ..self.context.clone() };
+        let context = with_connectors(&self.context, catalog);
         let workspace = WorkspaceId::new_at(self.clock.wall().millis());
         let new = NewConnection {
             connector_id: "made-up".to_owned(),

@@ -3,8 +3,7 @@
 //! source, the feed replayed from zero equals the records, and every change of the feed was told.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    path::Path,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
@@ -24,6 +23,8 @@ use millwright_tests::{
 };
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Map, Value, json};
+
+use crate::in_process;
 
 const ENTITIES: [&str; 3] = ["vendors", "materials", "purchase-orders"];
 /// A little more than a slice's margin.
@@ -77,11 +78,12 @@ async fn begin(seed: u64) -> World {
     let cloud =
         Cloud::start(folder.path(), TableFaults::ROUGH, QueueFaults::ROUGH, seed, clock.clone())
             .await;
-    let variables = variables(&cloud, folder.path());
-    let source: HashMap<&str, &str> =
-        variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let pump = Pump::start(&cloud, &source, clock.clone()).await;
-    let context = ConnectionContext::from_source(&source, clock.clone(), &cloud.sdk()).unwrap();
+    let mut variables = in_process::variables(&cloud, folder.path());
+    for name in ["MILLWRIGHT_SYNC_LEASE_SECONDS", "MILLWRIGHT_SYNC_MARGIN_SECONDS"] {
+        variables.insert(name.to_owned(), "1".to_owned());
+    }
+    let pump = Pump::start(&cloud, &in_process::source(&variables), clock.clone()).await;
+    let context = in_process::context(&variables, clock.clone(), &cloud.sdk());
     let workspace = WorkspaceId::new_at(clock.wall().millis());
     let connection = loop {
         // A caller whose connect fails on the table's account asks again.
@@ -92,19 +94,6 @@ async fn begin(seed: u64) -> World {
     };
     let calm = cloud.calm_store();
     World { clock, pump, context, calm, connection, workspace, cloud, _folder: folder }
-}
-
-fn variables(cloud: &Cloud, folder: &Path) -> HashMap<String, String> {
-    let key = folder.join("vault.key");
-    millwright_vault::create_key_file(&key).unwrap();
-    let mut variables = cloud.variables().clone();
-    let mut set = |name: &str, value: String| variables.insert(name.to_owned(), value);
-    set("MILLWRIGHT_BLOB", format!("file:{}", folder.join("blobs").display()));
-    set("MILLWRIGHT_VAULT", format!("file:{}", key.display()));
-    set("MILLWRIGHT_SYNC_LEASE_SECONDS", "1".to_owned());
-    set("MILLWRIGHT_SYNC_MARGIN_SECONDS", "1".to_owned());
-    std::fs::create_dir_all(folder.join("blobs")).unwrap();
-    variables
 }
 
 fn sandbox() -> NewConnection {

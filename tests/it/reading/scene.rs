@@ -1,16 +1,13 @@
 //! The whole API in process over the local table, and records that a test puts there itself.
 
-use std::{collections::HashMap, path::Path, time::Duration};
+use std::time::Duration;
 
 use http::Method;
 use millwright_access::{Environment, Role, create_key, create_workspace, get_workspace};
 use millwright_connection::{Connection, ConnectionContext, NewConnection, Observation, observe};
-use millwright_connector::{
-    Catalog, Credentials, Engine, SandboxControl, SandboxRow, SourceRecord,
-};
-use millwright_core::{Clock, ExposeSecret, PublicUrl, SecretString, WallTime, WorkspaceId};
+use millwright_connector::{Catalog, Credentials, SandboxControl, SandboxRow, SourceRecord};
+use millwright_core::{Clock, ExposeSecret, SecretString, WallTime, WorkspaceId};
 use millwright_entities::record_key;
-use millwright_outbound::{Outbound, OutboundConfig};
 use millwright_records::{CommitId, Pulled, RecordDoc, Scope, commit_pulled};
 use millwright_store::{Document, Expect, Key, Write};
 use millwright_sync::{SliceEnd, SliceLimits, SliceTask, connect, run_slice};
@@ -19,9 +16,11 @@ use millwright_tests::{
     cloud::Cloud,
     faults::{QueueFaults, TableFaults},
 };
-use millwright_web::{App, Settings};
+use millwright_web::Settings;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+
+use crate::in_process::{self, serve, variables, with_connectors};
 
 /// A running API with one sandbox connection, whose records are the test's own.
 pub struct Scene {
@@ -65,19 +64,17 @@ impl Scene {
         let clock = Clock::system();
         let cloud = Cloud::start(folder.path(), faults, QueueFaults::NONE, 7, clock.clone()).await;
         let variables = variables(&cloud, folder.path());
-        let source: HashMap<&str, &str> =
-            variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let mut context = ConnectionContext::from_source(&source, clock, &cloud.sdk()).unwrap();
+        let mut context = in_process::context(&variables, clock, &cloud.sdk());
         if let Some(file) = file {
             let catalog = Catalog::of([file]).unwrap();
-            context.engine = Engine::new(catalog, loopback(), context.store.clone());
+            context = with_connectors(&context, catalog);
         }
         let workspace = create_workspace(&context.store, "Acme", Environment::Test).await.unwrap();
         let made = create_key(&context.store, &workspace, "all", Role::Admin, None);
         let (_, key) = made.await.unwrap();
         let workspace = workspace.id;
         let connection = connect(&context, &workspace, new).await.unwrap();
-        let api = serve(&context, list_effort).await;
+        let api = serve(&context, |settings| settings.list_effort = list_effort).await;
         let api = api.with_key(Some(key.expose_secret())).about(connection.id.as_str());
         let commits = std::sync::atomic::AtomicU64::new(0);
         Self { api, context, connection, workspace, commits, _cloud: cloud, _folder: folder }
@@ -221,40 +218,4 @@ pub fn sandbox(login: &str) -> NewConnection {
         settings,
         credentials,
     }
-}
-
-fn variables(cloud: &Cloud, folder: &Path) -> HashMap<String, String> {
-    let key = folder.join("vault.key");
-    millwright_vault::create_key_file(&key).unwrap();
-    std::fs::create_dir_all(folder.join("blobs")).unwrap();
-    let mut variables = cloud.variables().clone();
-    let mut set = |name: &str, value: String| variables.insert(name.to_owned(), value);
-    set("MILLWRIGHT_BLOB", format!("file:{}", folder.join("blobs").display()));
-    set("MILLWRIGHT_VAULT", format!("file:{}", key.display()));
-    variables
-}
-
-/// A client that may reach this machine.
-fn loopback() -> Outbound {
-    let allowed = vec!["127.0.0.0/8".parse().unwrap()];
-    let config = OutboundConfig { allowed, https_required: false, ..OutboundConfig::default() };
-    Outbound::new(config).unwrap()
-}
-
-/// Serves the API on a free port.
-async fn serve(context: &ConnectionContext, list_effort: usize) -> Api {
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let base = format!("http://{}", listener.local_addr().unwrap());
-    let app = App {
-        store: context.store.clone(),
-        queue: context.queue.clone(),
-        blob: context.blob.clone(),
-        vault: context.vault.clone(),
-        outbound: Outbound::new(OutboundConfig::default()).unwrap(),
-        engine: context.engine.clone(),
-        settings: Settings { list_effort, ..Settings::new(PublicUrl::new(&base)) },
-    };
-    let router = millwright_web::router(app);
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    Api::new(&base, None)
 }

@@ -1,25 +1,24 @@
 //! The API in process over the local table, and a connection to a plant.
 
-use std::{collections::HashMap, path::Path, time::Duration};
+use std::time::Duration;
 
 use millwright_access::{Environment, Role, create_key, create_workspace};
 use millwright_connection::{Connection, ConnectionContext, NewConnection};
-use millwright_connector::{Credentials, Engine};
-use millwright_core::{Clock, ExposeSecret, PublicUrl, WorkspaceId};
-use millwright_outbound::{Outbound, OutboundConfig};
+use millwright_connector::Credentials;
+use millwright_core::{Clock, ExposeSecret, WorkspaceId};
 use millwright_records::{Scope, WriteTiming};
 use millwright_sync::connect;
 use millwright_tests::{
     api::{Answer, Api},
     cloud::Cloud,
 };
-use millwright_web::{App, Settings};
 use serde_json::{Map, Value, json};
 
 use super::{
     gate::Gate,
     plant::{Plant, catalog},
 };
+use crate::in_process::{self, Variables, serve, variables, with_connectors};
 
 /// Times of a write that let a test end soon.
 pub const QUICK: WriteTiming = WriteTiming {
@@ -37,7 +36,7 @@ pub const QUICK: WriteTiming = WriteTiming {
 /// The table and what is kept beside it, for any number of plants.
 pub struct Ground {
     pub cloud: Cloud,
-    variables: HashMap<String, String>,
+    variables: Variables,
     _folder: tempfile::TempDir,
 }
 
@@ -55,35 +54,14 @@ impl Ground {
     }
 
     /// The same for a process whose way to the table is another.
-    pub fn variables(&self) -> HashMap<String, String> {
+    pub fn variables(&self) -> Variables {
         self.variables.clone()
     }
 }
 
 /// What a process works with that has these variables.
-pub fn context(
-    variables: &HashMap<String, String>,
-    sdk: &aws_config::SdkConfig,
-) -> ConnectionContext {
-    let source: HashMap<&str, &str> =
-        variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let context = ConnectionContext::from_source(&source, Clock::system(), sdk).unwrap();
-    let outbound = Outbound::from_source(&source).unwrap();
-    let engine = Engine::new(catalog(), outbound, context.store.clone());
-    ConnectionContext { engine, ..context }
-}
-
-fn variables(cloud: &Cloud, folder: &Path) -> HashMap<String, String> {
-    let key = folder.join("vault.key");
-    millwright_vault::create_key_file(&key).unwrap();
-    std::fs::create_dir_all(folder.join("blobs")).unwrap();
-    let mut variables = cloud.variables().clone();
-    let mut set = |name: &str, value: String| variables.insert(name.to_owned(), value);
-    set("MILLWRIGHT_BLOB", format!("file:{}", folder.join("blobs").display()));
-    set("MILLWRIGHT_VAULT", format!("file:{}", key.display()));
-    set("MILLWRIGHT_ALLOW_TARGETS", "127.0.0.0/8".to_owned());
-    set("MILLWRIGHT_HTTPS_REQUIRED", "false".to_owned());
-    variables
+pub fn context(variables: &Variables, sdk: &aws_config::SdkConfig) -> ConnectionContext {
+    with_connectors(&in_process::context(variables, Clock::system(), sdk), catalog())
 }
 
 /// Connects a plant.
@@ -121,7 +99,7 @@ impl Scene {
         let made = create_key(&context.store, &workspace, "all", Role::Admin, None);
         let (_, key) = made.await.unwrap();
         let connection = connected(&context, &workspace.id, &plant).await;
-        let api = serve(&context, times).await;
+        let api = serve(&context, |settings| settings.write_timing = times).await;
         let api = api.with_key(Some(key.expose_secret())).about(connection.id.as_str());
         Self { api, plant, context, connection, _ground: ground }
     }
@@ -151,21 +129,4 @@ impl Scene {
 /// Where a record is.
 pub fn place(record: &Value) -> String {
     format!("/v1/purchase-orders/{}", record["key"].as_str().unwrap())
-}
-
-async fn serve(context: &ConnectionContext, times: WriteTiming) -> Api {
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let base = format!("http://{}", listener.local_addr().unwrap());
-    let app = App {
-        store: context.store.clone(),
-        queue: context.queue.clone(),
-        blob: context.blob.clone(),
-        vault: context.vault.clone(),
-        outbound: Outbound::new(OutboundConfig::default()).unwrap(),
-        engine: context.engine.clone(),
-        settings: Settings { write_timing: times, ..Settings::new(PublicUrl::new(&base)) },
-    };
-    let router = millwright_web::router(app);
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    Api::new(&base, None)
 }
