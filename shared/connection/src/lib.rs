@@ -3,6 +3,7 @@
 //! Three facts are stored (`admin`, `health`, `load`); the status everybody sees is derived from them.
 //! Every change of it is written together with the event that tells of it.
 
+mod cause;
 mod context;
 mod credentials;
 mod disconnect;
@@ -19,6 +20,7 @@ mod patience;
 mod prepare;
 mod reconnect_url;
 
+pub use cause::{Cause, CauseText};
 pub use context::ConnectionContext;
 pub use credentials::{open_system, open_system_with, secret_key};
 pub use disconnect::disconnect;

@@ -134,7 +134,7 @@ fn while_connecting(error: SystemError) -> Error {
         | SystemErrorClass::Conflict
         | SystemErrorClass::Unsupported => ErrorCode::UpstreamError,
     };
-    let mut answer = Error::new(code, error.message).with_upstream(error.upstream);
+    let mut answer = Error::new(code, error.message.clone()).with_upstream(error.upstream.clone());
     answer.retry_after = error.retry_after;
-    answer
+    answer.caused_by(error)
 }

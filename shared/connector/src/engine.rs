@@ -186,7 +186,7 @@ pub fn check_forms(
     let (settings, mut faults): (_, Vec<FieldError>) =
         manifest.settings.check("settings", settings);
     let (credentials, of_credentials) =
-        manifest.credentials.check_secrets("credentials", credentials);
+        manifest.credentials.check_secrets("credentials", credentials, &settings);
     faults.extend(of_credentials);
     match Error::from_fields(faults) {
         Some(error) => Err(error),

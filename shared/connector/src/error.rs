@@ -3,6 +3,7 @@
 use std::{fmt, time::Duration};
 
 use millwright_core::{Error, ErrorCode, FieldError, Upstream};
+use millwright_outbound::FailureClass;
 
 use crate::manifest::WriteOp;
 
@@ -36,6 +37,8 @@ pub struct SystemError {
     pub class: SystemErrorClass,
     /// A sentence for a person.
     pub message: String,
+    /// Why there was no answer, where there was none.
+    pub failure: Option<FailureClass>,
     /// What the system said, cut to 500 characters.
     pub upstream: Upstream,
     /// How long the system asks to wait.
@@ -59,6 +62,7 @@ impl SystemError {
         Self {
             class,
             message: message.into(),
+            failure: None,
             upstream: Upstream::default(),
             retry_after: None,
             sent: false,

@@ -241,6 +241,17 @@ impl Error {
         Some(error)
     }
 
+    /// The same error with what it came of: for the log, and for whoever asks for [its
+    /// source](std::error::Error::source). No answer shows it.
+    #[must_use]
+    pub fn caused_by(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
     /// The same error with what the system said.
     #[must_use]
     pub fn with_upstream(mut self, upstream: Upstream) -> Self {

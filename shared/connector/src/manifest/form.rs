@@ -45,8 +45,35 @@ pub struct FormField {
     /// What a value looks like.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub example: Option<String>,
+    /// Where it is asked for: each of these fields has one of these values. Elsewhere it need not be
+    /// filled in, and has no default.
+    #[serde(skip_serializing_if = "FieldCondition::is_empty")]
+    pub when: FieldCondition,
     /// Its place on the page.
     pub order: u32,
+}
+
+/// Fields of a form and the values that they must have, all of them: `{ method: key }`,
+/// `{ kind: [a, b], stateful: true }`. A field is one of the same form, or for credentials one of the
+/// settings; it is boolean or an enum, and always asked for.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct FieldCondition(BTreeMap<String, Vec<Value>>);
+
+impl FieldCondition {
+    /// Whether it asks for nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Each field, and the values of which it must have one.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[Value])> {
+        self.0.iter().map(|(name, values)| (name.as_str(), values.as_slice()))
+    }
+
+    fn holds(&self, value_of: impl Fn(&str) -> Value) -> bool {
+        self.0.iter().all(|(name, values)| values.contains(&value_of(name)))
+    }
 }
 
 /// What can be filled in.
@@ -94,8 +121,49 @@ struct RawField {
     default: Option<Value>,
     /// What a value looks like.
     example: Option<String>,
+    /// Where it is asked for: other fields and the value, or the values, that they must have.
+    #[serde(default)]
+    when: BTreeMap<String, OneOrMore>,
     /// Its place on the page; that in the file when it is not given.
     order: Option<u32>,
+}
+
+/// A value, or a list of them.
+#[derive(Deserialize, JsonSchema)]
+#[serde(from = "Value")]
+#[schemars(with = "Choices")]
+struct OneOrMore(Vec<Value>);
+
+/// What a schema says of it.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "the shape in the schema")]
+enum Choices {
+    /// True or false.
+    Boolean(bool),
+    /// A word.
+    Text(String),
+    /// One of these.
+    Several(Vec<Choice>),
+}
+
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "the shape in the schema")]
+enum Choice {
+    /// True or false.
+    Boolean(bool),
+    /// A word.
+    Text(String),
+}
+
+impl From<Value> for OneOrMore {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Array(values) => Self(values),
+            value => Self(vec![value]),
+        }
+    }
 }
 
 impl<'de> Deserialize<'de> for Form {
@@ -116,10 +184,31 @@ impl Form {
         &self.0
     }
 
+    /// The field of a name.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&FormField> {
+        self.0.iter().find(|field| field.name == name)
+    }
+
     /// Whether it has a field of that name.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|field| field.name == name)
+        self.field(name).is_some()
+    }
+
+    /// Whether a field is asked for where this form is filled in so. `settings` are those beside it,
+    /// where it is a form of credentials.
+    #[must_use]
+    pub fn asks_for(
+        &self,
+        field: &FormField,
+        filled: &Map<String, Value>,
+        settings: &Map<String, Value>,
+    ) -> bool {
+        field.when.holds(|name| match self.field(name) {
+            Some(own) => own.present(filled.get(name)),
+            None => settings.get(name).cloned().unwrap_or(Value::Bool(false)),
+        })
     }
 
     /// The filled-in form with its defaults, each value in its one form (an address without a slash
@@ -130,11 +219,22 @@ impl Form {
         prefix: &str,
         filled: &Map<String, Value>,
     ) -> (Map<String, Value>, Vec<FieldError>) {
+        self.check_beside(prefix, filled, &Map::new())
+    }
+
+    fn check_beside(
+        &self,
+        prefix: &str,
+        filled: &Map<String, Value>,
+        settings: &Map<String, Value>,
+    ) -> (Map<String, Value>, Vec<FieldError>) {
         let mut checked = Map::new();
         let mut faults = self.unknown(prefix, filled.keys().map(String::as_str));
         for field in &self.0 {
             let path = format!("{prefix}.{}", field.name);
-            match (filled.get(&field.name).filter(|value| !is_blank(value)), &field.default) {
+            let asked = self.asks_for(field, filled, settings);
+            let default = field.default.as_ref().filter(|_| asked);
+            match (filled.get(&field.name).filter(|value| !is_blank(value)), default) {
                 (Some(value), _) => match field.normalised(value) {
                     Ok(value) => drop(checked.insert(field.name.clone(), value)),
                     Err(why) => {
@@ -142,7 +242,7 @@ impl Form {
                     }
                 },
                 (None, Some(default)) => drop(checked.insert(field.name.clone(), default.clone())),
-                (None, None) if field.required => {
+                (None, None) if field.required && asked => {
                     faults.push(FieldError::new(path, ErrorCode::FieldRequired, "is required"));
                 }
                 (None, None) => {}
@@ -151,17 +251,20 @@ impl Form {
         (checked, faults)
     }
 
-    /// Like [`Self::check`] for secrets: their values are in no fault.
+    /// Like [`Self::check`] for secrets, beside settings that were checked: their values are in no
+    /// fault.
     #[must_use]
     pub fn check_secrets(
         &self,
         prefix: &str,
         filled: &BTreeMap<String, SecretString>,
+        settings: &Map<String, Value>,
     ) -> (BTreeMap<String, SecretString>, Vec<FieldError>) {
         let exposed = |(name, secret): (&String, &SecretString)| {
             (name.clone(), Value::from(secret.expose_secret()))
         };
-        let (checked, faults) = self.check(prefix, &filled.iter().map(exposed).collect());
+        let filled = filled.iter().map(exposed).collect();
+        let (checked, faults) = self.check_beside(prefix, &filled, settings);
         let secret = |(name, value): (String, Value)| {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             (name, SecretString::from(text))
@@ -191,8 +294,17 @@ impl FormField {
             required: raw.required,
             default: raw.default,
             example: raw.example,
+            when: FieldCondition(raw.when.into_iter().map(|(name, own)| (name, own.0)).collect()),
             order: raw.order.unwrap_or(position),
         }
+    }
+
+    /// What it is where it is filled in so: its default where it is not, and false for a box that has
+    /// neither.
+    fn present(&self, filled: Option<&Value>) -> Value {
+        let given =
+            filled.filter(|value| !is_blank(value)).and_then(|own| self.normalised(own).ok());
+        given.or_else(|| self.default.clone()).unwrap_or(Value::Bool(false))
     }
 
     fn integer(&self, value: &Value) -> Result<Value, String> {
@@ -319,8 +431,45 @@ mod tests {
     #[test]
     fn no_secret_is_in_a_fault() {
         let filled = BTreeMap::from([("kind".to_owned(), SecretString::from("hunter2"))]);
-        let (_, faults) = form().check_secrets("credentials", &filled);
+        let (_, faults) = form().check_secrets("credentials", &filled, &Map::new());
         assert!(faults.iter().all(|fault| !fault.message.contains("hunter2")));
         assert_eq!(faults.len(), 2);
+    }
+
+    fn conditional() -> Form {
+        serde_saphyr::from_str(
+            "how: {title: How, type: enum, options: [key, login, none], default: key}\n\
+             own: {title: Own, type: boolean}\n\
+             key: {title: Key, type: text, required: true, when: {how: key}}\n\
+             zone: {title: Zone, type: text, default: z, when: {how: [login, none], own: true}}\n",
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn a_field_is_asked_for_only_where_its_condition_holds() {
+        let check = |filled: Value| {
+            let (checked, faults) = conditional().check("s", filled.as_object().unwrap());
+            (Value::Object(checked), faults.into_iter().map(|own| own.path).collect::<Vec<_>>())
+        };
+        let (_, faults) = check(json!({}));
+        assert_eq!(faults, ["s.key"], "the default of another field counts");
+        assert_eq!(check(json!({"how": "login"})), (json!({"how": "login"}), vec![]));
+        let (checked, _) = check(json!({"how": "none", "own": true}));
+        assert_eq!(checked, json!({"how": "none", "own": true, "zone": "z"}));
+        let (checked, faults) = check(json!({"how": "login", "key": "given all the same"}));
+        assert_eq!((checked["key"].as_str(), faults.len()), (Some("given all the same"), 0));
+    }
+
+    #[test]
+    fn credentials_are_asked_for_as_the_settings_beside_them_say() {
+        let yaml = "secret: {title: Secret, type: secret, required: true, when: {method: key}}\n";
+        let form: Form = serde_saphyr::from_str(yaml).unwrap();
+        let faults = |settings: Value| {
+            let settings = settings.as_object().unwrap();
+            form.check_secrets("credentials", &BTreeMap::new(), settings).1.len()
+        };
+        assert_eq!(faults(json!({"method": "key"})), 1);
+        assert_eq!((faults(json!({"method": "other"})), faults(json!({}))), (0, 0));
     }
 }

@@ -49,7 +49,7 @@ pub use deletes::{Deletes, Flag, Sweep};
 pub use entity::{EntityDef, StatusDef};
 pub use events::{Checkpoint, Events, Latest, Log, NewestFirst, Reach, Tombstones};
 pub use fault::{ManifestError, Problem};
-pub use form::{FieldKind, Form, FormField};
+pub use form::{FieldCondition, FieldKind, Form, FormField};
 pub use golden::{
     AnswerClass, AnswerMeaning, AnswerTest, HookTest, HookTold, PageTest, PagesTest,
     RecordedAnswer, RowTest, TestedListing, Tests,

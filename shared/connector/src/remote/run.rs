@@ -281,6 +281,7 @@ pub(super) fn unanswered(error: &OutboundError, operation: Operation) -> SystemE
         _ => SystemErrorClass::Unreachable,
     };
     let mut system_error = SystemError::new(class, error.to_string());
+    system_error.failure = Some(error.class);
     system_error.sent = operation == Operation::Write && error.sent();
     system_error
 }

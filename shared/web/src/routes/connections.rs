@@ -216,16 +216,17 @@ fn form_faults(manifest: &Manifest, body: &Value) -> Vec<FieldError> {
         Some(Value::Object(filled)) => Some(filled.clone()),
         Some(_) => None,
     };
-    let settings = form("settings").map(|filled| manifest.settings.check("settings", &filled).1);
+    let settings = form("settings").map(|filled| manifest.settings.check("settings", &filled));
+    let (settings, faults) = settings.unwrap_or_default();
     // What is no text is told by the schema; here it is as good as blank.
     let secret = |(name, value): (String, Value)| {
         (name, SecretString::from(value.as_str().unwrap_or_default()))
     };
     let credentials = form("credentials").map(|filled| {
         let filled = filled.into_iter().map(secret).collect();
-        manifest.credentials.check_secrets("credentials", &filled).1
+        manifest.credentials.check_secrets("credentials", &filled, &settings).1
     });
-    settings.into_iter().chain(credentials).flatten().collect()
+    faults.into_iter().chain(credentials.into_iter().flatten()).collect()
 }
 
 impl From<ConnectionRequest> for NewConnection {

@@ -1,6 +1,6 @@
 //! `/v1/connectors`.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{Json, extract::State};
 use millwright_connector::{
@@ -72,6 +72,9 @@ pub(crate) struct FormField {
     /// What a value looks like.
     #[schema(required)]
     example: Option<String>,
+    /// Where it is asked for: each of these fields (of the same form, or of the settings) has one of
+    /// these values. Empty when always.
+    when: BTreeMap<String, Vec<Value>>,
 }
 
 /// What can be done with an entity.
@@ -207,6 +210,7 @@ impl From<&connector::FormField> for FormField {
             required: field.required,
             default: field.default.clone(),
             example: field.example.clone(),
+            when: field.when.iter().map(|(name, own)| (name.to_owned(), own.to_vec())).collect(),
         }
     }
 }
