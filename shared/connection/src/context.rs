@@ -12,6 +12,8 @@ use millwright_queue::{Queue, QueueUrls};
 use millwright_store::{Store, Tables};
 use millwright_vault::Vault;
 
+use crate::HealthTiming;
+
 /// The parts an operation on connections needs. Clones share them.
 #[derive(Clone)]
 pub struct ConnectionContext {
@@ -27,6 +29,8 @@ pub struct ConnectionContext {
     pub engine: Engine,
     /// Where people reach this service.
     pub public_url: PublicUrl,
+    /// How health is watched and told.
+    pub timing: HealthTiming,
 }
 
 impl ConnectionContext {
@@ -48,6 +52,7 @@ impl ConnectionContext {
             blob: Blob::from_source(source)?,
             vault: Vault::from_source(source, sdk)?,
             public_url: PublicUrl::from_source(source)?,
+            timing: HealthTiming::from_source(source)?,
             store,
             queue,
         })

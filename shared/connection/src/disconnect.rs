@@ -1,18 +1,13 @@
 //! Disconnecting: credentials destroyed, syncs stopped, history kept.
 
 use millwright_core::{ConnectionId, Result, WorkspaceId};
-use millwright_event::announce;
-use millwright_store::{Expect, StoreError, Write};
+use millwright_store::{Expect, Write};
 
 use crate::{
-    Admin, Connection, ConnectionContext, credentials::secret_key, events::status_events,
-    find_connection,
+    Admin, Connection, ConnectionContext, Occasion, Trigger, change, credentials::secret_key,
 };
 
-/// How often it is begun again when the row is written by others.
-const TRIES: usize = 12;
-
-/// Disconnects a connection; one that is disconnected already stays so.
+/// Disconnects a connection because the workspace wishes it; one that is disconnected already stays so.
 ///
 /// # Errors
 /// `NOT_FOUND` when this workspace has no such connection.
@@ -21,32 +16,29 @@ pub async fn disconnect(
     workspace: &WorkspaceId,
     id: &ConnectionId,
 ) -> Result<Connection> {
-    for _ in 0..TRIES {
-        let mut row = find_connection(&context.store, workspace, id).await?;
-        if row.doc.facts.admin == Admin::Removed {
-            return Ok(row.doc);
+    let occasion = Occasion::new(Trigger::Workspace, "disconnected by the workspace");
+    disconnect_if(context, workspace, id, &occasion, |_| true).await
+}
+
+/// Disconnects a connection that still is as `wanted` says.
+///
+/// # Errors
+/// `NOT_FOUND` when this workspace has no such connection.
+pub async fn disconnect_if(
+    context: &ConnectionContext,
+    workspace: &WorkspaceId,
+    id: &ConnectionId,
+    occasion: &Occasion,
+    wanted: impl Fn(&Connection) -> bool + Send + Sync,
+) -> Result<Connection> {
+    let secret = Write::delete(&secret_key(workspace, id), Expect::Anything);
+    change(context, workspace, id, &[secret], |own, _| {
+        if own.facts.admin == Admin::Removed || !wanted(own) {
+            return Ok(None);
         }
-        let before = row.doc.status();
-        row.doc.facts.admin = Admin::Removed;
-        row.doc.status_since = context.store.clock().wall();
-        row.doc.status_reason = Some("disconnected by the workspace".to_owned());
-        row.doc.next_check_at = None;
-        let events = status_events(context, &row.doc, before).await?;
-        let mut writes = vec![
-            Write::replace(&row)?,
-            Write::delete(&secret_key(workspace, id), Expect::Anything),
-        ];
-        for event in &events {
-            writes.push(event.as_write()?);
-        }
-        match context.store.transact(writes).await {
-            Ok(()) => {
-                announce(&context.queue, &events).await;
-                return Ok(row.doc);
-            }
-            Err(StoreError::Conflict(_)) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(StoreError::Conflict(0).into())
+        own.facts.admin = Admin::Removed;
+        own.pending_until = None;
+        Ok(Some(occasion.clone()))
+    })
+    .await
 }

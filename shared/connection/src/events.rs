@@ -13,10 +13,14 @@ pub(crate) async fn event(
     event_type: &str,
     more: Value,
 ) -> Result<Message> {
+    let at = context.store.clock().schedule().millis();
+    // At most one of a kind tells of each change.
+    let number = connection.watch.changes.to_string();
+    let id = MessageId::derived_at(at, &[connection.id.as_str(), &number, event_type]);
     let customer = connection.customer_json();
     let new = NewMessage {
         workspace: &connection.workspace,
-        id: MessageId::new_at(context.store.clock().schedule().millis()),
+        id,
         event_type,
         data: &event_data(&connection.id, customer.as_ref(), more),
         scope: Scope {

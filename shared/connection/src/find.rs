@@ -27,9 +27,8 @@ impl ConnectionFilter {
         let prefix = self.name_prefix.as_deref().map(str::to_lowercase);
         self.status.is_none_or(|status| status == connection.status())
             && self.customer_id.as_deref().is_none_or(|id| customer == Some(id))
-            && self.connector_id.is_none()
-            || self.connector_id == connection.connector_id
-                && prefix.is_none_or(|prefix| connection.name.to_lowercase().starts_with(&prefix))
+            && (self.connector_id.is_none() || self.connector_id == connection.connector_id)
+            && prefix.is_none_or(|prefix| connection.name.to_lowercase().starts_with(&prefix))
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use millwright_connector::{System, SystemError, SystemErrorClass};
 
-use crate::{Connection, ConnectionContext, Health, Observation, observe};
+use crate::{Connection, ConnectionContext, Health, Observation, Trigger, observe};
 
 /// Takes note of a failed call: an outage and a refusal of the credentials count once the probe
 /// agrees. What the account may not do says nothing of the connection.
@@ -62,7 +62,7 @@ pub async fn note_answer(context: &ConnectionContext, connection: &Connection) {
 
 async fn note(context: &ConnectionContext, connection: &Connection, observation: &Observation) {
     let (workspace, id) = (&connection.workspace, &connection.id);
-    if let Err(error) = observe(context, workspace, id, observation).await {
+    if let Err(error) = observe(context, workspace, id, observation, Trigger::Call).await {
         tracing::warn!(connection = %id, %error, "health not noted");
     }
 }

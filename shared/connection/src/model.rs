@@ -4,11 +4,11 @@ use millwright_connector::Scenario;
 use millwright_core::{
     ApplicationId, ConnectionId, Error, ErrorCode, Result, ScheduleTime, WallTime, WorkspaceId,
 };
-use millwright_store::{Document, Key};
+use millwright_store::{Document, Due, Key};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Facts, ReconnectSecret, Status};
+use crate::{Facts, ReconnectSecret, Status, Watch};
 
 /// The workspace's own customer whom a connection belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +66,9 @@ pub struct Connection {
     pub credits: u32,
     /// When it was made.
     pub created_at: WallTime,
+    /// What is remembered to tell, to check and to wake.
+    #[serde(default)]
+    pub watch: Watch,
     /// The scenario that the present request asked a sandbox for. It is never kept.
     #[serde(skip)]
     pub scenario: Option<Scenario>,
@@ -102,7 +105,11 @@ impl Connection {
     }
 }
 
-impl Document for Connection {}
+impl Document for Connection {
+    fn due(&self) -> Option<Due> {
+        self.due_task()
+    }
+}
 
 /// Where a connection's row is: under its workspace.
 #[must_use]

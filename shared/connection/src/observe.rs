@@ -1,17 +1,19 @@
-//! What calls and syncs learn about a system's health.
+//! What calls, syncs and checks learn about a system's health.
 
 use std::time::Duration;
 
-use millwright_core::{ConnectionId, Result, WallTime, WorkspaceId};
-use millwright_event::announce;
-use millwright_store::{Row, StoreError, Write};
+use millwright_core::{ConnectionId, ErrorCode, Result, ScheduleTime, WorkspaceId};
 
-use crate::{Connection, ConnectionContext, Health, Load, connection_key, events::status_events};
+use crate::{
+    Connection, ConnectionContext, Health, HealthTiming, Load, Now, Occasion, Trigger, change,
+    outage_backoff,
+};
 
 /// While nothing changes, a success is written at most this often: health costs no write per call.
 const SUCCESS_NOTED_EVERY: Duration = Duration::from_secs(60);
-/// How often an observation is begun again when the row is written by others.
-const TRIES: usize = 12;
+/// Credentials that were refused are tried again so seldom: some systems lock an account that is
+/// refused again and again.
+const REFUSED_CHECK_EVERY: Duration = Duration::from_secs(24 * 3600);
 
 /// Something learnt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,8 +28,23 @@ pub enum Observation {
     Loaded(String),
 }
 
-/// Takes note of an observation: changes the facts and, where the status changes, records the events
-/// in the same transaction. Nothing happens when there is no such connection.
+/// Who learnt it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Noticed {
+    /// How.
+    pub by: Trigger,
+    /// How often the present work has been sent on (`queue::MAX_HOPS`).
+    pub hop: u8,
+}
+
+impl From<Trigger> for Noticed {
+    fn from(by: Trigger) -> Self {
+        Self { by, hop: 0 }
+    }
+}
+
+/// Takes note of an observation ([`change`]). Nothing happens when there is no such connection, or it
+/// says nothing new.
 ///
 /// # Errors
 /// When the table fails.
@@ -36,151 +53,203 @@ pub async fn observe(
     workspace: &WorkspaceId,
     connection: &ConnectionId,
     observation: &Observation,
+    noticed: impl Into<Noticed>,
 ) -> Result<()> {
-    let key = connection_key(workspace, connection);
-    for _ in 0..TRIES {
-        let Some(mut row) = context.store.get::<Connection>(&key).await? else { return Ok(()) };
-        let before = row.doc.clone();
-        apply(&mut row.doc, observation, context.store.clock().wall());
-        if row.doc == before {
-            return Ok(());
-        }
-        match write(context, &row, &before).await {
-            Err(StoreError::Conflict(_)) => {}
-            Err(error) => return Err(error.into()),
-            Ok(()) => return Ok(()),
-        }
+    let Noticed { by, hop } = noticed.into();
+    let (chance, timing) = (rand::random(), context.timing);
+    let noted = change(context, workspace, connection, &[], |own, now| {
+        Ok(apply(own, observation, now, timing, chance)
+            .map(|reason| Occasion::new(by, reason).at_hop(hop)))
+    });
+    match noted.await {
+        Ok(_) => Ok(()),
+        Err(error) if error.code == ErrorCode::NotFound => Ok(()),
+        Err(error) => Err(error),
     }
-    Err(StoreError::Conflict(0).into())
 }
 
-async fn write(
-    context: &ConnectionContext,
-    row: &Row<Connection>,
-    before: &Connection,
-) -> Result<(), StoreError> {
-    if row.doc.status() == before.status() {
-        return context.store.write(Write::replace(row)?).await.map(|_| ());
-    }
-    let failed = |e: millwright_core::Error| StoreError::Sdk(Box::new(e));
-    let events = status_events(context, &row.doc, before.status()).await.map_err(failed)?;
-    let mut writes = vec![Write::replace(row)?];
-    for event in &events {
-        writes.push(event.as_write().map_err(failed)?);
-    }
-    context.store.transact(writes).await?;
-    tracing::info!(
-        connection = %row.doc.id,
-        from = %before.status(),
-        to = %row.doc.status(),
-        "connection status changed"
-    );
-    announce(&context.queue, &events).await;
-    Ok(())
-}
-
-/// The connection after an observation.
-fn apply(connection: &mut Connection, observation: &Observation, now: WallTime) {
-    let before = connection.status();
+/// The connection after an observation: what there is to say of it, if anything is new.
+pub(crate) fn apply(
+    connection: &mut Connection,
+    observation: &Observation,
+    now: Now,
+    timing: HealthTiming,
+    chance: f64,
+) -> Option<String> {
     match observation {
-        Observation::Answered => {
-            let noted = connection.last_success_at;
-            let fresh = noted.is_some_and(|at| now.since(at) < SUCCESS_NOTED_EVERY);
-            if connection.facts.health == Health::Ok && fresh {
-                return;
-            }
-            connection.facts.health = Health::Ok;
-            connection.last_success_at = Some(now);
-            connection.last_checked_at = Some(now);
+        Observation::Answered => answered(connection, now, timing),
+        Observation::Unreachable(reason) => {
+            failed(connection, Health::Unreachable, reason, now, chance)
         }
-        Observation::Unreachable(_) => {
-            connection.facts.health = Health::Unreachable;
-            connection.last_checked_at = Some(now);
-        }
-        Observation::Refused(_) => {
-            connection.facts.health = Health::Refused;
-            connection.last_checked_at = Some(now);
-        }
-        Observation::Loaded(entity) => {
-            connection.loading.retain(|loading| loading != entity);
-            if connection.loading.is_empty() {
-                connection.facts.load = Load::Done;
-            }
-        }
+        Observation::Refused(reason) => failed(connection, Health::Refused, reason, now, chance),
+        Observation::Loaded(entity) => loaded(connection, entity),
     }
-    if connection.status() != before {
-        connection.status_since = now;
-        connection.status_reason = match observation {
-            Observation::Unreachable(reason) | Observation::Refused(reason) => Some(reason.clone()),
-            Observation::Answered | Observation::Loaded(_) => None,
+}
+
+fn answered(connection: &mut Connection, now: Now, timing: HealthTiming) -> Option<String> {
+    let well = connection.facts.health == Health::Ok;
+    if well && is_fresh(connection.next_check_at, now.schedule, timing) {
+        return None;
+    }
+    connection.facts.health = Health::Ok;
+    connection.last_success_at = Some(now.wall);
+    connection.last_checked_at = Some(now.wall);
+    connection.next_check_at = Some(now.schedule + timing.check_interval);
+    Some(if well { "the system answers" } else { "the system answers again" }.to_owned())
+}
+
+/// Whether the last answer was noted only just now: the next check is then as far away as can be.
+pub(crate) fn is_fresh(
+    next_check_at: Option<ScheduleTime>,
+    now: ScheduleTime,
+    timing: HealthTiming,
+) -> bool {
+    let noted_every = SUCCESS_NOTED_EVERY.min(timing.check_interval / 3);
+    next_check_at.is_some_and(|at| at + noted_every > now + timing.check_interval)
+}
+
+fn failed(
+    connection: &mut Connection,
+    health: Health,
+    reason: &str,
+    now: Now,
+    chance: f64,
+) -> Option<String> {
+    let new = connection.facts.health != health;
+    let check_is_due = connection.next_check_at.is_none_or(|at| at <= now.schedule);
+    connection.facts.health = health;
+    connection.last_checked_at = Some(now.wall);
+    connection.watch.health_reason = Some(reason.to_owned());
+    if new {
+        connection.watch.failures = 0;
+    }
+    // Many syncs and calls may find the same outage: only a check whose time has come moves the next.
+    if new || check_is_due {
+        connection.watch.failures = connection.watch.failures.saturating_add(1);
+        let wait = match health {
+            Health::Refused => REFUSED_CHECK_EVERY.mul_f64(1.0 + 0.1 * chance.clamp(0.0, 1.0)),
+            _ => outage_backoff(connection.watch.failures, chance),
         };
+        connection.next_check_at = Some(now.schedule + wait);
     }
+    Some(reason.to_owned())
+}
+
+fn loaded(connection: &mut Connection, entity: &str) -> Option<String> {
+    let place = connection.loading.iter().position(|loading| loading == entity)?;
+    connection.loading.remove(place);
+    if connection.loading.is_empty() {
+        connection.facts.load = Load::Done;
+        return Some("the first load has ended".to_owned());
+    }
+    Some(format!("the first load of {entity} has ended"))
 }
 
 #[cfg(test)]
 mod tests {
-    use millwright_core::WorkspaceId;
-    use serde_json::Map;
-
     use super::*;
-    use crate::{Admin, Facts, Status};
+    use crate::{
+        Status,
+        change::settle,
+        testing::{NOW, WALL, connection},
+    };
 
-    fn loading() -> Connection {
-        Connection {
-            id: ConnectionId::new_at(1),
-            workspace: WorkspaceId::new_at(1),
-            connector_id: Some("sandbox".to_owned()),
-            application_id: None,
-            name: "Plant One".to_owned(),
-            customer: None,
-            metadata: Map::new(),
-            settings: Map::new(),
-            facts: Facts { admin: Admin::Enabled, health: Health::Ok, load: Load::Running },
-            status_reason: None,
-            status_since: WallTime::from_millis(0),
-            instance: "sandbox".to_owned(),
-            last_checked_at: None,
-            last_success_at: None,
-            next_check_at: None,
-            pending_until: None,
-            reconnect: None,
-            loading: vec!["vendors".to_owned(), "materials".to_owned()],
-            credits: 1,
-            created_at: WallTime::from_millis(0),
-            scenario: None,
-        }
+    const TIMING: HealthTiming = HealthTiming {
+        check_interval: Duration::from_secs(900),
+        quiet: Duration::from_secs(300),
+        stale: Duration::from_secs(86_400),
+    };
+
+    /// Lets a connection learn something so many seconds on; answers from which status that is told.
+    fn learns(own: &mut Connection, observation: &Observation, seconds: u64) -> Option<Status> {
+        let later = Duration::from_secs(seconds);
+        let now = Now { wall: WALL + later, schedule: NOW + later };
+        let before = own.clone();
+        let reason = apply(own, observation, now, TIMING, 0.0)?;
+        settle(&before, own, &Occasion::new(Trigger::Call, reason), now, TIMING)
+    }
+
+    fn unreachable() -> Observation {
+        Observation::Unreachable("no route".to_owned())
+    }
+
+    fn refused() -> Observation {
+        Observation::Refused("wrong password".to_owned())
     }
 
     #[test]
     fn the_first_load_ends_with_its_last_entity() {
-        let mut connection = loading();
-        let now = WallTime::from_millis(5);
-        apply(&mut connection, &Observation::Loaded("vendors".to_owned()), now);
-        assert_eq!(connection.status(), Status::Synchronizing);
-        apply(&mut connection, &Observation::Loaded("materials".to_owned()), now);
-        assert_eq!((connection.status(), connection.status_since), (Status::Active, now));
+        let mut own = connection();
+        learns(&mut own, &Observation::Loaded("vendors".to_owned()), 1);
+        assert_eq!(own.status(), Status::Synchronizing);
+        let told = learns(&mut own, &Observation::Loaded("materials".to_owned()), 2);
+        assert_eq!(told, Some(Status::Synchronizing));
+        assert_eq!((own.status(), own.status_since), (Status::Active, WALL + 2 * SECOND));
+        assert_eq!(learns(&mut own, &Observation::Loaded("vendors".to_owned()), 3), None);
     }
+
+    const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
     fn an_outage_keeps_its_reason_until_the_system_answers() {
-        let mut connection = loading();
-        let now = WallTime::from_millis(5);
-        apply(&mut connection, &Observation::Unreachable("refused".to_owned()), now);
-        assert_eq!(connection.status(), Status::Unavailable);
-        assert_eq!(connection.status_reason.as_deref(), Some("refused"));
-        apply(&mut connection, &Observation::Answered, now + Duration::from_secs(1));
-        assert_eq!((connection.status(), connection.status_reason), (Status::Synchronizing, None));
+        let mut own = connection();
+        learns(&mut own, &unreachable(), 1);
+        assert_eq!(own.status(), Status::Unavailable);
+        assert_eq!(own.status_reason.as_deref(), Some("no route"));
+        learns(&mut own, &Observation::Answered, 2);
+        assert_eq!((own.status(), own.status_reason), (Status::Synchronizing, None));
+        assert_eq!(own.watch.wake, Some(2), "its syncs are to be woken");
     }
 
     #[test]
-    fn a_success_is_noted_once_a_minute() {
-        let mut connection = loading();
-        let now = WallTime::from_millis(0);
-        apply(&mut connection, &Observation::Answered, now);
-        let noted = connection.clone();
-        apply(&mut connection, &Observation::Answered, now + Duration::from_secs(59));
-        assert_eq!(connection, noted);
-        apply(&mut connection, &Observation::Answered, now + SUCCESS_NOTED_EVERY);
-        assert_ne!(connection, noted);
+    fn an_answer_pushes_the_next_check_away_and_is_written_once_a_minute() {
+        let mut own = connection();
+        learns(&mut own, &Observation::Answered, 0);
+        assert_eq!(own.next_check_at, Some(NOW + TIMING.check_interval));
+        let noted = own.clone();
+        learns(&mut own, &Observation::Answered, 59);
+        assert_eq!(own, noted);
+        learns(&mut own, &Observation::Answered, 60);
+        assert_eq!(own.next_check_at, Some(NOW + TIMING.check_interval + 60 * SECOND));
+    }
+
+    #[test]
+    fn an_outage_is_looked_at_after_30_seconds_and_then_after_twice_as_long_each_time() {
+        let mut own = connection();
+        let mut at = 0;
+        for wait in [30, 60, 120, 240, 480, 960, 1_920, 3_840, 7_680, 15_360, 21_600, 21_600] {
+            learns(&mut own, &unreachable(), at);
+            assert_eq!(own.next_check_at, Some(NOW + Duration::from_secs(at + wait)));
+            // Another that finds the same in between moves nothing.
+            learns(&mut own, &unreachable(), at + 1);
+            assert_eq!(own.next_check_at, Some(NOW + Duration::from_secs(at + wait)));
+            at += wait;
+        }
+        learns(&mut own, &Observation::Answered, at);
+        assert_eq!(own.next_check_at, Some(NOW + Duration::from_secs(at + 900)));
+        learns(&mut own, &unreachable(), at + 1);
+        assert_eq!(own.next_check_at, Some(NOW + Duration::from_secs(at + 31)), "from the start");
+    }
+
+    #[test]
+    fn refused_credentials_are_tried_again_once_a_day_at_most() {
+        let mut own = connection();
+        learns(&mut own, &refused(), 0);
+        let day = Duration::from_secs(24 * 3600);
+        assert_eq!(own.next_check_at, Some(NOW + day));
+        learns(&mut own, &refused(), 3600);
+        assert_eq!(own.next_check_at, Some(NOW + day));
+        learns(&mut own, &refused(), 24 * 3600);
+        assert_eq!(own.next_check_at, Some(NOW + 2 * day));
+    }
+
+    #[test]
+    fn an_outage_that_turns_into_a_refusal_is_a_change_with_its_own_reason() {
+        let mut own = connection();
+        learns(&mut own, &unreachable(), 0);
+        learns(&mut own, &refused(), 400);
+        assert_eq!(own.status(), Status::ReauthorizationRequired);
+        assert_eq!(own.status_reason.as_deref(), Some("wrong password"));
+        assert_eq!(own.watch.changes, 2);
     }
 }

@@ -7,8 +7,8 @@ use millwright_store::{Expect, Write};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Admin, Connection, ConnectionContext, Customer, Facts, Health, Load, credentials::seal,
-    events::event,
+    Admin, Connection, ConnectionContext, Customer, Facts, Health, Load, Occasion, Trigger, Watch,
+    credentials::seal, events::event, first_event,
 };
 
 /// What a caller gives.
@@ -51,7 +51,7 @@ pub async fn prepare(
 ) -> Result<Prepared> {
     let manifest = context.engine.catalog().get(&new.connector_id).ok_or_else(unknown_connector)?;
     let loading: Vec<String> = manifest.entities.names().map(str::to_owned).collect();
-    let now = context.store.clock().wall();
+    let (now, schedule) = (context.store.clock().wall(), context.store.clock().schedule());
     let id = ConnectionId::new_at(now.millis());
     let system = context.engine.open(Target {
         workspace: workspace.clone(),
@@ -63,7 +63,7 @@ pub async fn prepare(
         scenario: None,
     })?;
     let instance = system.probe().await.map_err(while_connecting)?;
-    let connection = Connection {
+    let mut connection = Connection {
         id: id.clone(),
         workspace: workspace.clone(),
         name: new.name.or(instance.name).unwrap_or_else(|| manifest.name.clone()),
@@ -78,14 +78,16 @@ pub async fn prepare(
         instance: instance.id,
         last_checked_at: Some(now),
         last_success_at: Some(now),
-        next_check_at: None,
+        next_check_at: Some(schedule + context.timing.check_interval),
         pending_until: None,
         reconnect: None,
         loading,
         credits: credits_of(manifest.tier),
         created_at: now,
+        watch: Watch::default(),
         scenario: None,
     };
+    connection.plan(schedule);
     let more = json!({
         "connector_id": connection.connector_id,
         "name": connection.name,
@@ -96,6 +98,7 @@ pub async fn prepare(
         Write::put(&connection.key(), &connection, Expect::Absent)?,
         seal(&context.vault, workspace, &id, &new.credentials).await?,
         created.as_write()?,
+        first_event(&connection, &Occasion::new(Trigger::Workspace, "connected"))?,
     ];
     Ok(Prepared { connection, writes, events: vec![created] })
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use millwright_connection::{Health, Observation, observe};
+use millwright_connection::{Health, Noticed, Observation, Trigger, observe, outage_backoff};
 use millwright_connector::{SystemError, SystemErrorClass};
 use millwright_core::{ErrorCode, MessageId, QueueName, Result};
 use millwright_event::{Message, NewMessage, Scope as MessageScope, announce, event_data};
@@ -13,7 +13,6 @@ use serde_json::{Value, json};
 use crate::{
     HintTask,
     hints::wake_hints,
-    outage_backoff,
     plan::window_after,
     slice::{Slice, StepError},
     state::{NextRun, SyncStatus},
@@ -237,6 +236,7 @@ async fn render(slice: &Slice<'_>, event_type: &str, data: Value) -> Result<Mess
 
 async fn note(slice: &Slice<'_>, observation: Observation) -> Result<(), StepError> {
     let connection = &slice.connection;
-    observe(slice.context, &connection.workspace, &connection.id, &observation).await?;
+    let noticed = Noticed { by: Trigger::Sync, hop: slice.hop };
+    observe(slice.context, &connection.workspace, &connection.id, &observation, noticed).await?;
     Ok(())
 }

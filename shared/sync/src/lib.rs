@@ -6,7 +6,6 @@
 //! leaves a pass that goes on where it stood. When all pages are in, ids are listed and what is gone is
 //! marked.
 
-mod backoff;
 mod connect;
 mod end;
 mod erase;
@@ -21,7 +20,6 @@ mod state;
 mod status;
 mod sweep;
 
-pub use backoff::outage_backoff;
 pub use connect::connect;
 pub use erase::{EraseEnd, erase_connection, run_erase};
 pub use hints::{HintTask, HintsEnd, accept_hints, run_hints};

@@ -1,7 +1,7 @@
 //! What the routes work with.
 
 use millwright_blob::Blob;
-use millwright_connection::ConnectionContext;
+use millwright_connection::{ConnectionContext, HealthTiming};
 use millwright_connector::Engine;
 use millwright_core::{
     Clock, PublicUrl,
@@ -51,6 +51,8 @@ pub struct Settings {
     pub audit_days: u16,
     /// How long each part of a write may take.
     pub write_timing: WriteTiming,
+    /// How health is watched and told.
+    pub health: HealthTiming,
 }
 
 impl Settings {
@@ -73,6 +75,7 @@ impl Settings {
             list_effort: Self::LIST_EFFORT,
             audit_days: Self::AUDIT_DAYS,
             write_timing: WriteTiming::default(),
+            health: HealthTiming::default(),
         }
     }
 
@@ -89,7 +92,15 @@ impl Settings {
         let list_effort = parsed_in(source, LIST_EFFORT, Self::LIST_EFFORT, &(500..=100_000))?;
         let audit_days = parsed_in(source, AUDIT_DAYS, Self::AUDIT_DAYS, &(1..=3_650))?;
         let write_timing = WriteTiming::from_source(source)?;
-        Ok(Self { body_limit, list_effort, audit_days, write_timing, ..Self::new(public_url) })
+        let health = HealthTiming::from_source(source)?;
+        Ok(Self {
+            body_limit,
+            list_effort,
+            audit_days,
+            write_timing,
+            health,
+            ..Self::new(public_url)
+        })
     }
 }
 
@@ -107,6 +118,7 @@ impl App {
             vault: self.vault.clone(),
             engine: self.engine.clone(),
             public_url: self.settings.public_url.clone(),
+            timing: self.settings.health,
         }
     }
 

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use http::Method;
 use millwright_access::{Environment, Role, create_key, create_workspace, get_workspace};
-use millwright_connection::{Connection, ConnectionContext, NewConnection, Observation, observe};
+use millwright_connection::{
+    Connection, ConnectionContext, NewConnection, Observation, Trigger, observe,
+};
 use millwright_connector::{Catalog, Credentials, SandboxControl, SandboxRow, SourceRecord};
 use millwright_core::{Clock, ExposeSecret, SecretString, WallTime, WorkspaceId};
 use millwright_entities::record_key;
@@ -155,7 +157,8 @@ impl Scene {
 
     /// Lets the connection be known as failing, or as well.
     pub async fn observe(&self, observation: Observation) {
-        observe(&self.context, &self.workspace, &self.connection.id, &observation).await.unwrap();
+        let (workspace, id) = (&self.workspace, &self.connection.id);
+        observe(&self.context, workspace, id, &observation, Trigger::Sync).await.unwrap();
     }
 
     /// A caller of another workspace, about this connection.

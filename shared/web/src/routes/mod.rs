@@ -7,6 +7,7 @@ mod api_keys;
 mod audit_log;
 mod changes;
 mod connection;
+mod connection_events;
 mod connection_view;
 mod connections;
 mod connectors;
@@ -50,6 +51,7 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(connections::list, connections::create))
         .routes(routes!(connections::get, connections::delete))
         .routes(routes!(connections::disconnect))
+        .routes(routes!(connection_events::list))
         .routes(routes!(hooks::take))
         .routes(routes!(hooks::get_hook))
         .routes(routes!(hooks::rotate))
