@@ -70,6 +70,8 @@ fn what_cannot_be_meant_is_refused() {
     for (what, instead, said) in [
         ("format: 1", "format: 2", "format 2 is not known"),
         ("tier: 1", "tier: 3", "tier"),
+        ("tier: 1", "tier: 1\nhosting: cellar", "hosting: is cloud, on_premises, or"),
+        ("tier: 1", "tier: 1\nhosting: \"{settings.site}\"", "hosting: is cloud, on_premises, or"),
         ("type: url", "type: uri", "uri"),
         ("title: Site, type: text", "title: Site, type: secret", "settings: hold no secret"),
         ("type: url", "type: url, when: { colour: red }", "when.colour: is no field"),

@@ -87,6 +87,10 @@ use crate::{
 /// The version of the format that this build reads.
 pub const FORMAT: u32 = 1;
 
+/// Where a system may run.
+pub(crate) const HOSTINGS: [&str; 2] = ["cloud", ON_PREMISES];
+const ON_PREMISES: &str = "on_premises";
+
 /// The fields of a status that are only read, of those that [`Manifest::statuses`] fills.
 pub(crate) const STATUS_READ: [&str; 2] = ["order", "allowedNext"];
 
@@ -114,6 +118,9 @@ pub struct Manifest {
     /// What a connection costs in credits: 1, 2 or 4.
     #[schemars(extend("enum" = [1, 2, 4]))]
     pub tier: u8,
+    /// Where the system runs: `cloud`, which is meant when it is not given, or `on_premises`, at the
+    /// customer's own place, which costs the double; or a setting that says so.
+    pub hosting: Option<Template>,
     /// How far the connector has been proven.
     pub maturity: Maturity,
     /// The system's versions it was proven with.
@@ -207,6 +214,15 @@ impl Manifest {
         let scope = Scope::default().with("settings", Value::Object(settings.clone()));
         let name = self.time_zone.as_ref()?.render(&scope).ok()?;
         Zone::named(name.as_str()?)
+    }
+
+    /// Whether the system with these settings runs at the customer's own place.
+    #[must_use]
+    pub fn is_on_premises(&self, settings: &Map<String, Value>) -> bool {
+        let (settings, _) = self.settings.check("settings", settings);
+        let scope = Scope::default().with("settings", Value::Object(settings));
+        let said = self.hosting.as_ref().and_then(|hosting| hosting.render(&scope).ok());
+        said.is_some_and(|said| said == ON_PREMISES)
     }
 
     /// What it says about an entity.

@@ -1,7 +1,10 @@
 //! What a connector says of itself.
 
 use super::{Check, is_slug};
-use crate::manifest::{FieldKind, Form, FormField};
+use crate::{
+    manifest::{FieldKind, Form, FormField, HOSTINGS},
+    template::Template,
+};
 
 impl Check<'_> {
     pub(super) fn identity(&mut self) {
@@ -11,6 +14,9 @@ impl Check<'_> {
         }
         if ![1, 2, 4].contains(&manifest.tier) {
             self.say("tier", "is 1, 2 or 4");
+        }
+        if let Some(hosting) = &manifest.hosting {
+            self.hosting(hosting);
         }
         if manifest.settings.fields().iter().any(|field| field.kind == FieldKind::Secret) {
             self.say("settings", "hold no secret: it belongs into the credentials");
@@ -52,6 +58,29 @@ impl Check<'_> {
             if let Err(why) = field.normalised(value) {
                 self.say(place, why);
             }
+        }
+    }
+
+    /// It is one of the two words, or a setting that can be nothing else.
+    fn hosting(&mut self, hosting: &Template) {
+        let place = "hosting";
+        self.template(place, hosting, &[]);
+        let known = |word: &str| HOSTINGS.contains(&word);
+        let names = match hosting.placeholders().as_slice() {
+            [] => hosting.literal_start().is_some_and(known),
+            [one] if hosting.literal_start().is_none() && one.root == "settings" => {
+                let name = one.path.keys().next();
+                let fields = self.manifest.settings.fields().iter();
+                let mut own = fields.filter(|field| Some(field.name.as_str()) == name);
+                own.any(|field| {
+                    let only = field.options.iter().all(|option| known(option));
+                    field.kind == FieldKind::Enum && only
+                })
+            }
+            _ => false,
+        };
+        if !names {
+            self.say(place, "is cloud, on_premises, or a setting that can only be one of these");
         }
     }
 }
