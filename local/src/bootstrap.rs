@@ -127,6 +127,8 @@ async fn sandbox(context: &ConnectionContext, workspace: &WorkspaceId) -> Result
         metadata: Map::new(),
         settings: Map::from_iter([("stateful".to_owned(), Value::Bool(true))]),
         credentials: [("username".to_owned(), SecretString::from("ok"))].into(),
+        application_id: None,
+        pending: None,
     };
     Ok(millwright_sync::connect(context, workspace, new).await?.id)
 }

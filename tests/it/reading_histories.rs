@@ -63,6 +63,8 @@ impl Place {
             metadata: Map::new(),
             settings: Map::from_iter([("url".to_owned(), json!(source.url))]),
             credentials: Credentials::new(),
+            application_id: None,
+            pending: None,
         };
         let connection = connect(&context, &workspace, new).await.unwrap();
         Synced { place: self, context, workspace, connection }

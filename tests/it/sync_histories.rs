@@ -107,6 +107,8 @@ fn sandbox() -> NewConnection {
         metadata: Map::new(),
         settings,
         credentials,
+        application_id: None,
+        pending: None,
     }
 }
 

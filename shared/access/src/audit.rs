@@ -35,6 +35,22 @@ pub enum AuditAction {
     ApiKeyCreated,
     /// An API key was revoked.
     ApiKeyRevoked,
+    /// A connection was made.
+    ConnectionCreated,
+    /// A connection's name, customer, notes or settings were changed.
+    ConnectionUpdated,
+    /// A connection was paused.
+    ConnectionPaused,
+    /// A connection was resumed.
+    ConnectionResumed,
+    /// A connection was given new credentials, or an address to give them at.
+    ConnectionReconnected,
+    /// A connection was disconnected.
+    ConnectionDisconnected,
+    /// The erasing of a connection was begun.
+    ConnectionDeleted,
+    /// The workspace's credits were set.
+    CreditsSet,
 }
 
 /// What came of it.

@@ -8,15 +8,14 @@ use millwright_event::{Message, announce};
 use millwright_store::{Row, StoreError, Write};
 
 use crate::{
-    Admin, Connection, ConnectionContext, Health, HealthTiming, Occasion, Status,
+    Admin, Connection, ConnectionContext, Health, HealthTiming, Occasion, Status, count_credits,
+    credits::{TRIES, pause_before},
     events::status_events,
     find_connection, forget_reconnect, history, new_reconnect,
     tell::Step,
     watch::{NextTask, next_task},
 };
 
-/// How often a change is begun again when the row is written by others.
-const TRIES: usize = 12;
 /// Two changes of a connection are at least so far apart: their ids sort by their times.
 const APART: Duration = Duration::from_millis(1);
 
@@ -47,10 +46,11 @@ pub async fn change<F>(
 where
     F: Fn(&mut Connection, Now) -> Result<Option<Occasion>> + Send + Sync,
 {
-    for _ in 0..TRIES {
+    for tries in 0..TRIES {
+        pause_before(tries).await;
         let row = find_connection(&context.store, workspace, id).await?;
         let mut after = row.doc.clone();
-        let Some(occasion) = decide(&mut after, now(context))? else { return Ok(row.doc) };
+        let Some(occasion) = decide(&mut after, Now::of(context))? else { return Ok(row.doc) };
         if let Some(done) = commit_change(context, &row, after, &occasion, extra.to_vec()).await? {
             return Ok(done);
         }
@@ -62,7 +62,8 @@ where
 /// read: answers with nothing when the row, or one of the `extra` rows, is no longer as it was read.
 ///
 /// # Errors
-/// When the table or the vault fails.
+/// `CREDITS_EXHAUSTED` when the connection would hold more than the workspace has left; when the table
+/// or the vault fails.
 pub async fn commit_change(
     context: &ConnectionContext,
     row: &Row<Connection>,
@@ -70,9 +71,9 @@ pub async fn commit_change(
     occasion: &Occasion,
     extra: Vec<Write>,
 ) -> Result<Option<Connection>> {
-    let now = now(context);
+    let now = Now::of(context);
     let told_from = settle(&row.doc, &mut after, occasion, now, context.timing);
-    let episode = episode(context, &mut after).await?;
+    let episode = episode(context, row.doc.status(), &mut after).await?;
     if after == row.doc && extra.is_empty() {
         return Ok(Some(after));
     }
@@ -91,6 +92,8 @@ pub async fn commit_change(
     }
     writes.extend(episode);
     writes.extend(extra);
+    let (held, holds) = (row.doc.credits_held(), written.doc.credits_held());
+    writes.extend(count_credits(&context.store, &row.doc.workspace, held, holds).await?);
     match write(context, writes).await {
         Ok(()) => {}
         Err(StoreError::Conflict(_)) => return Ok(None),
@@ -145,18 +148,28 @@ async fn write(context: &ConnectionContext, mut writes: Vec<Write>) -> Result<()
     }
 }
 
-/// The address for logging in again: there while that is needed, dead once the system answers.
-async fn episode(context: &ConnectionContext, after: &mut Connection) -> Result<Option<Write>> {
+/// The address for logging in again: there while that is needed, dead once the system answers again or
+/// the connection has been disconnected. One that the workspace asked for stays meanwhile.
+async fn episode(
+    context: &ConnectionContext,
+    before: Status,
+    after: &mut Connection,
+) -> Result<Option<Write>> {
+    let failed = matches!(before, Status::ReauthorizationRequired | Status::Unavailable);
     match after.status() {
         Status::ReauthorizationRequired => new_reconnect(context, after).await,
-        Status::Active | Status::Synchronizing => Ok(forget_reconnect(after)),
+        Status::Active | Status::Synchronizing if failed => Ok(forget_reconnect(after)),
+        Status::Disconnected if before != Status::Disconnected => Ok(forget_reconnect(after)),
         _ => Ok(None),
     }
 }
 
-fn now(context: &ConnectionContext) -> Now {
-    let clock = context.store.clock();
-    Now { wall: clock.wall(), schedule: clock.schedule() }
+impl Now {
+    /// What they show now.
+    pub(crate) fn of(context: &ConnectionContext) -> Self {
+        let clock = context.store.clock();
+        Self { wall: clock.wall(), schedule: clock.schedule() }
+    }
 }
 
 /// Everything in the row that follows from the facts. Answers from which status on the present one is

@@ -68,6 +68,18 @@ pub async fn observe(
     }
 }
 
+/// Writes into a connection what was found out because somebody asked, also where it was known: for
+/// [`crate::revise`]. What there is to say of it.
+pub fn take_note(
+    context: &ConnectionContext,
+    connection: &mut Connection,
+    observation: &Observation,
+    now: Now,
+) -> Option<String> {
+    connection.next_check_at = None;
+    apply(connection, observation, now, context.timing, rand::random())
+}
+
 /// The connection after an observation: what there is to say of it, if anything is new.
 pub(crate) fn apply(
     connection: &mut Connection,

@@ -1,14 +1,16 @@
 //! Making a connection: the credentials are tried at once, and nothing is kept before they work.
 
-use millwright_connector::{Credentials, SystemError, SystemErrorClass, Target};
-use millwright_core::{ConnectionId, Error, ErrorCode, FieldError, Result, WorkspaceId};
+use millwright_connector::{Credentials, System, SystemError, SystemErrorClass, Target};
+use millwright_core::{
+    ApplicationId, ConnectionId, Error, ErrorCode, FieldError, Result, WorkspaceId,
+};
 use millwright_event::Message;
-use millwright_store::{Expect, Write};
+use millwright_store::Write;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Admin, Connection, ConnectionContext, Customer, Facts, Health, Load, Occasion, Trigger, Watch,
-    credentials::seal, events::event, first_event,
+    Admin, Connection, ConnectionContext, Customer, Facts, Health, Load, Watch, credentials::seal,
+    credits::credits_of, events::event, find_connection, open_system, overlays::overlays_of,
 };
 
 /// What a caller gives.
@@ -26,33 +28,50 @@ pub struct NewConnection {
     pub settings: Map<String, Value>,
     /// The connector's credentials.
     pub credentials: Credentials,
+    /// The application whose user connects it through Link.
+    pub application_id: Option<ApplicationId>,
+    /// The pending connection that becomes real, when there is one. What was said of it when it was
+    /// made holds where nothing is said here.
+    pub pending: Option<ConnectionId>,
 }
 
-/// A connection whose credentials work, and the writes that make it.
+impl NewConnection {
+    /// Whether a person connects it through Link, whose work is kept also when the workspace is short
+    /// of credits.
+    #[must_use]
+    pub fn is_through_link(&self) -> bool {
+        self.application_id.is_some() || self.pending.is_some()
+    }
+}
+
+/// A connection whose credentials work, and what keeps them.
 #[derive(Debug)]
 pub struct Prepared {
-    /// The connection.
+    /// The connection, as it is to be.
     pub connection: Connection,
-    /// Its row, its secret, its event.
-    pub writes: Vec<Write>,
-    /// What to announce once they are written.
-    pub events: Vec<Message>,
+    /// Its sealed credentials.
+    pub secret: Write,
 }
 
-/// Tries the credentials and prepares the connection's rows.
+/// Tries the credentials and prepares the connection.
 ///
 /// # Errors
 /// `VALIDATION_FAILED` and its kin for an unknown connector and for the forms,
-/// `CREDENTIALS_REFUSED` and `SYSTEM_UNREACHABLE` for what the system says.
+/// `CREDENTIALS_REFUSED` and `SYSTEM_UNREACHABLE` for what the system says; `NOT_FOUND` and
+/// `STATE_CONFLICT` for a pending connection that is none.
 pub async fn prepare(
     context: &ConnectionContext,
     workspace: &WorkspaceId,
     new: NewConnection,
 ) -> Result<Prepared> {
     let manifest = context.engine.catalog().get(&new.connector_id).ok_or_else(unknown_connector)?;
-    let loading: Vec<String> = manifest.entities.names().map(str::to_owned).collect();
-    let (now, schedule) = (context.store.clock().wall(), context.store.clock().schedule());
-    let id = ConnectionId::new_at(now.millis());
+    let pending = match &new.pending {
+        Some(id) => Some(waiting(context, workspace, id, &new.connector_id).await?),
+        None => None,
+    };
+    let now = context.store.clock().wall();
+    let id =
+        pending.as_ref().map_or_else(|| ConnectionId::new_at(now.millis()), |own| own.id.clone());
     let system = context.engine.open(Target {
         workspace: workspace.clone(),
         connection: id.clone(),
@@ -63,14 +82,18 @@ pub async fn prepare(
         scenario: None,
     })?;
     let instance = system.probe().await.map_err(while_connecting)?;
+    let secret = seal(&context.vault, workspace, &id, &new.credentials).await?;
+    let (now, schedule) = (context.store.clock().wall(), context.store.clock().schedule());
+    let loading = manifest.entities.names().map(str::to_owned).collect();
     let mut connection = Connection {
-        id: id.clone(),
+        id,
         workspace: workspace.clone(),
         name: new.name.or(instance.name).unwrap_or_else(|| manifest.name.clone()),
         connector_id: Some(new.connector_id),
-        application_id: None,
+        application_id: new.application_id,
         customer: new.customer,
         metadata: new.metadata,
+        credits: credits_of(manifest, &new.settings),
         settings: new.settings,
         facts: Facts { admin: Admin::Enabled, health: Health::Ok, load: Load::Running },
         status_reason: None,
@@ -82,25 +105,136 @@ pub async fn prepare(
         pending_until: None,
         reconnect: None,
         loading,
-        credits: credits_of(manifest.tier),
         created_at: now,
         watch: Watch::default(),
         scenario: None,
     };
     connection.plan(schedule);
+    if let Some(pending) = &pending {
+        connection.take_over(pending);
+    }
+    Ok(Prepared { connection, secret })
+}
+
+/// The pending connection, if it waits for such a system.
+async fn waiting(
+    context: &ConnectionContext,
+    workspace: &WorkspaceId,
+    id: &ConnectionId,
+    connector: &str,
+) -> Result<Connection> {
+    let pending = find_connection(&context.store, workspace, id).await?.doc;
+    pending.require_pending()?;
+    match &pending.connector_id {
+        Some(own) if own != connector => {
+            let message = format!("the connection waits for a system of the kind {own}");
+            Err(Error::new(ErrorCode::StateConflict, message))
+        }
+        _ => Ok(pending),
+    }
+}
+
+impl Connection {
+    /// # Errors
+    /// What is said of a connection that no user is to finish any more.
+    pub fn require_pending(&self) -> Result<()> {
+        match self.facts.admin {
+            Admin::Pending => Ok(()),
+            Admin::Removed => self.status().allow_information(),
+            Admin::Enabled | Admin::Paused | Admin::NoCredits => {
+                let message = "the connection is not pending: it has been connected already";
+                Err(Error::new(ErrorCode::StateConflict, message))
+            }
+        }
+    }
+
+    /// Takes over what was said of a connection while it was pending, and what is remembered of it.
+    pub fn take_over(&mut self, pending: &Self) {
+        if !pending.name.is_empty() {
+            self.name.clone_from(&pending.name);
+        }
+        if pending.customer.is_some() {
+            self.customer.clone_from(&pending.customer);
+        }
+        if !pending.metadata.is_empty() {
+            self.metadata.clone_from(&pending.metadata);
+        }
+        if pending.application_id.is_some() {
+            self.application_id.clone_from(&pending.application_id);
+        }
+        self.created_at = pending.created_at;
+        self.watch = pending.watch.clone();
+    }
+
+    /// Makes it one that the workspace has no credits for, before it is written for the first time.
+    pub fn without_credits(&mut self, reason: &str) {
+        self.facts.admin = Admin::NoCredits;
+        self.next_check_at = None;
+        self.status_reason = Some(reason.to_owned());
+        self.watch.admin_reason = Some(reason.to_owned());
+        self.watch.next = None;
+    }
+}
+
+/// The event that tells of a new connection.
+///
+/// # Errors
+/// When a large body cannot be kept.
+pub async fn created_event(
+    context: &ConnectionContext,
+    connection: &Connection,
+) -> Result<Message> {
     let more = json!({
         "connector_id": connection.connector_id,
         "name": connection.name,
         "status": connection.status(),
     });
-    let created = event(context, &connection, "connection.created", more).await?;
-    let writes = vec![
-        Write::put(&connection.key(), &connection, Expect::Absent)?,
-        seal(&context.vault, workspace, &id, &new.credentials).await?,
-        created.as_write()?,
-        first_event(&connection, &Occasion::new(Trigger::Workspace, "connected"))?,
-    ];
-    Ok(Prepared { connection, writes, events: vec![created] })
+    event(context, connection, "connection.created", more).await
+}
+
+/// Tries other settings and credentials for a connection: the write that keeps the credentials.
+///
+/// # Errors
+/// The faulty fields of the forms; `CREDENTIALS_REFUSED` and `SYSTEM_UNREACHABLE` for what the system
+/// says; `DIFFERENT_SYSTEM` when they lead to another instance than the connection's.
+pub async fn try_again(
+    context: &ConnectionContext,
+    connection: &Connection,
+    settings: &Map<String, Value>,
+    credentials: Credentials,
+) -> Result<Write> {
+    let Connection { workspace, id, .. } = connection;
+    let secret = seal(&context.vault, workspace, id, &credentials).await?;
+    let system = context.engine.open(Target {
+        workspace: workspace.clone(),
+        connection: id.clone(),
+        connector_id: connection.connector()?.to_owned(),
+        settings: settings.clone(),
+        credentials,
+        overlays: overlays_of(context, connection).await?,
+        scenario: None,
+    })?;
+    same_instance(connection, &system).await?;
+    Ok(secret)
+}
+
+/// Tries the settings that a connection is to have with the credentials that it has.
+///
+/// # Errors
+/// As [`try_again`].
+pub async fn try_settings(context: &ConnectionContext, connection: &Connection) -> Result<()> {
+    let system = open_system(context, connection).await?;
+    same_instance(connection, &system).await
+}
+
+async fn same_instance(connection: &Connection, system: &System) -> Result<()> {
+    let instance = system.probe().await.map_err(while_connecting)?;
+    if instance.id == connection.instance {
+        return Ok(());
+    }
+    let message = "this leads to another system, or to another company in it, than the connection's: \
+                   make a connection of its own for it";
+    Err(Error::new(ErrorCode::DifferentSystem, message))
 }
 
 fn unknown_connector() -> Error {
@@ -112,15 +246,6 @@ fn unknown_connector() -> Error {
     let mut error = Error::new(fault.code, format!("{}: {}", fault.path, fault.message));
     error.fields = vec![fault];
     error
-}
-
-/// What a connection costs by its connector's tier.
-fn credits_of(tier: u8) -> u32 {
-    match tier {
-        0 | 1 => 1,
-        2 => 2,
-        _ => 4,
-    }
 }
 
 /// What a failed probe means to somebody who is connecting just now.

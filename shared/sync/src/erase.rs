@@ -1,7 +1,10 @@
 //! Erasing a connection: a job that deletes its rows until none are left, and survives interruption.
 
+use std::time::Duration;
+
 use millwright_connection::{
-    ConnectionContext, connection_key, connection_pk, disconnect, forget_hook,
+    Connection, ConnectionContext, connection_key, connection_pk, disconnect, forget_hook,
+    forget_lookups, forget_reconnect, idempotency_pk,
 };
 use millwright_core::{ConnectionId, Result, WallTime, WorkspaceId};
 use millwright_entities::Entity;
@@ -10,10 +13,13 @@ use millwright_records::{feed_pk, records_pk};
 use millwright_store::{Document, Expect, Key, Range, Row, Table, Write};
 use serde::{Deserialize, Serialize};
 
-use crate::sync_states;
+use crate::{hints::hint_leases, sync_states};
 
 /// Rows deleted at a time.
 const ROWS_AT_ONCE: usize = 500;
+/// How long a request that began before the connection was disconnected may go on and put rows: the
+/// 29 s that API Gateway waits for an answer, and some more.
+const STRAGGLERS: Duration = Duration::from_secs(35);
 
 /// A row of which only the key matters.
 #[derive(Serialize, Deserialize)]
@@ -46,12 +52,14 @@ pub enum EraseEnd {
     Done,
     /// There is more, for another invocation.
     More,
-    /// A slice may still be putting rows, until then at the latest.
+    /// Somebody may still be putting rows, until then at the latest.
     Busy(WallTime),
 }
 
-/// Erases as much as there is time for. It waits for slices that are under way, which would put rows
-/// behind it. Deleting a row twice is harmless, so a job that was cut off simply goes on.
+/// Erases as much as there is time for. It waits for slices and hints that are being worked on, which
+/// would put rows behind it, and looks a second time once every request has ended that began before the
+/// connection was disconnected. Deleting a row twice is harmless, so a job that was cut off simply goes
+/// on.
 ///
 /// # Errors
 /// When the table fails.
@@ -66,17 +74,37 @@ pub async fn run_erase(
         return Ok(EraseEnd::Busy(until));
     }
     // Without its row the connection takes no more writes, so nothing comes after what is deleted.
-    let row = Write::delete(&connection_key(workspace, id), Expect::Anything);
-    context.store.write(row).await?;
+    forget_row(context, workspace, id).await?;
     forget_hook(context, workspace, id).await?;
+    forget_lookups(context, workspace, id).await?;
     for (table, pk) in partitions_of(workspace, id) {
         if !empty(context, job, table, &pk, deadline).await? {
             return Ok(EraseEnd::More);
         }
     }
+    if !forget_answers(context, job, id, deadline).await? {
+        return Ok(EraseEnd::More);
+    }
     context.blob.delete_all(&format!("{workspace}/sync/{id}")).await?;
+    let all_in = job.created_at + STRAGGLERS;
+    if context.store.clock().wall() < all_in {
+        return Ok(EraseEnd::Busy(all_in));
+    }
     advance_job(&context.store, job, 1, JobState::Succeeded).await?;
     Ok(EraseEnd::Done)
+}
+
+/// Deletes the connection's row, and with it what leads to it by its address for logging in again.
+async fn forget_row(
+    context: &ConnectionContext,
+    workspace: &WorkspaceId,
+    id: &ConnectionId,
+) -> Result<()> {
+    let key = connection_key(workspace, id);
+    let Some(mut row) = context.store.get::<Connection>(&key).await? else { return Ok(()) };
+    let mut writes = vec![Write::delete(&key, Expect::Version(row.version))];
+    writes.extend(forget_reconnect(&mut row.doc));
+    Ok(context.store.transact(writes).await?)
 }
 
 /// Everything that belongs to a connection, but for its own row.
@@ -118,6 +146,49 @@ async fn empty(
     }
 }
 
+/// An answer that is kept for an idempotency key, as far as it matters whose it is.
+#[derive(Serialize, Deserialize)]
+struct KeptAnswer {
+    #[serde(default)]
+    connection: Option<ConnectionId>,
+}
+
+impl Document for KeptAnswer {}
+
+/// Deletes the answers about the connection that are kept for idempotency keys, among all of the
+/// workspace's, which are those of a day; false when the time is up before.
+async fn forget_answers(
+    context: &ConnectionContext,
+    job: &Job,
+    id: &ConnectionId,
+    deadline: WallTime,
+) -> Result<bool> {
+    let pk = idempotency_pk(&job.workspace);
+    let mut after: Option<String> = None;
+    loop {
+        let page = context
+            .store
+            .query_docs::<KeptAnswer>(
+                Table::State,
+                &pk,
+                &Range::All,
+                after.as_deref(),
+                ROWS_AT_ONCE,
+            )
+            .await?;
+        let own = page.rows.into_iter().filter(|row| row.doc.connection.as_ref() == Some(id));
+        for row in own {
+            context.blob.delete(&format!("{}/idempotency/{}", job.workspace, row.key.sk)).await?;
+            context.store.write(Write::delete(&row.key, Expect::Anything)).await?;
+        }
+        match page.next {
+            None => return Ok(true),
+            Some(_) if context.store.clock().wall() >= deadline => return Ok(false),
+            next => after = next,
+        }
+    }
+}
+
 /// When the last claim on one of the connection's entities ends, if one has not ended.
 async fn last_lease(
     context: &ConnectionContext,
@@ -126,6 +197,7 @@ async fn last_lease(
 ) -> Result<Option<WallTime>> {
     let now = context.store.clock().wall();
     let states = sync_states(&context.store, workspace, id).await?;
-    let held = states.iter().filter_map(|state| state.lease.until);
-    Ok(held.filter(|until| *until > now).max())
+    let mut held: Vec<WallTime> = states.iter().filter_map(|state| state.lease.until).collect();
+    held.extend(hint_leases(&context.store, workspace, id).await?);
+    Ok(held.into_iter().filter(|until| *until > now).max())
 }

@@ -9,9 +9,11 @@ use std::collections::BTreeMap;
 
 use millwright_connection::{Connection, ConnectionContext, connection_key, connection_pk};
 use millwright_connector::{HINTS_MAX, Hint};
-use millwright_core::{ConnectionId, Error, QueueName, Result, ScheduleTime, Work, WorkspaceId};
+use millwright_core::{
+    ConnectionId, Error, QueueName, Result, ScheduleTime, WallTime, Work, WorkspaceId,
+};
 use millwright_records::CommitId;
-use millwright_store::{Document, Due, Expect, Key, Lease, StoreError, Write};
+use millwright_store::{Document, Due, Expect, Key, Lease, Range, Store, StoreError, Table, Write};
 use serde::{Deserialize, Serialize};
 
 pub use work::{HintsEnd, run_hints};
@@ -132,6 +134,18 @@ fn hints_key(workspace: &WorkspaceId, connection: &ConnectionId, entity: &str) -
 
 fn worker_key(workspace: &WorkspaceId, connection: &ConnectionId, entity: &str) -> Key {
     Key::state(connection_pk(workspace, connection), format!("hinted#{entity}"))
+}
+
+/// Until when each of a connection's entities' hints are being worked on.
+pub(crate) async fn hint_leases(
+    store: &Store,
+    workspace: &WorkspaceId,
+    connection: &ConnectionId,
+) -> Result<Vec<WallTime>> {
+    let range = Range::Prefix("hinted#".to_owned());
+    let pk = connection_pk(workspace, connection);
+    let rows = store.query_all::<HintWorker>(Table::State, &pk, &range).await?;
+    Ok(rows.into_iter().filter_map(|row| row.doc.lease.until).collect())
 }
 
 /// Works on an entity's hints again that were kept while the connection was not wanted.

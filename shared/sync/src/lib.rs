@@ -12,21 +12,28 @@ mod erase;
 mod hints;
 mod plan;
 mod pull;
+mod reconnect;
 mod remap;
 mod request;
+mod resume;
 mod seen;
 mod slice;
 mod state;
 mod status;
 mod sweep;
+mod update;
+mod wake;
 
 pub use connect::connect;
 pub use erase::{EraseEnd, erase_connection, run_erase};
 pub use hints::{HintTask, HintsEnd, accept_hints, run_hints};
+pub use reconnect::reconnect;
 pub use remap::{Remapped, change_overlay};
 pub use request::{RequestedSync, request_sync};
+pub use resume::{check, resume};
 pub use slice::{SliceEnd, SliceLimits, run_slice};
 pub use state::{
     Counts, Mode, NextRun, Remap, RemapStage, SliceTask, SyncState, SyncStatus, Trigger, sync_key,
 };
 pub use status::sync_states;
+pub use update::{ConnectionPatch, METADATA_MAX, update_connection};

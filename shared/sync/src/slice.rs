@@ -149,12 +149,13 @@ fn fenced(context: &ConnectionContext) -> SliceEnd {
     SliceEnd::Busy(context.store.clock().wall() + FENCED_WAIT)
 }
 
-/// Where this puller was fenced because rows are mapped otherwise now, it still holds the lease: it
-/// gives it back, so that the reading begins anew at once.
+/// Where this puller was fenced because rows are mapped otherwise now, or because the connection is
+/// worked on again, it still holds the lease: it gives it back, so that the reading goes on at once.
 async fn give_way(context: &ConnectionContext, task: &SliceTask, fence: u64) -> Result<()> {
     let key = sync_key(&task.workspace, &task.connection, &task.entity);
     let release = |state: &mut SyncState| {
-        if state.is_remap_asked() && state.lease.fence == fence && state.lease.until.is_some() {
+        let woken = state.is_remap_asked() || state.run.is_some();
+        if woken && state.lease.fence == fence && state.lease.until.is_some() {
             state.release_after_error();
         }
         Ok(())

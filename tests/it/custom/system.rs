@@ -117,6 +117,8 @@ fn connection(url: &str) -> NewConnection {
         metadata: Map::new(),
         settings: Map::from_iter([("url".to_owned(), json!(url))]),
         credentials: Credentials::from([secret("key", KEY), secret("hook", SECRET)]),
+        application_id: None,
+        pending: None,
     }
 }
 

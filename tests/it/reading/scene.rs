@@ -220,5 +220,7 @@ pub fn sandbox(login: &str) -> NewConnection {
         metadata: Map::new(),
         settings,
         credentials,
+        application_id: None,
+        pending: None,
     }
 }

@@ -2,7 +2,7 @@
 //! processes that die in the midst of a write. What is on the system in the end is counted there.
 
 mod crashes;
-mod gate;
+pub mod gate;
 mod lost;
 mod plant;
 mod refusals;

@@ -77,6 +77,8 @@ pub async fn connected(
         metadata: Map::new(),
         settings: Map::from_iter([("url".to_owned(), json!(plant.url))]),
         credentials: Credentials::new(),
+        application_id: None,
+        pending: None,
     };
     connect(context, workspace, new).await.unwrap()
 }

@@ -4,7 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use millwright_connection::{Connection, ConnectionContext, connection_key, open_system};
+use millwright_connection::{Admin, Connection, ConnectionContext, connection_key, open_system};
 use millwright_core::{Error, ErrorCode, Result, WallTime};
 use millwright_store::{Expect, Row, Write};
 
@@ -62,6 +62,9 @@ fn ending() -> Error {
     Error::new(ErrorCode::IdempotencyInProgress, message)
 }
 
+/// How often a write is looked at whose connection is paused or short of credits.
+const LOOK_WHILE_INACTIVE: Duration = Duration::from_secs(300);
+
 /// What became of settling a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settled {
@@ -91,6 +94,9 @@ pub async fn settle_write(
         store.write(Write::delete(&key, Expect::Anything)).await?;
         return Ok(Settled::Done);
     };
+    if matches!(connection.doc.facts.admin, Admin::Paused | Admin::NoCredits) {
+        return rest_while_inactive(context, times, row).await;
+    }
     let (mut work, journal) = match take_up(context, times, &connection.doc, row).await {
         Ok(Ok(taken)) => taken,
         Ok(Err(until)) => return Ok(Settled::Busy(until)),
@@ -104,6 +110,23 @@ pub async fn settle_write(
     work.let_go().await;
     match carried {
         Ok(_) | Err(Lost::Taken) => Ok(Settled::Done),
+        Err(Lost::Failed(error)) => Err(error),
+    }
+}
+
+/// Nothing is sent to the system of a connection that is paused or short of credits, not even a
+/// question: what became of the write is found out when the connection is worked on again.
+async fn rest_while_inactive(
+    context: &ConnectionContext,
+    times: WriteTiming,
+    row: Row<WriteDoc>,
+) -> Result<Settled> {
+    let journal = match Journal::take_over(&context.store, times, row).await? {
+        Ok(journal) => journal,
+        Err(until) => return Ok(Settled::Busy(until)),
+    };
+    match journal.leave(LOOK_WHILE_INACTIVE).await {
+        Ok(()) | Err(Lost::Taken) => Ok(Settled::Done),
         Err(Lost::Failed(error)) => Err(error),
     }
 }

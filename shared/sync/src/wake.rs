@@ -1,0 +1,83 @@
+//! Waking the syncs of a connection that is worked on again: after a pause, a refusal, an outage.
+
+use millwright_connection::{
+    Admin, Along, Connection, ConnectionContext, Now, Occasion, connection_pk, revise,
+};
+use millwright_core::{ConnectionId, Result, ScheduleTime, WorkspaceId};
+use millwright_store::{Range, Table, Write};
+
+use crate::{NextRun, SyncState, connect::send};
+
+/// Which of a connection's syncs are woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sleepers {
+    /// None.
+    None,
+    /// Those that wait because the system failed.
+    Failed,
+    /// Those too that were laid to rest because the connection was not worked on. A slice that is just
+    /// ending for that reason is fenced, so that it cannot lay itself to rest behind this.
+    All,
+}
+
+impl Sleepers {
+    fn has(self, state: &SyncState, now: ScheduleTime) -> bool {
+        match state.run {
+            None => self == Self::All,
+            Some(run) => self != Self::None && state.failures > 0 && run.at > now,
+        }
+    }
+}
+
+/// Wakes a connection's sleeping syncs along with a change of it: they are due from then on.
+pub(crate) struct Waking<'a> {
+    pub context: &'a ConnectionContext,
+    /// Which of them, when it was worked on before as well.
+    pub sleepers: Sleepers,
+}
+
+impl Along for Waking<'_> {
+    /// The states, to be sent once they are written.
+    type Told = Vec<SyncState>;
+
+    async fn writes(
+        &self,
+        before: &Connection,
+        after: &Connection,
+    ) -> Result<(Vec<Write>, Vec<SyncState>)> {
+        let rested = before.facts.admin != Admin::Enabled && after.facts.admin == Admin::Enabled;
+        let sleepers = if rested { Sleepers::All } else { self.sleepers };
+        if sleepers == Sleepers::None {
+            return Ok(Default::default());
+        }
+        let now = self.context.store.clock().schedule();
+        let pk = connection_pk(&after.workspace, &after.id);
+        let range = Range::Prefix("sync#".to_owned());
+        let rows = self.context.store.query_all::<SyncState>(Table::State, &pk, &range).await?;
+        let (mut writes, mut states) = (Vec::new(), Vec::new());
+        for mut row in rows.into_iter().filter(|row| sleepers.has(&row.doc, now)) {
+            row.doc.run = Some(NextRun::at(now, now));
+            // It is a new beginning: what fails from now on is told anew.
+            (row.doc.failures, row.doc.failure_told) = (0, false);
+            writes.push(Write::replace(&row)?);
+            states.push(row.doc);
+        }
+        Ok((writes, states))
+    }
+}
+
+/// Changes a connection and wakes its syncs: all of them where it was not worked on before.
+pub(crate) async fn revise_and_wake(
+    context: &ConnectionContext,
+    workspace: &WorkspaceId,
+    id: &ConnectionId,
+    decide: impl Fn(&mut Connection, Now) -> Result<Option<(Occasion, Vec<Write>)>> + Send + Sync,
+    sleepers: Sleepers,
+) -> Result<Connection> {
+    let waking = Waking { context, sleepers };
+    let revised = revise(context, workspace, id, decide, &waking).await?;
+    for state in revised.along.unwrap_or_default() {
+        send(context, &state).await;
+    }
+    Ok(revised.connection)
+}
