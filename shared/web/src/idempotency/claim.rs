@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use millwright_access::{Caller, Role};
-use millwright_core::{Error, ErrorCode, ExposeSecret, Result, SecretString};
+use millwright_core::{ConnectionId, Error, ErrorCode, ExposeSecret, Result, SecretString};
 use millwright_store::{Expect, Row, Write};
 use millwright_vault::Sealed;
 
@@ -23,6 +23,8 @@ pub(super) struct Slot<'a> {
     pub(super) fingerprint: &'a str,
     /// What running the request twice would do.
     pub(super) twice: Twice,
+    /// The connection that the request is about.
+    pub(super) connection: Option<ConnectionId>,
 }
 
 /// What came of a claim.
@@ -43,6 +45,7 @@ impl Slot<'_> {
         for _ in 0..TRIES {
             let now = self.app.clock().wall();
             let claim = Record::claim(self.fingerprint, self.caller.role, self.twice, now);
+            let claim = Record { connection: self.connection.clone(), ..claim };
             let Some(mut row) = self.app.store.get::<Record>(&key).await? else {
                 let write = Write::put(&key, &claim, Expect::Absent)?;
                 match self.app.store.write(write).await {
@@ -88,6 +91,7 @@ impl Slot<'_> {
             row.body = Some(sealed);
         }
         row.doc.role = needed.unwrap_or(row.doc.role);
+        row.doc.connection = row.doc.connection.or_else(|| made_in(body));
         row.doc.state = State::Answered(head);
         self.written(Write::replace(&row)?).await
     }
@@ -136,5 +140,27 @@ impl Slot<'_> {
 
     fn blob_path(&self) -> String {
         format!("{}/idempotency/{}", self.caller.workspace, self.hash)
+    }
+}
+
+/// The connection that an answer has made.
+fn made_in(body: &[u8]) -> Option<ConnectionId> {
+    let answer: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let named = |field: &str| answer.get(field)?.as_str()?.parse().ok();
+    named("id").or_else(|| named("connection_id"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_connection_that_was_made_is_found_in_its_answer() {
+        let id = ConnectionId::new_at(1);
+        let found = |text: String| made_in(text.as_bytes());
+        assert_eq!(found(format!(r#"{{"id":"{id}"}}"#)), Some(id.clone()));
+        assert_eq!(found(format!(r#"{{"id":"link_1","connection_id":"{id}"}}"#)), Some(id));
+        assert_eq!(found(r#"{"id":"key_1"}"#.to_owned()), None);
+        assert_eq!(found("not JSON".to_owned()), None);
     }
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, StatusCode, request::Parts};
 use http_body_util::BodyExt;
 use millwright_access::Role;
-use millwright_core::{Error, RequestId};
+use millwright_core::{ConnectionId, Error, RequestId};
 use millwright_store::Row;
 
 use super::{
@@ -21,7 +21,7 @@ use super::{
 use crate::{
     App, error,
     error::ApiError,
-    extract::{NeededRole, caller_of, read_body},
+    extract::{CONNECTION_ID, NeededRole, caller_of, read_body},
     frame::{REQUEST_ID, caught},
 };
 
@@ -40,7 +40,15 @@ pub(crate) async fn idempotency(
     let body = read_body(body, app.settings.body_limit).await?;
     let fingerprint = fingerprint(&parts, &body);
     let twice = twice(parts.uri.path());
-    let slot = Slot { app: &app, caller: &caller, hash: &hash, fingerprint: &fingerprint, twice };
+    let connection = about(&parts);
+    let slot = Slot {
+        app: &app,
+        caller: &caller,
+        hash: &hash,
+        fingerprint: &fingerprint,
+        twice,
+        connection,
+    };
     match slot.claim().await? {
         Claim::Replay(head, body) => Ok(replayed(&head, body)),
         Claim::Run(row) => {
@@ -65,6 +73,18 @@ fn is_covered(parts: &Parts) -> bool {
 /// before it sends anything; a native call cannot.
 fn twice(path: &str) -> Twice {
     if path == "/v1/passthrough" { Twice::Unknown } else { Twice::Harmless }
+}
+
+/// The connection that a request is about, by its header or its path. The answer to the request that
+/// erases one outlives it.
+fn about(parts: &Parts) -> Option<ConnectionId> {
+    if parts.method == Method::DELETE && parts.uri.path().starts_with("/v1/connections/") {
+        return None;
+    }
+    let header = parts.headers.get(CONNECTION_ID).and_then(|value| value.to_str().ok());
+    let path = parts.uri.path().strip_prefix("/v1/connections/");
+    let path = path.and_then(|path| path.split('/').next());
+    header.or(path)?.parse().ok()
 }
 
 fn request_id(parts: &Parts) -> RequestId {
@@ -151,6 +171,24 @@ mod tests {
         for path in ["/v1/sync", "/v1/purchase-orders", "/v1/purchase-orders/rec_1"] {
             assert_eq!(twice(path), Twice::Harmless, "{path}");
         }
+    }
+
+    #[test]
+    fn a_request_is_about_the_connection_of_its_header_or_its_path() {
+        let id = ConnectionId::new_at(1);
+        let of = |method: Method, path: &str, header: Option<&str>| {
+            let mut request = Request::builder().method(method).uri(path);
+            if let Some(header) = header {
+                request = request.header(CONNECTION_ID, header);
+            }
+            about(&request.body(Body::empty()).unwrap().into_parts().0)
+        };
+        let path = format!("/v1/connections/{id}");
+        assert_eq!(of(Method::POST, "/v1/vendors", Some(id.as_str())), Some(id.clone()));
+        assert_eq!(of(Method::POST, &format!("{path}/pause"), None), Some(id.clone()));
+        assert_eq!(of(Method::PATCH, &path, None), Some(id));
+        assert_eq!(of(Method::DELETE, &path, None), None, "its answer outlives the connection");
+        assert_eq!(of(Method::POST, "/v1/webhook-messages", None), None);
     }
 
     #[test]

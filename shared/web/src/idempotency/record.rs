@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 use millwright_access::Role;
-use millwright_core::{Error, ErrorCode, Result, Upstream, WallTime, WorkspaceId};
+use millwright_connection::idempotency_pk;
+use millwright_core::{ConnectionId, Error, ErrorCode, Result, Upstream, WallTime, WorkspaceId};
 use millwright_store::{Document, Key};
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,9 @@ pub(super) struct Record {
     pub(super) state: State,
     /// When the key may be used anew.
     pub(super) until: WallTime,
+    /// The connection that the request is about: its answer goes when that is erased.
+    #[serde(default)]
+    pub(super) connection: Option<ConnectionId>,
 }
 
 /// What running a request twice would do.
@@ -85,6 +89,7 @@ impl Record {
             twice,
             state: State::Running(now + CLAIM),
             until: now + KEPT,
+            connection: None,
         }
     }
 
@@ -135,7 +140,7 @@ pub(super) fn is_kept(status: StatusCode, error: Option<&Error>) -> bool {
 
 /// Where the row of a key is.
 pub(super) fn record_key(workspace: &WorkspaceId, hash: &str) -> Key {
-    Key::state(format!("{workspace}#idempotency"), hash)
+    Key::state(idempotency_pk(workspace), hash)
 }
 
 #[cfg(test)]

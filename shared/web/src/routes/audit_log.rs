@@ -34,6 +34,22 @@ pub(crate) enum AuditAction {
     ApiKeyCreated,
     /// An API key was revoked.
     ApiKeyRevoked,
+    /// A connection was made.
+    ConnectionCreated,
+    /// A connection's name, customer, notes or settings were changed.
+    ConnectionUpdated,
+    /// A connection was paused.
+    ConnectionPaused,
+    /// A connection was resumed.
+    ConnectionResumed,
+    /// A connection was given new credentials, or an address to give them at.
+    ConnectionReconnected,
+    /// A connection was disconnected.
+    ConnectionDisconnected,
+    /// The erasing of a connection was begun.
+    ConnectionDeleted,
+    /// The workspace's credits were set.
+    CreditsSet,
 }
 
 /// What came of it.
@@ -120,6 +136,14 @@ impl From<access::AuditAction> for AuditAction {
             access::AuditAction::EndpointSecretShown => Self::EndpointSecretShown,
             access::AuditAction::ApiKeyCreated => Self::ApiKeyCreated,
             access::AuditAction::ApiKeyRevoked => Self::ApiKeyRevoked,
+            access::AuditAction::ConnectionCreated => Self::ConnectionCreated,
+            access::AuditAction::ConnectionUpdated => Self::ConnectionUpdated,
+            access::AuditAction::ConnectionPaused => Self::ConnectionPaused,
+            access::AuditAction::ConnectionResumed => Self::ConnectionResumed,
+            access::AuditAction::ConnectionReconnected => Self::ConnectionReconnected,
+            access::AuditAction::ConnectionDisconnected => Self::ConnectionDisconnected,
+            access::AuditAction::ConnectionDeleted => Self::ConnectionDeleted,
+            access::AuditAction::CreditsSet => Self::CreditsSet,
         }
     }
 }
@@ -133,6 +157,14 @@ impl From<AuditAction> for access::AuditAction {
             AuditAction::EndpointSecretShown => Self::EndpointSecretShown,
             AuditAction::ApiKeyCreated => Self::ApiKeyCreated,
             AuditAction::ApiKeyRevoked => Self::ApiKeyRevoked,
+            AuditAction::ConnectionCreated => Self::ConnectionCreated,
+            AuditAction::ConnectionUpdated => Self::ConnectionUpdated,
+            AuditAction::ConnectionPaused => Self::ConnectionPaused,
+            AuditAction::ConnectionResumed => Self::ConnectionResumed,
+            AuditAction::ConnectionReconnected => Self::ConnectionReconnected,
+            AuditAction::ConnectionDisconnected => Self::ConnectionDisconnected,
+            AuditAction::ConnectionDeleted => Self::ConnectionDeleted,
+            AuditAction::CreditsSet => Self::CreditsSet,
         }
     }
 }

@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 
 use axum::{Json, extract::State};
 use http::StatusCode;
-use millwright_connection::{
-    self as connection, ConnectionFilter, NewConnection, find_connection, list_connections,
-};
+use millwright_access::{AuditAction, AuditOutcome, Audited, audit_begin};
+use millwright_connection::{ConnectionFilter, NewConnection, find_connection, list_connections};
 use millwright_connector::{Catalog, Manifest};
 use millwright_core::{ConnectionId, ErrorCode, FieldError, SecretString};
-use millwright_sync::{connect, erase_connection};
+use millwright_sync::{METADATA_MAX, connect, erase_connection};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
+    audit_log::{end_entry, in_log},
     connection_view::{Connection, ConnectionStatus, Customer},
     jobs::Job,
 };
@@ -26,8 +26,6 @@ use crate::{
 };
 
 const LIST: &str = "connections";
-/// The most bytes of JSON that a connection's metadata may have.
-const METADATA_MAX: usize = 16 * 1024;
 
 /// The connection to make.
 #[derive(Deserialize, ToSchema)]
@@ -130,7 +128,7 @@ pub(crate) async fn get(
 /// Connect a system
 ///
 /// The credentials are tried at once: a connection that does not work is not made. Its first load
-/// starts by itself.
+/// starts by itself. It is in the audit log.
 #[utoipa::path(
     post,
     path = "/v1/connections",
@@ -146,13 +144,25 @@ pub(crate) async fn create(
 ) -> Answer<(StatusCode, Json<Connection>)> {
     let faults = faults(app.engine.catalog(), &body.0);
     let request: ConnectionRequest = body.checked(faults)?;
-    let made = connect(&app.connections(), &caller.workspace, request.into()).await?;
+    let context = app.connections();
+    let audited = about(AuditAction::ConnectionCreated, None);
+    let mut entry = audit_begin(&app.store, &caller, app.settings.audit_kept(), audited).await?;
+    let made = connect(&context, &caller.workspace, request.into()).await;
+    let outcome = match &made {
+        Ok(made) => {
+            entry.doc.connection = Some(made.id.clone());
+            AuditOutcome::Done(None)
+        }
+        Err(error) => AuditOutcome::Failed(error.code),
+    };
+    end_entry(&app, entry, outcome).await;
+    let made = made?;
     Ok((StatusCode::CREATED, Json(Connection::of(&app, made).await?)))
 }
 
 /// Delete a connection
 ///
-/// Disconnects it and starts a job that erases everything that belongs to it.
+/// Disconnects it and starts a job that erases everything that belongs to it. It is in the audit log.
 #[utoipa::path(
     delete,
     path = "/v1/connections/{id}",
@@ -166,28 +176,16 @@ pub(crate) async fn delete(
     State(app): State<App>,
     IdPath(id): IdPath<ConnectionId>,
 ) -> Answer<(StatusCode, Json<Job>)> {
-    let job = erase_connection(&app.connections(), &caller.workspace, &id).await?;
+    find_connection(&app.store, &caller.workspace, &id).await?;
+    let context = app.connections();
+    let erasing = erase_connection(&context, &caller.workspace, &id);
+    let audited = about(AuditAction::ConnectionDeleted, Some(&id));
+    let job = in_log(&app, &caller, audited, erasing).await?;
     Ok((StatusCode::ACCEPTED, Json(job.into())))
 }
 
-/// Disconnect a system
-///
-/// Stops its syncs and destroys its credentials. Its history stays.
-#[utoipa::path(
-    post,
-    path = "/v1/connections/{id}/disconnect",
-    operation_id = "disconnect_connection",
-    tag = "Connections",
-    params(("id" = String, Path, description = "The connection's id.")),
-    responses((status = 200, description = "The disconnected connection.", body = Connection))
-)]
-pub(crate) async fn disconnect(
-    caller: Admin,
-    State(app): State<App>,
-    IdPath(id): IdPath<ConnectionId>,
-) -> Answer<Json<Connection>> {
-    let own = connection::disconnect(&app.connections(), &caller.workspace, &id).await?;
-    Ok(Json(Connection::of(&app, own).await?))
+fn about(action: AuditAction, connection: Option<&ConnectionId>) -> Audited {
+    Audited { action, connection: connection.cloned(), target: None, call: None }
 }
 
 /// What is wrong with a request beyond what its schema says.
@@ -239,6 +237,8 @@ impl From<ConnectionRequest> for NewConnection {
             metadata: request.metadata,
             settings: request.settings,
             credentials: request.credentials.into_iter().map(secret).collect(),
+            application_id: None,
+            pending: None,
         }
     }
 }

@@ -8,9 +8,11 @@ mod audit_log;
 mod changes;
 mod connection;
 mod connection_events;
+mod connection_life;
 mod connection_view;
 mod connections;
 mod connectors;
+mod credits;
 mod custom_fields;
 mod entities;
 mod health;
@@ -49,9 +51,10 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(entities::list))
         .routes(routes!(entities::get))
         .routes(routes!(connections::list, connections::create))
-        .routes(routes!(connections::get, connections::delete))
-        .routes(routes!(connections::disconnect))
+        .routes(routes!(connections::get, connections::delete, connection_life::update))
         .routes(routes!(connection_events::list))
+        .merge(connection_life())
+        .routes(routes!(credits::get, credits::put))
         .routes(routes!(hooks::take))
         .routes(routes!(hooks::get_hook))
         .routes(routes!(hooks::rotate))
@@ -62,6 +65,15 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .merge(webhooks())
         .routes(routes!(audit_log::list))
         .routes(routes!(jobs::get_job))
+}
+
+fn connection_life() -> OpenApiRouter<App> {
+    OpenApiRouter::default()
+        .routes(routes!(connection_life::check))
+        .routes(routes!(connection_life::pause))
+        .routes(routes!(connection_life::resume))
+        .routes(routes!(connection_life::reconnect))
+        .routes(routes!(connection_life::disconnect))
 }
 
 fn data() -> OpenApiRouter<App> {
