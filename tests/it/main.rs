@@ -11,6 +11,8 @@ mod e2e_tryton_postgresql;
 mod faults;
 mod functions;
 mod in_process;
+mod isolation;
+mod life;
 mod openapi;
 mod reading;
 mod reading_histories;

@@ -1,0 +1,281 @@
+//! Two workspaces attack each other through every route of the document that the server serves: nothing
+//! crosses, and nothing changes.
+
+mod attack;
+
+use std::collections::BTreeMap;
+
+use attack::{Loot, Target, attack};
+use axum::{Json, Router, routing::get};
+use http::Method;
+use millwright_local::{dynamo::Dynamo, sdk};
+use millwright_tests::{api::Api, millwright::Millwright, wait};
+use serde_json::{Value, json};
+
+use crate::{
+    life::ground::scanned,
+    scene::{LONG, text, wait_until_synced},
+};
+
+/// A workspace with one of each thing, and what another may know of it.
+async fn furnished(api: &Api, name: &str) -> Loot {
+    let request = json!({
+        "connector_id": "sandbox",
+        "name": format!("Plant of {name}"),
+        "customer": { "id": format!("customer-{name}"), "name": name },
+        "metadata": { "note": format!("noted by {name}") },
+        "settings": { "stateful": true },
+    });
+    let connection = api.post("/v1/connections", &request, 201).await;
+    let connection = text(&connection, "id").to_owned();
+    let data = api.about(&connection);
+    wait_until_synced(&data).await;
+    let mut things: BTreeMap<&str, String> = BTreeMap::new();
+    things.insert("connections", connection.clone());
+    let key = json!({ "name": format!("key of {name}"), "role": "read" });
+    let key = api.post("/v1/api-keys", &key, 201).await;
+    things.insert("api-keys", text(&key, "id").to_owned());
+    let endpoint = json!({ "url": "http://127.0.0.1:1/", "event_types": ["attack.*"] });
+    let endpoint = api.post("/v1/webhook-endpoints", &endpoint, 201).await;
+    things.insert("webhook-endpoints", text(&endpoint, "id").to_owned());
+    let message = json!({ "type": "attack.begun", "data": { "by": format!("word of {name}") } });
+    let message = api.post("/v1/webhook-messages", &message, 202).await;
+    things.insert("webhook-messages", text(&message, "id").to_owned());
+    let delivery = wait::until("the message is tried", LONG, async || {
+        let deliveries = api.all("/v1/webhook-deliveries?limit=100").await;
+        let tried = deliveries.into_iter().find(|own| own["attempt_count"] != json!(0));
+        tried.map(|own| text(&own, "id").to_owned())
+    })
+    .await;
+    things.insert("webhook-deliveries", delivery);
+    let slow = data.with_header("Millwright-Scenario", "slow-write");
+    let vendor = json!({ "name": format!("vendor of {name}") });
+    let write = slow.post("/v1/vendors", &vendor, 202).await;
+    things.insert("writes", text(&write, "write_id").to_owned());
+    let path = format!("/v1/connections/{connection}/reconnect");
+    let asked = api.call(Method::POST, &path, None).await.expect(200);
+    let loot_of_link = text(&asked, "reconnect_url").rsplit('/').next().unwrap().to_owned();
+    let gone = api.post("/v1/connections", &request, 201).await;
+    let path = format!("/v1/connections/{}", text(&gone, "id"));
+    let job = api.call(Method::DELETE, &path, None).await.expect(202);
+    things.insert("jobs", text(&job, "id").to_owned());
+    let mut needles: Vec<String> = things.values().cloned().collect();
+    needles.extend([loot_of_link, format!("of {name}"), format!("noted by {name}")]);
+    needles.push(format!("customer-{name}"));
+    let records = records(&data).await;
+    needles.extend(records.values().cloned());
+    let mut loot = Loot { connection, needles, ..Loot::default() };
+    loot.queries = queries(&things, &loot, name);
+    loot.bodies = bodies(&things, &loot);
+    loot.places = places(&things, &records);
+    loot
+}
+
+/// A key of a record for each entity that has any.
+async fn records(data: &Api) -> BTreeMap<String, String> {
+    let states = data.get("/v1/sync-status").await;
+    let mut records = BTreeMap::new();
+    for state in states["data"].as_array().unwrap() {
+        let entity = text(state, "entity").to_owned();
+        let page = data.get(&format!("/v1/{entity}?limit=1")).await;
+        if let Some(key) = page["data"][0]["key"].as_str() {
+            records.insert(entity, key.to_owned());
+        }
+    }
+    records
+}
+
+/// The values of the paths' parameters, by path; of the paths of records, by entity.
+fn places(
+    things: &BTreeMap<&str, String>,
+    records: &BTreeMap<String, String>,
+) -> BTreeMap<String, Vec<(String, String)>> {
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let mut places = BTreeMap::new();
+    let paths = [
+        ("connections", ""),
+        ("connections", "/check"),
+        ("connections", "/pause"),
+        ("connections", "/resume"),
+        ("connections", "/reconnect"),
+        ("connections", "/disconnect"),
+        ("connections", "/scenario"),
+        ("connections", "/hook"),
+        ("connections", "/hook/rotate"),
+        ("api-keys", ""),
+        ("webhook-endpoints", ""),
+        ("webhook-endpoints", "/secret"),
+        ("webhook-messages", ""),
+        ("webhook-deliveries", ""),
+        ("webhook-deliveries", "/attempts"),
+        ("webhook-deliveries", "/retry"),
+        ("jobs", ""),
+        ("writes", ""),
+    ];
+    for (kind, more) in paths {
+        places.insert(format!("/v1/{kind}/{{id}}{more}"), vec![pair("id", &things[kind])]);
+    }
+    for more in ["mappings", "custom-fields"] {
+        let path = format!("/v1/connections/{{id}}/{more}/{{entity}}");
+        let values = vec![pair("id", &things["connections"]), pair("entity", "purchase-orders")];
+        places.insert(path, values);
+    }
+    // Every workspace has the same catalogue: what is told of it is nobody's.
+    places.insert("/v1/connectors/{id}".to_owned(), vec![pair("id", "sandbox")]);
+    places.insert("/v1/entities/{entity}".to_owned(), vec![pair("entity", "vendors")]);
+    places.insert("/v1/meta/{entity}".to_owned(), vec![pair("entity", "vendors")]);
+    places.insert("/hooks/{secret}".to_owned(), vec![pair("secret", &things["connections"])]);
+    let any = records.values().next().expect("a record").clone();
+    for entity in millwright_entities::Entity::ALL {
+        let key = records.get(entity.slug).unwrap_or(&any);
+        let path = format!("/v1/{}/{{key}}", entity.slug);
+        places.insert(
+            format!("{path}/actions/{{name}}"),
+            vec![pair("key", key), pair("name", "approve")],
+        );
+        places.insert(path, vec![pair("key", key)]);
+    }
+    places
+}
+
+/// The values of parameters in queries.
+fn queries(things: &BTreeMap<&str, String>, loot: &Loot, name: &str) -> BTreeMap<String, String> {
+    let pairs = [
+        ("connection_id", loot.connection.clone()),
+        ("customer_id", format!("customer-{name}")),
+        ("endpoint_id", things["webhook-endpoints"].clone()),
+        ("connector_id", "sandbox".to_owned()),
+        ("q", format!("Plant%20of%20{name}")),
+    ];
+    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// The bodies of operations that take one, with what is the other's wherever they name something. Those
+/// about a connection's data are refused before their body is read.
+fn bodies(things: &BTreeMap<&str, String>, loot: &Loot) -> BTreeMap<String, Value> {
+    let pairs = [
+        ("create_api_key", json!({ "name": "x", "role": "read" })),
+        ("create_connection", json!({ "connector_id": "sandbox" })),
+        ("update_connection", json!({ "name": "taken" })),
+        ("reconnect_connection", json!({ "credentials": { "username": "ok" } })),
+        ("set_scenario", json!({ "name": "down" })),
+        ("set_mapping", json!({ "fields": [] })),
+        ("set_custom_fields", json!({ "fields": [] })),
+        ("set_credits", json!({ "limit": 1000 })),
+        (
+            "create_webhook_endpoint",
+            json!({ "url": "http://127.0.0.1:1/", "connection_ids": [loot.connection] }),
+        ),
+        ("create_webhook_message", json!({ "type": "attack.made", "data": things["jobs"] })),
+    ];
+    pairs.into_iter().map(|(name, body)| (name.to_owned(), body)).collect()
+}
+
+/// Everything that is a workspace's, as its tables have it.
+async fn kept(millwright: &mut Millwright, workspace: &str) -> BTreeMap<String, String> {
+    millwright.kill_9();
+    let dynamo = Dynamo::start(&millwright.data().join("tables.sqlite")).unwrap();
+    let rows = scanned(&sdk::config(&dynamo.url(), "http://127.0.0.1:1")).await;
+    dynamo.stop().await.unwrap();
+    millwright.restart().await;
+    let own = rows.into_iter().filter(|(_, key, _)| key.starts_with(workspace));
+    own.map(|(table, key, row)| (format!("{table:?} {key}"), row)).collect()
+}
+
+/// The workspace of a caller: every row of what is its own begins with it.
+async fn workspace_of(millwright: &mut Millwright, connection: &str) -> String {
+    let all = kept(millwright, "").await;
+    let own = all.keys().find(|key| key.ends_with(&format!(" connection#{connection}")));
+    own.unwrap().split(' ').nth(1).unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn nothing_crosses_from_one_workspace_to_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut millwright = Millwright::start(folder.path(), &["--step-clock"]).await;
+    let stranger = millwright.another_workspace("Stranger").await;
+    let (one, two) = (millwright.api(), millwright.api().with_key(Some(&stranger)));
+    let loot = [furnished(&one, "Victim").await, furnished(&two, "Stranger").await];
+    // What runs by itself comes to its end first.
+    tokio::time::sleep(std::time::Duration::from_secs(40)).await;
+    let document = one.with_key(None).get("/openapi.json").await;
+    let targets = Target::all(&document);
+    assert!(targets.len() > 100, "{} operations", targets.len());
+    for (whose, own, api) in [("Victim", &loot[0], &two), ("Stranger", &loot[1], &one)] {
+        let workspace = workspace_of(&mut millwright, &own.connection).await;
+        let before = kept(&mut millwright, &workspace).await;
+        let attackers = attackers(api).await;
+        let (count, faults) = attack(&targets, own, &attackers).await;
+        assert!(faults.is_empty(), "{} of {count} calls:\n{}", faults.len(), faults.join("\n"));
+        println!("{count} calls of {} operations on {whose}'s things", targets.len());
+        assert!(count > targets.len(), "each at least once, and each caller");
+        let after = kept(&mut millwright, &workspace).await;
+        let changed: Vec<&String> = after
+            .iter()
+            .filter(|(key, row)| before.get(*key) != Some(row))
+            .map(|(key, _)| key)
+            .chain(before.keys().filter(|key| !after.contains_key(*key)))
+            .collect();
+        assert!(changed.is_empty(), "{whose}'s are not as they were: {changed:#?}");
+    }
+}
+
+/// All the ways in which a workspace may call.
+async fn attackers(api: &Api) -> Vec<(&'static str, Api)> {
+    let key = json!({ "name": "lesser", "role": "write" });
+    let made = api.post("/v1/api-keys", &key, 201).await;
+    vec![("an admin's key", api.clone()), ("a writer's key", api.with_key(made["key"].as_str()))]
+}
+
+/// A server that lets something cross.
+async fn leaky() -> Api {
+    let theirs = || async { Json(json!({ "id": "job_theirs" })) };
+    let router = Router::new()
+        .route("/v1/jobs/{id}", get(theirs))
+        .route("/v1/jobs", get(theirs))
+        .route("/v1/api-keys/{id}", get(|| async { http::StatusCode::INTERNAL_SERVER_ERROR }))
+        .route("/v1/writes/{id}", get(|| async { http::StatusCode::NOT_FOUND }));
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    Api::new(&base, None)
+}
+
+#[tokio::test]
+async fn what_crosses_fails_and_so_does_a_route_that_is_not_attacked() {
+    let operation = |id: &str| json!({ "get": { "operationId": id, "parameters": [] } });
+    let document = json!({ "paths": {
+        "/v1/jobs/{id}": operation("get_job"),
+        "/v1/jobs": operation("list_jobs"),
+        "/v1/api-keys/{id}": operation("get_api_key"),
+        "/v1/writes/{id}": operation("get_write"),
+        "/v1/unicorns/{id}": operation("get_unicorn"),
+        "/v1/ponies": { "post": { "operationId": "create_pony", "requestBody": {} } },
+        "/v1/foals": { "get": { "operationId": "list_foals",
+                                "parameters": [{ "in": "query", "name": "pony_id" }] } },
+    } });
+    let id = |thing: &str| vec![("id".to_owned(), thing.to_owned())];
+    let loot = Loot {
+        places: BTreeMap::from([
+            ("/v1/jobs/{id}".to_owned(), id("job_theirs")),
+            ("/v1/api-keys/{id}".to_owned(), id("key_theirs")),
+            ("/v1/writes/{id}".to_owned(), id("write_theirs")),
+        ]),
+        needles: vec!["job_theirs".to_owned()],
+        ..Loot::default()
+    };
+    let attackers = [("a key", leaky().await)];
+    let (count, faults) = attack(&Target::all(&document), &loot, &attackers).await;
+    assert_eq!(count, 4);
+    for crossing in [
+        "GET /v1/jobs/job_theirs with a key: 200",
+        "GET /v1/jobs with a key: 200 tells job_theirs",
+        "GET /v1/api-keys/key_theirs with a key: 500",
+        "GET /v1/unicorns/{id} (get_unicorn): no value to attack its path with",
+        "POST /v1/ponies (create_pony): it takes a body",
+        "GET /v1/foals (list_foals): no value to attack its parameter pony_id with",
+    ] {
+        assert!(faults.iter().any(|fault| fault.starts_with(crossing)), "{crossing}: {faults:#?}");
+    }
+    assert_eq!(faults.len(), 6, "{faults:#?}");
+}
