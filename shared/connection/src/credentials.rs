@@ -90,6 +90,7 @@ async fn open_laid(
         connector_id: connection.connector()?.to_owned(),
         settings: connection.settings.clone(),
         credentials,
+        tokens: None,
         overlays,
         scenario: connection.scenario,
     })

@@ -78,6 +78,7 @@ pub async fn prepare(
         connector_id: new.connector_id.clone(),
         settings: new.settings.clone(),
         credentials: new.credentials.clone(),
+        tokens: None,
         overlays: std::collections::BTreeMap::new(),
         scenario: None,
     })?;

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use crate::{
     catalog::Catalog,
     manifest::{EntityDef, Manifest, Protocol},
+    oauth::{Authority, Fixed, Registrations, TokenSource, Tokens, is_token_name},
     overlay::Overlay,
     remote::{Access, Remote, Shared},
     sandbox::{Place, Sandbox, Scenario},
@@ -32,8 +33,10 @@ pub struct Target {
     pub connector_id: String,
     /// The filled-in settings.
     pub settings: Map<String, Value>,
-    /// The filled-in credentials.
+    /// The filled-in credentials; with OAuth also the tokens, where nobody renews them.
     pub credentials: Credentials,
+    /// Where requests get their OAuth tokens from, where somebody keeps and renews them.
+    pub tokens: Option<Arc<dyn TokenSource>>,
     /// What the connection wants otherwise than the manifest says, by entity.
     pub overlays: BTreeMap<String, Overlay>,
     /// The scenario that this one request asked for. Only a sandbox heeds it.
@@ -57,6 +60,7 @@ pub struct Engine {
     outbound: Outbound,
     store: Store,
     shared: Shared,
+    registrations: Registrations,
 }
 
 /// Settings and credentials that fit their forms: with defaults, and each value in its one form.
@@ -80,7 +84,13 @@ impl Engine {
     #[must_use]
     pub fn new(catalog: Catalog, outbound: Outbound, store: Store) -> Self {
         let shared = Shared::new(&store);
-        Self { catalog, outbound, store, shared }
+        Self { catalog, outbound, store, shared, registrations: Registrations::default() }
+    }
+
+    /// The same engine with the deployment's registrations with vendors.
+    #[must_use]
+    pub fn with_registrations(self, registrations: Registrations) -> Self {
+        Self { registrations, ..self }
     }
 
     /// The same engine with the limits of systems counted in this process alone: for tools, and where
@@ -96,20 +106,42 @@ impl Engine {
         &self.catalog
     }
 
+    /// The authorization server of a connection to be; nothing for a connector that does not use OAuth.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for an unknown connector; the faulty fields of settings and credentials;
+    /// `VALIDATION_FAILED` when this deployment is not registered with the vendor.
+    pub fn authority(
+        &self,
+        connector_id: &str,
+        settings: &Map<String, Value>,
+        credentials: &Credentials,
+    ) -> Result<Option<Authority>> {
+        let manifest = self.manifest(connector_id)?;
+        let filled = check_forms(manifest, settings, credentials)?;
+        let clock = self.store.clock().clone();
+        Authority::of(manifest, &filled, &self.registrations, self.outbound.clone(), clock)
+    }
+
+    fn manifest(&self, connector_id: &str) -> Result<&Arc<Manifest>> {
+        let none = || Error::new(ErrorCode::NotFound, "there is no such connector");
+        self.catalog.get(connector_id).ok_or_else(none)
+    }
+
     /// Opens a connection's system. Nothing is sent yet.
     ///
     /// # Errors
     /// `NOT_FOUND` for an unknown connector; the faulty fields of settings, credentials and overlays;
-    /// `OPERATION_NOT_SUPPORTED` for one that needs OAuth 2.0, which cannot be opened yet.
+    /// `FIELD_REQUIRED` for one that needs OAuth 2.0 and is given no tokens.
     pub fn open(&self, target: Target) -> Result<System> {
-        let manifest = self
-            .catalog
-            .get(&target.connector_id)
-            .ok_or_else(|| Error::new(ErrorCode::NotFound, "there is no such connector"))?;
+        let manifest = self.manifest(&target.connector_id)?;
         let filled = check_forms(manifest, &target.settings, &target.credentials)?;
-        if manifest.auth.oauth().is_some() {
-            let message = "connections that need OAuth 2.0 cannot be opened yet";
-            return Err(Error::new(ErrorCode::OperationNotSupported, message));
+        let given = Tokens::among(&target.credentials);
+        let grant = given.as_ref().map(|tokens| tokens.grant.clone()).unwrap_or_default();
+        let fixed = given.map(|tokens| Arc::new(Fixed(tokens)) as Arc<dyn TokenSource>);
+        let tokens = target.tokens.or(fixed).filter(|_| manifest.auth.oauth().is_some());
+        if manifest.auth.oauth().is_some() && tokens.is_none() {
+            return Err(no_tokens());
         }
         let laid = laid_over(manifest, &target.overlays)?;
         check_zone(manifest, &filled.settings)?;
@@ -124,6 +156,8 @@ impl Engine {
                     connection: &target.connection,
                     settings: filled.settings,
                     credentials: filled.credentials,
+                    tokens,
+                    grant,
                 },
             ))),
             Protocol::Sandbox => Source::Sandbox(Box::new(Sandbox::open(
@@ -141,6 +175,14 @@ impl Engine {
         let clock = self.store.clock().clone();
         Ok(System::new(Arc::clone(manifest), target.connection, source, laid, clock))
     }
+}
+
+fn no_tokens() -> Error {
+    let message = "this system is connected on its own login page: make a connect link";
+    let field = FieldError::new("credentials", ErrorCode::FieldRequired, message);
+    let mut error = Error::new(field.code, format!("{}: {message}", field.path));
+    error.fields = vec![field];
+    error
 }
 
 /// A system that writes times without a zone has one that is known.
@@ -174,7 +216,8 @@ fn laid_over(
     Error::from_fields(faults).map_or(Ok(laid), Err)
 }
 
-/// Checks what a customer has filled in against a connector's forms.
+/// Checks what a customer has filled in against a connector's forms. Tokens of a connector with OAuth are
+/// no part of them.
 ///
 /// # Errors
 /// Every faulty field, named `settings.<field>` or `credentials.<field>`.
@@ -185,8 +228,11 @@ pub fn check_forms(
 ) -> Result<Filled> {
     let (settings, mut faults): (_, Vec<FieldError>) =
         manifest.settings.check("settings", settings);
+    let tokens = manifest.auth.oauth().is_some();
+    let of_form = credentials.iter().filter(|(name, _)| !(tokens && is_token_name(name)));
+    let of_form = of_form.map(|(name, secret)| (name.clone(), secret.clone())).collect();
     let (credentials, of_credentials) =
-        manifest.credentials.check_secrets("credentials", credentials, &settings);
+        manifest.credentials.check_secrets("credentials", &of_form, &settings);
     faults.extend(of_credentials);
     match Error::from_fields(faults) {
         Some(error) => Err(error),

@@ -16,6 +16,7 @@ mod json;
 pub mod manifest;
 mod mapping;
 pub mod meta;
+pub mod oauth;
 mod overlay;
 mod path;
 mod remote;

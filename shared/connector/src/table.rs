@@ -41,6 +41,11 @@ impl<T> Table<T> {
         self.0.iter().map(|(name, thing)| (name.as_str(), thing))
     }
 
+    /// The values, in their order.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &T> {
+        self.iter().map(|(_, value)| value)
+    }
+
     /// The names, in the file's order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| name.as_str())

@@ -260,6 +260,7 @@ fn what_is_said_of_every_entity_of_every_connector_is_as_the_document_describes_
             settings: settings.into_iter().map(|(name, text)| (name, text.into())).collect(),
             credentials: credentials.into_iter().map(|(name, text)| (name, text.into())).collect(),
             overlays: BTreeMap::new(),
+            tokens: None,
             scenario: None,
         };
         let system = app.engine.open(target).unwrap();

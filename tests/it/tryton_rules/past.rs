@@ -94,6 +94,7 @@ pub fn open(manifest: &str, tryton: &Tryton, connection: &ConnectionId) -> Syste
             .into_iter()
             .collect(),
         overlays: BTreeMap::new(),
+        tokens: None,
         scenario: None,
     };
     engine.open(target).unwrap()

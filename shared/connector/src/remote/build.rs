@@ -150,7 +150,7 @@ pub(super) fn base(http: &HttpProtocol, scope: &Scope) -> Result<Url, String> {
 }
 
 /// A value as one name of a path.
-fn segment(value: &str) -> Result<String, String> {
+pub(crate) fn segment(value: &str) -> Result<String, String> {
     if matches!(value, "." | "..") {
         return Err("a value in a path may not be dots alone".to_owned());
     }

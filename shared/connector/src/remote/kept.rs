@@ -76,14 +76,14 @@ impl Shared {
         &self.clock
     }
 
-    /// What is kept of a connection, if it was made with the same settings and credentials.
+    /// What is kept of a connection, if it was made with the same settings, credentials and consent.
     pub(super) fn kept(
         &self,
         workspace: &WorkspaceId,
         connection: &ConnectionId,
         manifest: &Manifest,
         settings: &Value,
-        credentials: &Credentials,
+        credentials: (&Credentials, &str),
     ) -> Arc<Kept> {
         let print = print(manifest, settings, credentials);
         let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
@@ -178,8 +178,12 @@ fn host_key(workspace: &WorkspaceId, origin: &str) -> Key {
 }
 
 /// Another print is another login. Only the hash is kept.
-fn print(manifest: &Manifest, settings: &Value, credentials: &Credentials) -> String {
+fn print(
+    manifest: &Manifest,
+    settings: &Value,
+    (credentials, grant): (&Credentials, &str),
+) -> String {
     let exposed: Vec<_> =
         credentials.iter().map(|(name, secret)| json!([name, secret.expose_secret()])).collect();
-    sha256_hex(json!([manifest.id, settings, exposed]).to_string().as_bytes())
+    sha256_hex(json!([manifest.id, settings, exposed, grant]).to_string().as_bytes())
 }

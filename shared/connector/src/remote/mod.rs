@@ -27,9 +27,9 @@ use serde_json::{Map, Value};
 pub(crate) use self::kept::{Kept, Shared};
 use self::{
     gate::Gate,
-    redact::Redaction,
     run::{Job, Reply},
 };
+pub(crate) use self::{build::segment, redact::Redaction, run::unanswered};
 pub use self::{
     hook::{HINTS_MAX, Hint},
     passthrough::{PassthroughAnswer, PassthroughRequest},
@@ -39,6 +39,7 @@ use crate::{
     error::{SystemError, SystemErrorClass},
     json::Row,
     manifest::{HttpProtocol, Manifest, Operation, Request},
+    oauth::TokenSource,
     template::Scope,
 };
 
@@ -90,6 +91,7 @@ pub(crate) struct Remote {
     settings: Value,
     zone: Option<Zone>,
     credentials: Credentials,
+    tokens: Option<Arc<dyn TokenSource>>,
     shared: Shared,
     kept: Arc<Kept>,
     gates: Vec<Arc<Gate>>,
@@ -101,6 +103,10 @@ pub(crate) struct Access<'a> {
     pub connection: &'a ConnectionId,
     pub settings: Map<String, Value>,
     pub credentials: Credentials,
+    /// Where its requests get their OAuth tokens from.
+    pub tokens: Option<Arc<dyn TokenSource>>,
+    /// Which consent these come from.
+    pub grant: String,
 }
 
 impl Remote {
@@ -111,15 +117,15 @@ impl Remote {
         shared: Shared,
         access: Access<'_>,
     ) -> Self {
-        let Access { workspace, connection, settings, credentials } = access;
+        let Access { workspace, connection, settings, credentials, tokens, grant } = access;
         let zone = manifest.zone(&settings);
         let settings = Value::Object(settings);
-        let kept = shared.kept(workspace, connection, &manifest, &settings, &credentials);
+        let kept = shared.kept(workspace, connection, &manifest, &settings, (&credentials, &grant));
         let scope = Scope::default().with("settings", settings.clone());
         // An address that cannot be made is told with the first request.
         let origin = build::base(&http, &scope).ok().map(|url| url.origin().ascii_serialization());
         let gates = shared.gates(workspace, connection, &manifest, origin.as_deref());
-        Self { manifest, http, outbound, settings, zone, credentials, shared, kept, gates }
+        Self { manifest, http, outbound, settings, zone, credentials, tokens, shared, kept, gates }
     }
 
     /// Makes a request, logging in first where that is needed. When the system has ended the session

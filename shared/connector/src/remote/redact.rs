@@ -20,7 +20,7 @@ const WORD_MAX: usize = 5;
 /// The texts that must not be repeated: every credential, the tokens of a session, and what carries
 /// them. A system may well quote them in an error.
 #[derive(Clone, Default)]
-pub(super) struct Redaction(Vec<String>);
+pub(crate) struct Redaction(Vec<String>);
 
 impl fmt::Debug for Redaction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -30,7 +30,7 @@ impl fmt::Debug for Redaction {
 
 impl Redaction {
     /// Hides every credential.
-    pub(super) fn of(credentials: &BTreeMap<String, SecretString>) -> Self {
+    pub(crate) fn of(credentials: &BTreeMap<String, SecretString>) -> Self {
         let mut redaction = Self::default();
         let exposed = credentials.values().map(|secret| secret.expose_secret().to_owned());
         redaction.add(&exposed.collect::<Vec<_>>());
@@ -50,7 +50,7 @@ impl Redaction {
     }
 
     /// Hides more texts, also as they stand in a URL.
-    pub(super) fn add(&mut self, secrets: &[String]) {
+    pub(crate) fn add(&mut self, secrets: &[String]) {
         for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
             let in_url: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
             for form in [percent_encoded(secret), in_url, secret.clone()] {
@@ -68,7 +68,7 @@ impl Redaction {
     }
 
     /// The text without them, cut to a length for people.
-    pub(super) fn clean(&self, text: &str) -> String {
+    pub(crate) fn clean(&self, text: &str) -> String {
         let clean = self.hide(text);
         match clean.char_indices().nth(MESSAGE_MAX) {
             Some((at, _)) => format!("{}...", &clean[..at]),

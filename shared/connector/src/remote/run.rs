@@ -85,6 +85,9 @@ impl Remote {
         match (&session, &reply.verdict) {
             (Some(dead), Err(error)) if self.renews(error) => {
                 let fresh: Option<Arc<Session>> = self.session(Some(dead), &mut turn).await?;
+                if fresh.as_ref().is_some_and(|fresh| Arc::ptr_eq(fresh, dead)) {
+                    return Ok(reply);
+                }
                 self.attempt(job, fresh.as_deref(), &mut turn).await
             }
             _ => Ok(reply),
@@ -92,7 +95,9 @@ impl Remote {
     }
 
     fn renews(&self, error: &SystemError) -> bool {
-        error.class == SystemErrorClass::Reauthorize && self.manifest.auth.login().is_some()
+        let auth = &self.manifest.auth;
+        error.class == SystemErrorClass::Reauthorize
+            && (auth.login().is_some() || auth.oauth().is_some())
     }
 
     /// Makes a request with a session, and again where a token has ended or the system asks to wait
@@ -274,7 +279,7 @@ fn not_yet(wait: Duration) -> SystemError {
     error
 }
 
-pub(super) fn unanswered(error: &OutboundError, operation: Operation) -> SystemError {
+pub(crate) fn unanswered(error: &OutboundError, operation: Operation) -> SystemError {
     tracing::debug!(class = error.class.as_str(), detail = error.detail(), "no usable answer");
     let class = match error.class {
         FailureClass::TooLarge | FailureClass::Malformed => SystemErrorClass::Malformed,

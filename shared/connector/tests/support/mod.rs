@@ -60,6 +60,7 @@ pub fn target(connector: &str, settings: Value, credentials: &[(&str, &str)]) ->
             .map(|(name, value)| ((*name).to_owned(), SecretString::from(*value)))
             .collect::<BTreeMap<_, _>>(),
         overlays: BTreeMap::new(),
+        tokens: None,
         scenario: None,
     }
 }

@@ -147,6 +147,7 @@ fn system(url: &str) -> Result<System, Failure> {
         settings,
         credentials: BTreeMap::new(),
         overlays: BTreeMap::new(),
+        tokens: None,
         scenario: None,
     };
     Ok(engine.open(target)?)

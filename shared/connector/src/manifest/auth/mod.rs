@@ -78,6 +78,33 @@ impl Auth {
         }
     }
 
+    /// Whether the client is the deployment's own registration with the vendor, `{registration}`.
+    #[must_use]
+    pub fn names_registration(&self) -> bool {
+        self.oauth_templates().iter().any(|template| {
+            template.placeholders().iter().any(|placeholder| placeholder.root == "registration")
+        })
+    }
+
+    /// The templates that make requests to an authorization server, but for its addresses.
+    fn oauth_templates(&self) -> Vec<&Template> {
+        let (client, own): (Option<&OauthClient>, Vec<&Template>) = match self {
+            Self::Oauth2Code(code) => (Some(&code.client), code.authorize_params.values().collect()),
+            Self::Oauth2Client(client) => (Some(&client.client), Vec::new()),
+            Self::Oauth2Jwt(jwt) => (jwt.client.as_ref(), jwt.assertion.templates()),
+            Self::Csrf(csrf) => return csrf.over.oauth_templates(),
+            _ => return Vec::new(),
+        };
+        let client = client.into_iter().flat_map(|client| {
+            [Some(&client.id), client.secret.as_ref()].into_iter().flatten()
+        });
+        let token = self.oauth().into_iter().flat_map(|token| {
+            let tables = [&token.params, &token.refresh_params, &token.headers];
+            tables.into_iter().flat_map(Table::values)
+        });
+        own.into_iter().chain(client).chain(token).collect()
+    }
+
     /// Where in a request it puts what makes it the customer's, beside what it computes.
     #[must_use]
     pub fn carriers(&self) -> Vec<(&Table<Template>, &Table<Template>)> {

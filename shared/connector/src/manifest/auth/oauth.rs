@@ -1,4 +1,4 @@
-//! OAuth 2.0: what a manifest says of it. Such connections cannot be opened yet.
+//! OAuth 2.0: what a manifest says of it.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -111,6 +111,13 @@ pub struct Assertion {
     pub life_seconds: u32,
 }
 
+impl Assertion {
+    pub(super) fn templates(&self) -> Vec<&Template> {
+        let own = [Some(&self.key), self.key_id.as_ref()];
+        own.into_iter().flatten().chain(self.claims.values()).collect()
+    }
+}
+
 /// How an assertion is signed (RFC 7518).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 pub enum AssertionAlgorithm {
@@ -126,7 +133,8 @@ pub enum AssertionAlgorithm {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenRules {
-    /// Where tokens are given. May name settings.
+    /// Where tokens are given. May name settings; begins with `https://`, or with a setting of type `url`
+    /// where the client is the customer's own.
     pub url: Template,
     /// Where they are renewed, when that is elsewhere.
     pub refresh_url: Option<Template>,

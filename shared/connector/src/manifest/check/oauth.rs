@@ -110,12 +110,21 @@ impl Check<'_> {
         }
     }
 
-    /// Client secrets go there, so a setting may only be one name in it.
+    /// Client secrets go there. Those of the deployment's own registration go to the vendor alone, so a
+    /// setting may then only be one name in it; a customer's own may go to the customer's own address.
     fn oauth_url(&mut self, place: &str, url: &Template) {
         self.template(place, url, &[]);
         self.only_settings(place, url);
-        if !url.literal_start().is_some_and(|start| start.starts_with("https://")) {
-            self.say(place, "begins with https://");
+        let ours = self.manifest.auth.names_registration();
+        let begins = match url.literal_start() {
+            // What stays on this machine needs no encryption.
+            Some(start) => ["https://", "http://127.0.0.1:"].iter().any(|fine| start.starts_with(fine)),
+            None => !ours && self.begins_with_address(url),
+        };
+        if !begins && ours {
+            self.say(place, "begins with https://, for the registration's secret goes there");
+        } else if !begins {
+            self.say(place, "begins with https:// or with a setting of type `url`");
         }
     }
 

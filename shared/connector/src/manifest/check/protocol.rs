@@ -37,16 +37,17 @@ impl Check<'_> {
         let written = url
             .literal_start()
             .map(|start| start.starts_with("https://") || start.starts_with("http://"));
-        let begins = written.unwrap_or_else(|| {
-            let first = url.placeholders().first().and_then(|first| first.path.keys().next());
-            let fields = self.manifest.settings.fields();
-            fields
-                .iter()
-                .any(|field| Some(field.name.as_str()) == first && field.kind == FieldKind::Url)
-        });
+        let begins = written.unwrap_or_else(|| self.begins_with_address(url));
         if !begins {
             self.say(place, "begins with https:// or with a setting of type `url`");
         }
+    }
+
+    /// Whether it begins with a setting that is an address itself.
+    pub(super) fn begins_with_address(&self, url: &Template) -> bool {
+        let first = url.placeholders().first().and_then(|first| first.path.keys().next());
+        let fields = self.manifest.settings.fields();
+        fields.iter().any(|field| Some(field.name.as_str()) == first && field.kind == FieldKind::Url)
     }
 
     pub(super) fn only_settings(&mut self, place: &str, template: &Template) {

@@ -81,11 +81,10 @@ impl Remote {
             Auth::ApiKey(carrier) => self.carried(&carrier.headers, &carrier.query, session, None),
             Auth::Basic(basic) => self.basic(basic),
             Auth::Bearer(bearer) => self.bearer(bearer),
-            Auth::Login(_) => Ok(session.map(|session| session.proof.clone()).unwrap_or_default()),
-            Auth::Csrf(csrf) => self.proof(&csrf.over, session),
-            Auth::Oauth2Code(_) | Auth::Oauth2Client(_) | Auth::Oauth2Jwt(_) => {
-                Err(SystemError::unsupported("connections", "open OAuth"))
+            Auth::Login(_) | Auth::Oauth2Code(_) | Auth::Oauth2Client(_) | Auth::Oauth2Jwt(_) => {
+                Ok(session.map(|session| session.proof.clone()).unwrap_or_default())
             }
+            Auth::Csrf(csrf) => self.proof(&csrf.over, session),
         }
     }
 

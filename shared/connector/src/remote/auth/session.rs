@@ -1,14 +1,14 @@
-//! Logging in, and keeping the session.
+//! Logging in, or taking a token, and keeping the session.
 
 use std::{sync::Arc, time::Duration};
 
-use millwright_core::{ExposeSecret, WallTime};
-use serde_json::{Map, Value};
+use millwright_core::{ExposeSecret, SecretString, WallTime};
+use serde_json::{Map, Value, json};
 
 use super::{Jar, Proof, proof::text};
 use crate::{
-    error::SystemError,
-    manifest::{Auth, Login, Operation},
+    error::{SystemError, SystemErrorClass},
+    manifest::{Auth, Login, Operation, TokenRules},
     remote::{
         Remote, build,
         run::{Job, Turn},
@@ -27,6 +27,8 @@ pub(crate) struct Session {
     pub(in crate::remote) jar: Option<Jar>,
     /// The token against forged requests.
     pub(in crate::remote) csrf: tokio::sync::Mutex<Option<String>>,
+    /// The OAuth token that it carries.
+    token: Option<SecretString>,
     ends_at: Option<WallTime>,
 }
 
@@ -38,6 +40,7 @@ impl Session {
             proof: Proof::default(),
             jar: cookies.then(Jar::default),
             csrf: tokio::sync::Mutex::default(),
+            token: None,
             ends_at: None,
         }
     }
@@ -51,14 +54,14 @@ impl Session {
 impl Remote {
     /// The session, for the kinds of authentication that have one: made when there is none, when it is
     /// about to end, or when the one there is has turned out to be `dead`. Of several requests that
-    /// need one, one logs in and the others wait for it.
+    /// need one, one logs in and the others wait for it. The dead one comes back where there is no other.
     pub(in crate::remote) async fn session(
         &self,
         dead: Option<&Arc<Session>>,
         turn: &mut Turn,
     ) -> Result<Option<Arc<Session>>, SystemError> {
         let auth = &self.manifest.auth;
-        if auth.login().is_none() && auth.csrf().is_none() {
+        if auth.login().is_none() && auth.csrf().is_none() && auth.oauth().is_none() {
             return Ok(None);
         }
         let mut kept = self.kept.session.lock().await;
@@ -74,8 +77,39 @@ impl Remote {
         {
             self.end(&old, turn).await;
         }
-        let session = Arc::new(self.log_in(turn).await?);
+        let made = match auth.oauth() {
+            Some(rules) => self.take_token(rules, dead).await?,
+            None => Some(self.log_in(turn).await?),
+        };
+        let session = match (made, dead) {
+            (Some(made), _) => Arc::new(made),
+            (None, Some(dead)) => dead.clone(),
+            (None, None) => return Err(no_token()),
+        };
         Ok(Some(kept.insert(session).clone()))
+    }
+
+    /// A session with a token; nothing when there is no other than the `dead` one.
+    async fn take_token(
+        &self,
+        rules: &TokenRules,
+        dead: Option<&Arc<Session>>,
+    ) -> Result<Option<Session>, SystemError> {
+        let source = self.tokens.as_ref().ok_or_else(no_token)?;
+        let dead = dead.and_then(|dead| dead.token.as_ref());
+        let Some(tokens) = source.tokens(dead).await? else { return Ok(None) };
+        let mut session = Session::new(&self.manifest.auth);
+        session.ends_at = tokens.renew_at(rules);
+        session.values = Value::Object(tokens.kept);
+        let named = json!({"access_token": tokens.access_token.expose_secret()});
+        session.proof = self.carried(
+            &rules.send.headers,
+            &rules.send.query,
+            Some(&session),
+            Some(("oauth", named)),
+        )?;
+        session.token = Some(tokens.access_token);
+        Ok(Some(session))
     }
 
     async fn log_in(&self, turn: &mut Turn) -> Result<Session, SystemError> {
@@ -151,4 +185,8 @@ impl Remote {
             exposed.map(|(name, secret)| (name.clone(), Value::from(secret.expose_secret())));
         Value::Object(exposed.collect())
     }
+}
+
+fn no_token() -> SystemError {
+    SystemError::new(SystemErrorClass::Reauthorize, "there is no token for the system")
 }
