@@ -13,6 +13,7 @@ mod functions;
 mod in_process;
 mod isolation;
 mod life;
+mod oauth_client;
 mod openapi;
 mod reading;
 mod reading_histories;

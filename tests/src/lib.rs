@@ -4,6 +4,7 @@
 //! published library, Millwright is its own binary, killed with the signal that cannot be caught.
 
 pub mod api;
+pub mod authorization_server;
 pub mod cloud;
 pub mod faults;
 pub mod lambda;

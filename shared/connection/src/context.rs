@@ -2,7 +2,7 @@
 
 use aws_config::SdkConfig;
 use millwright_blob::Blob;
-use millwright_connector::{Catalog, Engine};
+use millwright_connector::{Catalog, Engine, oauth::Registrations};
 use millwright_core::{
     Clock, PublicUrl,
     config::{ConfigError, Source},
@@ -48,7 +48,8 @@ impl ConnectionContext {
         let queue = Queue::new(aws_sdk_sqs::Client::new(sdk), QueueUrls::from_source(source)?);
         let outbound = Outbound::from_source(source)?;
         Ok(Self {
-            engine: Engine::new(Catalog::builtin(), outbound, store.clone()),
+            engine: Engine::new(Catalog::builtin(), outbound, store.clone())
+                .with_registrations(Registrations::from_source(source)?),
             blob: Blob::from_source(source)?,
             vault: Vault::from_source(source, sdk)?,
             public_url: PublicUrl::from_source(source)?,

@@ -21,6 +21,7 @@ mod look;
 mod lookups;
 mod model;
 mod native;
+pub mod oauth;
 mod observe;
 mod overlays;
 mod patience;

@@ -10,7 +10,8 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     Admin, Connection, ConnectionContext, Customer, Facts, Health, Load, Watch, credentials::seal,
-    credits::credits_of, events::event, find_connection, open_system, overlays::overlays_of,
+    credits::credits_of, events::event, find_connection, oauth::ready, open_system,
+    overlays::overlays_of,
 };
 
 /// What a caller gives.
@@ -72,18 +73,19 @@ pub async fn prepare(
     let now = context.store.clock().wall();
     let id =
         pending.as_ref().map_or_else(|| ConnectionId::new_at(now.millis()), |own| own.id.clone());
+    let credentials = ready(context, &new.connector_id, &new.settings, new.credentials).await?;
     let system = context.engine.open(Target {
         workspace: workspace.clone(),
         connection: id.clone(),
         connector_id: new.connector_id.clone(),
         settings: new.settings.clone(),
-        credentials: new.credentials.clone(),
+        credentials: credentials.clone(),
         tokens: None,
         overlays: std::collections::BTreeMap::new(),
         scenario: None,
     })?;
     let instance = system.probe().await.map_err(while_connecting)?;
-    let secret = seal(&context.vault, workspace, &id, &new.credentials).await?;
+    let secret = seal(&context.vault, workspace, &id, &credentials).await?;
     let (now, schedule) = (context.store.clock().wall(), context.store.clock().schedule());
     let loading = manifest.entities.names().map(str::to_owned).collect();
     let mut connection = Connection {
@@ -205,13 +207,16 @@ pub async fn try_again(
     credentials: Credentials,
 ) -> Result<Write> {
     let Connection { workspace, id, .. } = connection;
+    let connector = connection.connector()?;
+    let credentials = ready(context, connector, settings, credentials).await?;
     let secret = seal(&context.vault, workspace, id, &credentials).await?;
     let system = context.engine.open(Target {
         workspace: workspace.clone(),
         connection: id.clone(),
-        connector_id: connection.connector()?.to_owned(),
+        connector_id: connector.to_owned(),
         settings: settings.clone(),
         credentials,
+        tokens: None,
         overlays: overlays_of(context, connection).await?,
         scenario: None,
     })?;
@@ -250,7 +255,7 @@ fn unknown_connector() -> Error {
 }
 
 /// What a failed probe means to somebody who is connecting just now.
-fn while_connecting(error: SystemError) -> Error {
+pub(crate) fn while_connecting(error: SystemError) -> Error {
     let code = match error.class {
         SystemErrorClass::Reauthorize | SystemErrorClass::Permission => {
             ErrorCode::CredentialsRefused

@@ -7,8 +7,7 @@ use millwright_connector::{
     oauth::{Grant, is_token_name},
 };
 use millwright_core::{
-    Error, ErrorCode, ExposeSecret, FieldError, Result, SecretString, WorkspaceId,
-    constant_time_eq,
+    Error, ErrorCode, ExposeSecret, FieldError, Result, SecretString, WorkspaceId, constant_time_eq,
 };
 use millwright_vault::Sealed;
 use serde::{Deserialize, Serialize};
@@ -52,7 +51,9 @@ pub struct Authorized {
 
 impl fmt::Debug for Authorized {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Authorized").field("connector_id", &self.connector_id).finish_non_exhaustive()
+        f.debug_struct("Authorized")
+            .field("connector_id", &self.connector_id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -120,8 +121,7 @@ pub async fn exchange(
         return Err(of_another());
     }
     let mut credentials = hidden(kept.credentials);
-    let authority =
-        context.engine.authority(&kept.connector_id, &kept.settings, &credentials)?;
+    let authority = context.engine.authority(&kept.connector_id, &kept.settings, &credentials)?;
     let authority = authority.ok_or_else(|| Error::internal("a connector without OAuth"))?;
     let verifier = kept.verifier.map(SecretString::from);
     let tokens = authority.exchange(code, verifier, &kept.redirect_uri).await;

@@ -3,11 +3,7 @@
 
 use std::time::Duration;
 
-use millwright_connector::{
-    SystemError, SystemErrorClass,
-    manifest::TokenRules,
-    oauth::Tokens,
-};
+use millwright_connector::{SystemError, SystemErrorClass, manifest::TokenRules, oauth::Tokens};
 use millwright_core::{ScheduleTime, SecretString, WallTime, random_token};
 use millwright_store::Lease;
 use serde::{Deserialize, Serialize};
@@ -110,7 +106,8 @@ impl Known<'_> {
     }
 
     fn renewal(self, ended: bool) -> Next {
-        let held = self.keeping.trouble.as_ref().filter(|trouble| trouble.holds(ended, self.schedule));
+        let held =
+            self.keeping.trouble.as_ref().filter(|trouble| trouble.holds(ended, self.schedule));
         match held {
             None => Next::Renew { ended },
             Some(trouble) if ended => Next::Wait(trouble.error(self.schedule)),
@@ -139,13 +136,15 @@ impl Keeping {
         let kind = Kind::of(error.class);
         let before = self.trouble.take();
         let goes_on = before.as_ref().is_some_and(|old| old.kind == kind && old.ended == ended);
-        let times = before.as_ref().filter(|_| goes_on).map_or(1, |old| old.times.saturating_add(1));
+        let times =
+            before.as_ref().filter(|_| goes_on).map_or(1, |old| old.times.saturating_add(1));
         let (counted, counted_at) = match &before {
             Some(old) if now.since(old.counted_at) < DAY => (old.counted, old.counted_at),
             Some(old) => (old.counted.saturating_add(1), now),
             None => (1, now),
         };
-        let pause = pause_after(kind, ended, times).max(error.retry_after.filter(|_| kind != Kind::Refused));
+        let pause = pause_after(kind, ended, times)
+            .max(error.retry_after.filter(|_| kind != Kind::Refused));
         let retry_at = pause.map(|pause| now + pause);
         let message = error.message.clone();
         self.trouble = Some(Trouble { kind, ended, times, counted, counted_at, retry_at, message });
@@ -255,10 +254,16 @@ mod tests {
     fn a_token_is_renewed_before_its_end_and_when_the_system_refuses_it() {
         let keeping = Keeping::new();
         assert!(matches!(next(&keeping, None, HOUR / 2), Next::Use));
-        assert!(matches!(next(&keeping, None, HOUR - 300 * Duration::from_secs(1)), Next::Renew { ended: false }));
+        assert!(matches!(
+            next(&keeping, None, HOUR - 300 * Duration::from_secs(1)),
+            Next::Renew { ended: false }
+        ));
         assert!(matches!(next(&keeping, None, HOUR), Next::Renew { ended: true }));
         assert!(matches!(next(&keeping, Some("a1"), HOUR / 2), Next::Renew { ended: true }));
-        assert!(matches!(next(&keeping, Some("a0"), HOUR / 2), Next::Use), "another is stored already");
+        assert!(
+            matches!(next(&keeping, Some("a0"), HOUR / 2), Next::Use),
+            "another is stored already"
+        );
     }
 
     #[test]
@@ -335,7 +340,10 @@ mod tests {
         let mut told = said(SystemErrorClass::Unreachable);
         told.retry_after = Some(Duration::from_secs(7));
         keeping.failed(&told, true, DUE + HOUR);
-        assert!(matches!(next(&keeping, None, HOUR), Next::Wait(_)), "the server's own wait counts");
+        assert!(
+            matches!(next(&keeping, None, HOUR), Next::Wait(_)),
+            "the server's own wait counts"
+        );
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod keeper;
 pub(crate) mod keeping;
 mod refresh;
 
-pub use flow::{Authorized, Started, authorize, exchange};
 pub(crate) use flow::ready;
+pub use flow::{Authorized, Started, authorize, exchange};
 pub(crate) use keeper::Keeper;
 pub use refresh::refresh_if_due;

@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use millwright_core::random_token;
-use serde_json::{Map, Value};
+use serde_json::Map;
 
 use super::Authority;
 use crate::{

@@ -7,12 +7,12 @@ use millwright_core::{
 };
 use millwright_outbound::{Outbound, Url};
 use oauth2::{
-    AuthType, AuthUrl, ClientId, ClientSecret, CsrfToken, PkceCodeChallenge, RedirectUrl, Scope as
-    Asked, basic::BasicClient,
+    AuthType, AuthUrl, ClientId, ClientSecret, CsrfToken, PkceCodeChallenge, RedirectUrl,
+    Scope as Asked, basic::BasicClient,
 };
 use serde_json::{Value, json};
 
-use super::{Registrations, tokens::is_token_name};
+use super::{Registration, Registrations, tokens::is_token_name};
 use crate::{
     engine::{Credentials, Filled},
     manifest::{
@@ -85,13 +85,14 @@ impl Authority {
         let own: Credentials = filled.credentials.clone();
         let mut redaction = Redaction::of(&own);
         let secret = registration.and_then(|registration| registration.client_secret.as_ref());
-        redaction.add(&secret.iter().map(|text| text.expose_secret().to_owned()).collect::<Vec<_>>());
+        redaction
+            .add(&secret.iter().map(|text| text.expose_secret().to_owned()).collect::<Vec<_>>());
         let exposed = own.iter().filter(|(name, _)| !is_token_name(name));
         let exposed = exposed.map(|(name, text)| (name.clone(), Value::from(text.expose_secret())));
         let scope = Scope::default()
             .with("settings", Value::Object(filled.settings.clone()))
             .with("credentials", Value::Object(exposed.collect()))
-            .with("registration", registration.map_or(Value::Null, |one| one.exposed()));
+            .with("registration", registration.map_or(Value::Null, Registration::exposed));
         Ok(Some(Self { manifest: manifest.clone(), outbound, clock, scope, redaction }))
     }
 

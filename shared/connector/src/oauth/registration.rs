@@ -1,12 +1,6 @@
 //! The deployment's own registrations with vendors: `{registration.client_id}` and its secret.
 
-use std::{
-    collections::BTreeMap,
-    fmt, fs,
-    os::unix::fs::PermissionsExt,
-    path::Path,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, fmt, fs, os::unix::fs::PermissionsExt, path::Path, sync::Arc};
 
 use millwright_core::{
     ExposeSecret, SecretString,
@@ -79,7 +73,9 @@ impl Registrations {
         found.map(|found| Self(Arc::new(found))).map_err(|error| {
             // The parser's own words would quote what it read.
             let place = format!("line {}, column {}", error.line(), error.column());
-            invalid(format!("it must be {{\"connector\": {{\"client_id\", \"client_secret\"}}}}: {place}"))
+            invalid(format!(
+                "it must be {{\"connector\": {{\"client_id\", \"client_secret\"}}}}: {place}"
+            ))
         })
     }
 
@@ -100,7 +96,9 @@ fn read(path: &Path) -> Result<String, ConfigError> {
     let unreadable = |error: std::io::Error| invalid(format!("its file cannot be read: {error}"));
     let mode = fs::metadata(path).map_err(unreadable)?.permissions().mode();
     if mode & 0o077 != 0 {
-        return Err(invalid("others may read its file; let its owner alone (chmod 600)".to_owned()));
+        return Err(invalid(
+            "others may read its file; let its owner alone (chmod 600)".to_owned(),
+        ));
     }
     fs::read_to_string(path).map_err(unreadable)
 }

@@ -25,11 +25,11 @@ use millwright_outbound::{Outbound, Url};
 use serde_json::{Map, Value};
 
 pub(crate) use self::kept::{Kept, Shared};
+pub(crate) use self::{build::segment, redact::Redaction, run::unanswered};
 use self::{
     gate::Gate,
     run::{Job, Reply},
 };
-pub(crate) use self::{build::segment, redact::Redaction, run::unanswered};
 pub use self::{
     hook::{HINTS_MAX, Hint},
     passthrough::{PassthroughAnswer, PassthroughRequest},

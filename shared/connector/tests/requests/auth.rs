@@ -226,12 +226,12 @@ auth:
 "#;
 
 #[tokio::test]
-async fn an_oauth_connection_is_told_apart_and_not_opened() {
+async fn an_oauth_connection_is_not_opened_without_tokens() {
     let engine = engine(OAUTH);
     let target = support::target("made-up", json!({"url": "https://x.example"}), &CREDENTIALS);
     let error = engine.open(target).unwrap_err();
-    assert_eq!(error.code, ErrorCode::OperationNotSupported);
-    assert!(error.message.contains("OAuth 2.0"), "{}", error.message);
+    assert_eq!(error.code, ErrorCode::FieldRequired);
+    assert!(error.message.contains("login page"), "{}", error.message);
 }
 
 #[test]
@@ -266,6 +266,8 @@ auth:
         (jwt, "", "", ""),
         (OAUTH, "", "", ""),
         (code, "https://login.example/token", "http://login.example/token", "begins with https://"),
+        (code, "https://login.example/token", "http://127.0.0.1:9/token", ""),
+        (OAUTH, "https://login.example/{settings.url}/token", "{settings.url}/token", ""),
         (
             code,
             "https://login.example/authorize",
@@ -292,7 +294,8 @@ auth:
     ] {
         let changed = good.replacen(what, instead, 1);
         if said.is_empty() {
-            assert!(Manifest::read(&with(good)).is_ok(), "{:?}", Manifest::read(&with(good)));
+            let read = Manifest::read(&with(&changed));
+            assert!(read.is_ok(), "{read:?}");
         } else {
             assert!(good.contains(what), "{what}");
             assert!(refused(&changed).contains(said), "{instead}: {}", refused(&changed));

@@ -89,15 +89,17 @@ impl Auth {
     /// The templates that make requests to an authorization server, but for its addresses.
     fn oauth_templates(&self) -> Vec<&Template> {
         let (client, own): (Option<&OauthClient>, Vec<&Template>) = match self {
-            Self::Oauth2Code(code) => (Some(&code.client), code.authorize_params.values().collect()),
+            Self::Oauth2Code(code) => {
+                (Some(&code.client), code.authorize_params.values().collect())
+            }
             Self::Oauth2Client(client) => (Some(&client.client), Vec::new()),
             Self::Oauth2Jwt(jwt) => (jwt.client.as_ref(), jwt.assertion.templates()),
             Self::Csrf(csrf) => return csrf.over.oauth_templates(),
             _ => return Vec::new(),
         };
-        let client = client.into_iter().flat_map(|client| {
-            [Some(&client.id), client.secret.as_ref()].into_iter().flatten()
-        });
+        let client = client
+            .into_iter()
+            .flat_map(|client| [Some(&client.id), client.secret.as_ref()].into_iter().flatten());
         let token = self.oauth().into_iter().flat_map(|token| {
             let tables = [&token.params, &token.refresh_params, &token.headers];
             tables.into_iter().flat_map(Table::values)

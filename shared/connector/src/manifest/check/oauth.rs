@@ -118,7 +118,9 @@ impl Check<'_> {
         let ours = self.manifest.auth.names_registration();
         let begins = match url.literal_start() {
             // What stays on this machine needs no encryption.
-            Some(start) => ["https://", "http://127.0.0.1:"].iter().any(|fine| start.starts_with(fine)),
+            Some(start) => {
+                ["https://", "http://127.0.0.1:"].iter().any(|fine| start.starts_with(fine))
+            }
             None => !ours && self.begins_with_address(url),
         };
         if !begins && ours {

@@ -47,7 +47,9 @@ impl Check<'_> {
     pub(super) fn begins_with_address(&self, url: &Template) -> bool {
         let first = url.placeholders().first().and_then(|first| first.path.keys().next());
         let fields = self.manifest.settings.fields();
-        fields.iter().any(|field| Some(field.name.as_str()) == first && field.kind == FieldKind::Url)
+        fields
+            .iter()
+            .any(|field| Some(field.name.as_str()) == first && field.kind == FieldKind::Url)
     }
 
     pub(super) fn only_settings(&mut self, place: &str, template: &Template) {
