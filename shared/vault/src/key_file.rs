@@ -1,4 +1,5 @@
-//! The master key of one machine: a file that only its owner may read.
+//! The master keys of one machine: a file that only its owner may read. Its first line is the key that
+//! wraps; those below it are former ones, which still unwrap.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -31,7 +32,7 @@ pub fn create_key_file(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     let temporary = path.with_extension(format!("new-{}", std::process::id()));
-    write_whole(&temporary, &text_of(&key))?;
+    write_whole(&temporary, text_of(&key).as_bytes())?;
     // A link, unlike a rename, fails when the name is taken.
     let linked = fs::hard_link(&temporary, path);
     fs::remove_file(&temporary)?;
@@ -39,10 +40,29 @@ pub fn create_key_file(path: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+/// Puts a new master key before those of a key file. What they sealed stays readable; a vault that is in
+/// use finds the new one by itself. The file is replaced whole or not at all.
+///
+/// # Errors
+/// When the file cannot be read, is damaged or cannot be replaced.
+pub fn add_master_key(path: &Path) -> io::Result<()> {
+    // A damaged file is told by its own words, and not made worse.
+    read_key_file(path).map_err(io::Error::other)?;
+    let mut key = Zeroizing::new([0; KEY_LENGTH]);
+    getrandom::fill(&mut *key).map_err(io::Error::other)?;
+    let former = Zeroizing::new(fs::read(path)?);
+    let whole = Zeroizing::new([text_of(&key).as_bytes(), &former].concat());
+    let temporary = path.with_extension(format!("new-{}", std::process::id()));
+    write_whole(&temporary, &whole)?;
+    fs::rename(&temporary, path)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+fn write_whole(path: &Path, text: &[u8]) -> io::Result<()> {
     let mut file =
         OpenOptions::new().write(true).create(true).truncate(true).mode(OWNER_ONLY).open(path)?;
-    file.write_all(text.as_bytes())?;
+    file.write_all(text)?;
     file.sync_all()
 }
 
@@ -54,11 +74,11 @@ fn checksum(key: &KeyBytes) -> String {
     sha256_hex(&**key)[..8].to_owned()
 }
 
-/// Reads a key file.
+/// Reads a key file: its keys, the one that wraps first.
 ///
 /// # Errors
 /// When it cannot be read, others may read it, or it is damaged.
-pub(crate) fn read_key_file(path: &Path) -> Result<KeyBytes, ConfigError> {
+pub(crate) fn read_key_file(path: &Path) -> Result<Vec<KeyBytes>, ConfigError> {
     let unusable = |why: String| ConfigError::Invalid {
         name: VARIABLE,
         value: format!("file:{}", path.display()),
@@ -71,13 +91,19 @@ pub(crate) fn read_key_file(path: &Path) -> Result<KeyBytes, ConfigError> {
         return Err(unusable(why.to_owned()));
     }
     let text = Zeroizing::new(fs::read(path).map_err(unreadable)?);
-    key_of(&text).ok_or_else(|| {
+    keys_of(&text).ok_or_else(|| {
         unusable("the key file is damaged; put back the copy from your backup".to_owned())
     })
 }
 
-fn key_of(text: &[u8]) -> Option<KeyBytes> {
-    let mut words = std::str::from_utf8(text).ok()?.split_ascii_whitespace();
+fn keys_of(text: &[u8]) -> Option<Vec<KeyBytes>> {
+    let lines = std::str::from_utf8(text).ok()?.lines();
+    let keys: Vec<KeyBytes> = lines.map(key_of).collect::<Option<_>>()?;
+    (!keys.is_empty()).then_some(keys)
+}
+
+fn key_of(line: &str) -> Option<KeyBytes> {
+    let mut words = line.split_ascii_whitespace();
     let (form, key, sum) = (words.next()?, words.next()?, words.next()?);
     let bytes = Zeroizing::new(STANDARD.decode(key).ok()?);
     let key: KeyBytes = Zeroizing::new(bytes.as_slice().try_into().ok()?);
@@ -97,8 +123,26 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, OWNER_ONLY);
         let key = read_key_file(&path).unwrap();
         assert_eq!(create_key_file(&path).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
-        assert_eq!(*read_key_file(&path).unwrap(), *key);
+        assert_eq!(read_key_file(&path).unwrap(), key);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_new_master_key_comes_first_and_the_former_ones_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("vault.key");
+        create_key_file(&path).unwrap();
+        let first = read_key_file(&path).unwrap();
+        add_master_key(&path).unwrap();
+        add_master_key(&path).unwrap();
+        let keys = read_key_file(&path).unwrap();
+        assert_eq!((keys.len(), &keys[2]), (3, &first[0]));
+        assert!(keys[0] != keys[1] && keys[1] != keys[2]);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, OWNER_ONLY);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        fs::write(&path, "nonsense").unwrap();
+        assert!(add_master_key(&path).is_err());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "nonsense");
     }
 
     #[test]

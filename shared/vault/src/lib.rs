@@ -12,6 +12,6 @@ mod sealed;
 mod vault;
 mod wrapping;
 
-pub use key_file::create_key_file;
+pub use key_file::{add_master_key, create_key_file};
 pub use sealed::Sealed;
 pub use vault::Vault;

@@ -19,7 +19,7 @@ use axum::{
     routing::post,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use millwright_core::{ExposeSecret, SecretString, WorkspaceId};
+use millwright_core::{Clock, ExposeSecret, SecretString, WallTime, WorkspaceId};
 use millwright_vault::{Sealed, Vault, create_key_file};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -92,7 +92,9 @@ async fn a_changed_text_does_not_open() {
 
 #[test]
 fn a_damaged_text_is_told_without_showing_it() {
-    for damaged in ["", "v1", "v1.a.b.c.d", "v2.AAAA.AAAA.AAAA", "v1.AAAA.AAAA.AAAA", "v1.%.%.%"] {
+    for damaged in
+        ["", "v1", "v1.a.b.c.d", "v2.AAAA.AAAA.AAAA", "v1.AAAA.AAAA.AAAA", "v1.%.%.%", "v2.x.A.A.A"]
+    {
         let error = serde_json::from_value::<Sealed>(json!(damaged)).unwrap_err();
         assert!(error.to_string().contains("damaged"), "{error}");
     }
@@ -108,12 +110,12 @@ struct FakeKms {
 
 async fn kms(State(fake): State<FakeKms>, headers: HeaderMap, body: Bytes) -> Response {
     let asked: Value = serde_json::from_slice(&body).unwrap();
-    assert_eq!(asked["KeyId"], "alias/millwright");
     match headers["x-amz-target"].to_str().unwrap() {
         "TrentService.GenerateDataKey" => {
             let number = fake.generated.fetch_add(1, Ordering::SeqCst);
             let key = STANDARD.encode([u8::try_from(number).unwrap() + 1; 32]);
-            let wrapped = json!({ "key": key, "context": asked["EncryptionContext"] });
+            let by = &asked["KeyId"];
+            let wrapped = json!({ "key": key, "by": by, "context": asked["EncryptionContext"] });
             let wrapped = STANDARD.encode(wrapped.to_string());
             json!({ "Plaintext": key, "CiphertextBlob": wrapped }).to_string().into_response()
         }
@@ -121,8 +123,14 @@ async fn kms(State(fake): State<FakeKms>, headers: HeaderMap, body: Bytes) -> Re
             fake.decrypted.fetch_add(1, Ordering::SeqCst);
             let wrapped = STANDARD.decode(asked["CiphertextBlob"].as_str().unwrap()).unwrap();
             let wrapped: Value = serde_json::from_slice(&wrapped).unwrap();
-            if wrapped["context"] != asked["EncryptionContext"] {
-                let refused = json!({ "__type": "InvalidCiphertextException" }).to_string();
+            let refused = if wrapped["by"] != asked["KeyId"] {
+                Some("IncorrectKeyException")
+            } else {
+                let other = wrapped["context"] != asked["EncryptionContext"];
+                other.then_some("InvalidCiphertextException")
+            };
+            if let Some(refused) = refused {
+                let refused = json!({ "__type": refused }).to_string();
                 return (StatusCode::BAD_REQUEST, refused).into_response();
             }
             json!({ "Plaintext": wrapped["key"] }).to_string().into_response()
@@ -146,8 +154,11 @@ async fn aws(fake: FakeKms) -> SdkConfig {
 }
 
 fn from_kms(aws: &SdkConfig) -> Vault {
-    let source = HashMap::from([("MILLWRIGHT_VAULT", "kms:alias/millwright")]);
-    Vault::from_source(&source, aws).unwrap()
+    from_keys(aws, "kms:alias/millwright")
+}
+
+fn from_keys(aws: &SdkConfig, keys: &str) -> Vault {
+    Vault::from_source(&HashMap::from([("MILLWRIGHT_VAULT", keys)]), aws).unwrap()
 }
 
 #[tokio::test]
@@ -182,9 +193,100 @@ async fn kms_is_told_the_workspace_and_refuses_another() {
 #[tokio::test]
 async fn a_vault_of_another_form_is_refused_by_name() {
     let aws = aws(FakeKms::default()).await;
-    for place in ["", "file:", "kms:", "/etc/key", "vault:x"] {
+    for place in ["", "file:", "kms:", "kms:a,", "/etc/key", "vault:x"] {
         let source = HashMap::from([("MILLWRIGHT_VAULT", place)]);
         let line = Vault::from_source(&source, &aws).unwrap_err().to_string();
         assert!(line.contains("MILLWRIGHT_VAULT"), "{line}");
     }
+}
+
+/// A key file, and a secret that was sealed over it in the older form, made with libsodium.
+const OLD_KEY_FILE: &str =
+    "millwright-vault-key-v1 AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8= 630dcd29";
+const OLD_SEALED: &str = "v1.\
+     AAECAwQFBgcICQoLDA0ODxAREhMUFRYXvuMtXLT3q4kbbQzl53-Gx3t2GpbJ4yvcRyMFjQGQy2a5du5rHegXVoUPvj5OdNqe.\
+     GBkaGxwdHh8gISIjJCUmJygpKissLS4v.\
+     SAQCt731S4zrBG7PHs-Cj3fkJqN7lzJGhQw9aIVI";
+
+#[tokio::test]
+async fn what_was_sealed_before_data_keys_had_an_age_still_opens() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("vault.key");
+    create_key_file(&path).unwrap();
+    std::fs::write(&path, OLD_KEY_FILE).unwrap();
+    let vault = Vault::local(&path).unwrap();
+    let workspace = "ws_01kzabcdefghjkmnpqrstvwxyz".parse::<WorkspaceId>().unwrap();
+    let sealed: Sealed = serde_json::from_value(json!(OLD_SEALED)).unwrap();
+    let opened = vault.open(&workspace, "conn_1", &sealed).await.unwrap();
+    assert_eq!(opened.expose_secret(), "hunter2 of old");
+    assert!(vault.open(&workspace, "conn_2", &sealed).await.is_err());
+    let young = vault.reseal(&workspace, "conn_1", &sealed, now()).await.unwrap().unwrap();
+    let opened = vault.open(&workspace, "conn_1", &young).await.unwrap();
+    assert_eq!(opened.expose_secret(), "hunter2 of old");
+}
+
+fn now() -> WallTime {
+    Clock::system().wall()
+}
+
+/// A time that is certainly after whatever was made before, and has come when this returns.
+fn later() -> WallTime {
+    std::thread::sleep(std::time::Duration::from_millis(3));
+    now()
+}
+
+fn wrapped_key(sealed: &Sealed) -> String {
+    text(sealed).split('.').nth(2).unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_new_master_key_takes_over_in_a_vault_that_is_in_use() {
+    let (folder, vault) = local();
+    let path = folder.path().join("vault.key");
+    let (workspace, reader) = (WorkspaceId::new_at(1), Vault::local(&path).unwrap());
+    let old = vault.seal(&workspace, "conn_1", &secret()).await.unwrap();
+    millwright_vault::add_master_key(&path).unwrap();
+    let since = later();
+    let young = vault.reseal(&workspace, "conn_1", &old, since).await.unwrap().unwrap();
+    assert_ne!(wrapped_key(&old), wrapped_key(&young));
+    assert_eq!(vault.reseal(&workspace, "conn_1", &young, since).await.unwrap(), None, "twice");
+    // One that had been open all the time finds the new key by itself, and reads what is not yet sealed anew.
+    for sealed in [&young, &old] {
+        let opened = reader.open(&workspace, "conn_1", sealed).await.unwrap();
+        assert_eq!(opened.expose_secret(), secret().expose_secret());
+    }
+    // Without the former key only what was sealed anew opens.
+    let lines = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, lines.lines().next().unwrap()).unwrap();
+    let later = Vault::local(&path).unwrap();
+    later.open(&workspace, "conn_1", &young).await.unwrap();
+    assert!(later.open(&workspace, "conn_1", &old).await.is_err());
+}
+
+#[tokio::test]
+async fn what_is_sealed_anew_stays_bound_to_its_place() {
+    let (_folder, vault) = local();
+    let (workspace, other) = (WorkspaceId::new_at(1), WorkspaceId::new_at(2));
+    let old = vault.seal(&workspace, "conn_1", &secret()).await.unwrap();
+    let since = later();
+    assert!(vault.reseal(&workspace, "conn_2", &old, since).await.is_err());
+    assert!(vault.reseal(&other, "conn_1", &old, since).await.is_err());
+    let young = vault.reseal(&workspace, "conn_1", &old, since).await.unwrap().unwrap();
+    assert!(vault.open(&workspace, "conn_2", &young).await.is_err());
+    assert!(vault.open(&other, "conn_1", &young).await.is_err());
+}
+
+#[tokio::test]
+async fn over_kms_a_new_key_wraps_and_the_former_one_unwraps_as_long_as_it_is_named() {
+    let aws = aws(FakeKms::default()).await;
+    let workspace = WorkspaceId::new_at(1);
+    let old = from_keys(&aws, "kms:one").seal(&workspace, "conn_1", &secret()).await.unwrap();
+    let both = from_keys(&aws, "kms:two,one");
+    let opened = both.open(&workspace, "conn_1", &old).await.unwrap();
+    assert_eq!(opened.expose_secret(), secret().expose_secret());
+    let young = both.reseal(&workspace, "conn_1", &old, later()).await.unwrap().unwrap();
+    let alone = from_keys(&aws, "kms:two");
+    alone.open(&workspace, "conn_1", &young).await.unwrap();
+    let error = alone.open(&workspace, "conn_1", &old).await.unwrap_err();
+    assert!(error.to_string().contains("IncorrectKey"), "{error}");
 }
