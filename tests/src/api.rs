@@ -75,6 +75,18 @@ impl Api {
         other
     }
 
+    /// What it calls.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// The same calls of another base.
+    #[must_use]
+    pub fn at(&self, base: &str) -> Self {
+        Self { base: base.to_owned(), ..self.clone() }
+    }
+
     /// The same with another key.
     #[must_use]
     pub fn with_key(&self, key: Option<&str>) -> Self {

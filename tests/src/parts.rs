@@ -58,6 +58,12 @@ pub fn openapi_judge() -> PathBuf {
     prepare(&["openapi"])
 }
 
+/// The Python interpreter that has an OAuth client.
+#[must_use]
+pub fn oauth_python() -> PathBuf {
+    prepare(&["oauth"])
+}
+
 /// The path of a script for Node, whose packages are there.
 #[must_use]
 pub fn node_script(name: &str) -> PathBuf {

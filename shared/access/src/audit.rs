@@ -12,7 +12,7 @@ use millwright_core::{
 use millwright_store::{Document, Expect, Key, Row, Store, Write};
 use serde::{Deserialize, Serialize};
 
-use crate::Caller;
+use crate::{Actor, Caller};
 
 pub use list::{AuditFilter, AuditPage, AuditPlace, list_audit};
 
@@ -51,6 +51,20 @@ pub enum AuditAction {
     ConnectionDeleted,
     /// The workspace's credits were set.
     CreditsSet,
+    /// An API key was given another text.
+    ApiKeyRotated,
+    /// An application was made.
+    ApplicationCreated,
+    /// An application was changed.
+    ApplicationChanged,
+    /// An application was given another secret.
+    ApplicationSecretRotated,
+    /// An application was revoked.
+    ApplicationRevoked,
+    /// A connection token was given to somebody of the workspace.
+    ConnectionTokenIssued,
+    /// A code or refresh token was used again, and everything that came of it was ended.
+    TokenReplayed,
 }
 
 /// What came of it.
@@ -83,13 +97,17 @@ pub struct AuditEntry {
     pub workspace: WorkspaceId,
     /// When it was begun.
     pub at: WallTime,
-    /// The API key of who did it.
-    pub key_id: ApiKeyId,
+    /// The API key of who did it, in entries from before there were others who could.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key_id: Option<ApiKeyId>,
+    /// Who did it.
+    #[serde(default)]
+    actor: Option<Actor>,
     /// What was done.
     pub action: AuditAction,
     /// The connection it was done to.
     pub connection: Option<ConnectionId>,
-    /// The id of the endpoint or API key it was done to.
+    /// The id of the endpoint, API key, application or grant it was done to.
     pub target: Option<String>,
     /// The call, where it was one.
     pub call: Option<AuditedCall>,
@@ -97,6 +115,14 @@ pub struct AuditEntry {
     pub outcome: AuditOutcome,
     /// Until when it is kept.
     keep_until: WallTime,
+}
+
+impl AuditEntry {
+    /// Who did it.
+    #[must_use]
+    pub fn actor(&self) -> Option<Actor> {
+        self.actor.clone().or_else(|| self.key_id.clone().map(Actor::ApiKey))
+    }
 }
 
 impl Document for AuditEntry {
@@ -112,7 +138,7 @@ pub struct Audited {
     pub action: AuditAction,
     /// To which connection.
     pub connection: Option<ConnectionId>,
-    /// The id of the endpoint or API key it is done to; nothing for one that is yet to be made.
+    /// The id of the endpoint, API key, application or grant it is done to; nothing for one that is yet to be made.
     pub target: Option<String>,
     /// The call, where it is one.
     pub call: Option<AuditedCall>,
@@ -136,7 +162,8 @@ pub async fn audit_begin(
         id: AuditId::new_at(at.millis()),
         workspace: caller.workspace.clone(),
         at,
-        key_id: caller.key_id.clone(),
+        key_id: None,
+        actor: Some(caller.actor.clone()),
         action: audited.action,
         connection: audited.connection,
         target: audited.target,

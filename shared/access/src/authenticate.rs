@@ -1,71 +1,53 @@
-//! From a key's text to who is calling.
+//! From the text of a key or token to who is calling.
 
-use millwright_core::{ApiKeyId, Error, ErrorCode, Result, WorkspaceId, sha256_hex};
+use millwright_core::{Error, ErrorCode, Result, sha256_hex};
 use millwright_store::Store;
 
-use crate::{ApiKey, Environment, Role, api_key::lookup_key, key_text};
+use crate::{
+    Actor, ApiKey, Caller, api_key::lookup_key, key_text, oauth, token_text::CONNECTION,
+    token_text::WORKSPACE,
+};
 
-/// Who is calling, and what they may do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Caller {
-    /// The only workspace they can reach.
-    pub workspace: WorkspaceId,
-    /// That workspace's environment.
-    pub environment: Environment,
-    /// The key they came with.
-    pub key_id: ApiKeyId,
-    /// What they may do.
-    pub role: Role,
-}
-
-/// Finds out who calls with this key. Which of the possible reasons refused a key is not told.
+/// Finds out who calls with this key or token. Which of the possible reasons refused it is not told.
+/// Whether a connection still honours the grant of a connection token is for the caller of this to see.
 ///
 /// # Errors
-/// `AUTHENTICATION_FAILED` when the text is not a key, not one of ours, or revoked; when the table
-/// fails.
+/// `AUTHENTICATION_FAILED` when the text is no key or token, not one of ours, too old, or revoked; when
+/// the table fails.
 pub async fn authenticate(store: &Store, text: &str) -> Result<Caller> {
+    let found = if text.starts_with(CONNECTION) {
+        oauth::caller_of_connection_token(store, text).await?
+    } else if text.starts_with(WORKSPACE) {
+        oauth::caller_of_workspace_token(store, text).await?
+    } else {
+        caller_of_key(store, text).await?
+    };
+    found.ok_or_else(refused)
+}
+
+async fn caller_of_key(store: &Store, text: &str) -> Result<Option<Caller>> {
     if !key_text::is_plausible(text) {
-        return Err(refused());
+        return Ok(None);
     }
     // The hash is the look-up itself, so no comparison tells how much of a key was right.
     let row = store.get::<ApiKey>(&lookup_key(&sha256_hex(text.as_bytes()))).await?;
-    row.and_then(|row| caller(row.doc)).ok_or_else(refused)
+    let now = store.clock().wall();
+    Ok(row.map(|row| row.doc).filter(|key| key.opens(now)).map(caller))
 }
 
-fn caller(key: ApiKey) -> Option<Caller> {
-    let caller = Caller {
+fn caller(key: ApiKey) -> Caller {
+    Caller {
         workspace: key.workspace,
         environment: key.environment,
-        key_id: key.id,
+        actor: Actor::ApiKey(key.id),
         role: key.role,
-    };
-    key.revoked_at.is_none().then_some(caller)
-}
-
-fn refused() -> Error {
-    Error::new(ErrorCode::AuthenticationFailed, "the API key is not known or was revoked")
-}
-
-#[cfg(test)]
-mod tests {
-    use millwright_core::WallTime;
-
-    use super::*;
-
-    #[test]
-    fn a_revoked_key_is_nobody() {
-        let mut key = ApiKey {
-            id: ApiKeyId::new_at(1),
-            workspace: WorkspaceId::new_at(1),
-            environment: Environment::Test,
-            name: "ci".to_owned(),
-            role: Role::Read,
-            hash: String::new(),
-            created_at: WallTime::from_millis(1),
-            revoked_at: None,
-        };
-        assert_eq!(caller(key.clone()).unwrap().role, Role::Read);
-        key.revoked_at = Some(WallTime::from_millis(2));
-        assert_eq!(caller(key), None);
+        scopes: Vec::new(),
     }
+}
+
+/// The answer to a key or token that opens nothing.
+#[must_use]
+pub fn refused() -> Error {
+    let message = "the API key or token is not known, has expired or was revoked";
+    Error::new(ErrorCode::AuthenticationFailed, message)
 }

@@ -53,6 +53,8 @@ fn new_key(
         hash: sha256_hex(text.expose_secret().as_bytes()),
         created_at: now,
         revoked_at: None,
+        dies_at: None,
+        previous: None,
     }
 }
 

@@ -34,7 +34,7 @@ impl Role {
         if self >= needed {
             return Ok(());
         }
-        let message = format!("this needs a key with the role {}", needed.as_str());
+        let message = format!("this needs the role {}", needed.as_str());
         Err(Error::new(ErrorCode::PermissionDenied, message))
     }
 }

@@ -193,6 +193,7 @@ pub(crate) fn settle(
     }
     if before.facts.admin != Admin::Removed && after.facts.admin == Admin::Removed {
         after.watch.over = Some(after.watch.changes);
+        after.disconnected_at = Some(after.status_since);
     }
     plan_check(after, now.schedule, timing);
     let by_health = before.facts.admin == after.facts.admin

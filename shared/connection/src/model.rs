@@ -8,7 +8,7 @@ use millwright_store::{Document, Due, Key};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Facts, ReconnectSecret, Status, Watch};
+use crate::{Admin, Facts, ReconnectSecret, Status, Watch};
 
 /// The workspace's own customer whom a connection belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +57,9 @@ pub struct Connection {
     /// Until when its user may finish, while it is pending.
     #[serde(default)]
     pub pending_until: Option<ScheduleTime>,
+    /// When it was last disconnected: tokens that were granted until then are dead for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disconnected_at: Option<WallTime>,
     /// Where somebody logs in again, while that is what is needed.
     #[serde(default)]
     pub reconnect: Option<ReconnectSecret>,
@@ -92,6 +95,14 @@ impl Connection {
         })
     }
 
+    /// Whether tokens that were granted at a time still open it: not once it was disconnected, also
+    /// when it was connected again later.
+    #[must_use]
+    pub fn honours(&self, granted_at: WallTime) -> bool {
+        let since = self.disconnected_at.is_none_or(|end| granted_at > end);
+        since && self.facts.admin != Admin::Removed
+    }
+
     /// The row's key.
     #[must_use]
     pub fn key(&self) -> Key {
@@ -121,4 +132,21 @@ pub fn connection_key(workspace: &WorkspaceId, id: &ConnectionId) -> Key {
 #[must_use]
 pub fn connection_pk(workspace: &WorkspaceId, id: &ConnectionId) -> String {
     format!("{workspace}#{id}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_from_before_a_disconnection_are_dead_for_good() {
+        let at = WallTime::from_millis;
+        let mut connection = crate::testing::connection();
+        assert!(connection.honours(at(1)));
+        connection.disconnected_at = Some(at(5));
+        connection.facts.admin = Admin::Removed;
+        assert!(!connection.honours(at(4)) && !connection.honours(at(9)));
+        connection.facts.admin = Admin::Enabled;
+        assert!(!connection.honours(at(5)) && connection.honours(at(6)));
+    }
 }

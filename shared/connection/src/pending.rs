@@ -54,6 +54,7 @@ pub fn pending(
         last_success_at: None,
         next_check_at: None,
         pending_until: Some(new.until),
+        disconnected_at: None,
         reconnect: None,
         loading: Vec::new(),
         credits: 0,

@@ -106,6 +106,7 @@ pub async fn prepare(
         last_success_at: Some(now),
         next_check_at: Some(schedule + context.timing.check_interval),
         pending_until: None,
+        disconnected_at: None,
         reconnect: None,
         loading,
         created_at: now,

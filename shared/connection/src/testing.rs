@@ -27,6 +27,7 @@ pub(crate) fn connection() -> Connection {
         last_success_at: None,
         next_check_at: None,
         pending_until: None,
+        disconnected_at: None,
         reconnect: None,
         loading: vec!["vendors".to_owned(), "materials".to_owned()],
         credits: 1,

@@ -14,9 +14,12 @@ use millwright_store::Store;
 use millwright_vault::Vault;
 use millwright_webhook::Webhooks;
 
+use crate::RateLimits;
+
 const BODY_LIMIT: &str = "MILLWRIGHT_BODY_LIMIT";
 const LIST_EFFORT: &str = "MILLWRIGHT_LIST_EFFORT";
 const AUDIT_DAYS: &str = "MILLWRIGHT_AUDIT_DAYS";
+const REFRESH_GRACE: &str = "MILLWRIGHT_REFRESH_GRACE_SECONDS";
 
 /// The parts behind the routes, each made once. Clones share them.
 #[derive(Clone)]
@@ -49,6 +52,11 @@ pub struct Settings {
     pub list_effort: usize,
     /// For how many days entries of the audit log are kept.
     pub audit_days: u16,
+    /// For how many seconds after its use a refresh token gets its answer again, should that have been
+    /// lost on the way. Later use of it ends the whole grant.
+    pub refresh_grace_seconds: u8,
+    /// How many calls are taken in a minute.
+    pub rate_limits: RateLimits,
     /// How long each part of a write may take.
     pub write_timing: WriteTiming,
     /// How health is watched and told.
@@ -66,6 +74,9 @@ impl Settings {
     /// For how many days entries of the audit log are kept unless told otherwise.
     pub const AUDIT_DAYS: u16 = 365;
 
+    /// For how many seconds the answer to a refresh can be had again unless told otherwise.
+    pub const REFRESH_GRACE_SECONDS: u8 = 10;
+
     /// Settings with the usual limits.
     #[must_use]
     pub fn new(public_url: PublicUrl) -> Self {
@@ -74,14 +85,17 @@ impl Settings {
             body_limit: Self::BODY_LIMIT,
             list_effort: Self::LIST_EFFORT,
             audit_days: Self::AUDIT_DAYS,
+            refresh_grace_seconds: Self::REFRESH_GRACE_SECONDS,
+            rate_limits: RateLimits::default(),
             write_timing: WriteTiming::default(),
             health: HealthTiming::default(),
         }
     }
 
     /// From `MILLWRIGHT_PUBLIC_URL` (must be set), `MILLWRIGHT_BODY_LIMIT` (bytes, 1 MiB unless
-    /// set; API Gateway takes 6 MB), `MILLWRIGHT_LIST_EFFORT` (records, 5,000 unless set) and
-    /// `MILLWRIGHT_AUDIT_DAYS` (365 unless set), with the variables of [`WriteTiming`].
+    /// set; API Gateway takes 6 MB), `MILLWRIGHT_LIST_EFFORT` (records, 5,000 unless set),
+    /// `MILLWRIGHT_AUDIT_DAYS` (365 unless set) and `MILLWRIGHT_REFRESH_GRACE_SECONDS` (10 unless
+    /// set), with the variables of [`RateLimits`] and [`WriteTiming`].
     ///
     /// # Errors
     /// When one of them is not set or cannot be what it stands for.
@@ -91,15 +105,20 @@ impl Settings {
         let body_limit = parsed_in(source, BODY_LIMIT, Self::BODY_LIMIT, &limits)?;
         let list_effort = parsed_in(source, LIST_EFFORT, Self::LIST_EFFORT, &(500..=100_000))?;
         let audit_days = parsed_in(source, AUDIT_DAYS, Self::AUDIT_DAYS, &(1..=3_650))?;
+        let grace = Self::REFRESH_GRACE_SECONDS;
+        let refresh_grace_seconds = parsed_in(source, REFRESH_GRACE, grace, &(0..=60))?;
         let write_timing = WriteTiming::from_source(source)?;
         let health = HealthTiming::from_source(source)?;
+        let usual = Self::new(public_url);
         Ok(Self {
             body_limit,
             list_effort,
             audit_days,
+            refresh_grace_seconds,
+            rate_limits: RateLimits::from_source(source)?,
             write_timing,
             health,
-            ..Self::new(public_url)
+            ..usual
         })
     }
 }

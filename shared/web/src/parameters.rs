@@ -68,7 +68,8 @@ impl Known {
     }
 }
 
-fn operations(item: &PathItem) -> Vec<(Method, Operation)> {
+/// The operations of a path.
+pub(crate) fn operations(item: &PathItem) -> Vec<(Method, Operation)> {
     let all = [
         (Method::GET, &item.get),
         (Method::PUT, &item.put),
@@ -100,6 +101,9 @@ pub(crate) async fn parameters(
     next: Next,
 ) -> Result<Response, ApiError> {
     let path = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    if is_oauth(path) {
+        return Ok(next.run(request).await);
+    }
     let query = request.uri().query().unwrap_or_default();
     let unknown = known.unknown(request.method(), path, query);
     let Some(error) = refusal(&unknown) else { return Ok(next.run(request).await) };
@@ -107,6 +111,12 @@ pub(crate) async fn parameters(
         caller_of(&mut request.into_parts().0, &app).await?;
     }
     Err(error.into())
+}
+
+/// Whether a path is one of OAuth's, whose standards pass over unknown parameters (RFC 6749, 3.1 and
+/// 3.2) and have their own form of errors.
+fn is_oauth(path: &str) -> bool {
+    ["/oauth/", "/.well-known/", "/link/authorize"].iter().any(|own| path.starts_with(own))
 }
 
 fn refusal(unknown: &BTreeSet<String>) -> Option<Error> {

@@ -123,9 +123,6 @@ async fn an_idempotency_key_does_not_get_past_authentication() {
     let mut asked = request("POST", "/v1/api-keys");
     asked.headers_mut().insert("idempotency-key", "k".parse().unwrap());
     assert_eq!(refused(asked).await.2, "AUTHENTICATION_FAILED");
-    let mut asked = request("POST", "/v1/api-keys");
-    asked.headers_mut().insert("idempotency-key", "".parse().unwrap());
-    assert_eq!(refused(asked).await.2, "INVALID_REQUEST");
 }
 
 #[tokio::test]
@@ -197,6 +194,8 @@ async fn every_operation_of_the_document_is_a_route() {
         let expected = match operation.get("security") {
             // There is no table here to look the secret up in.
             Some(_) if path.starts_with("/hooks/") => 500,
+            // Nothing is asked for.
+            Some(_) if path.starts_with("/oauth/") => 400,
             Some(_) => 200,
             None => 401,
         };

@@ -88,6 +88,15 @@ impl Ledger {
         Ok(Block { tokens, until: now + quota.life(), stamp })
     }
 
+    /// How many tokens can be taken now, and when the first of those that were taken come back.
+    #[must_use]
+    pub fn standing(&self, now: WallTime, quota: Quota) -> (u32, Option<WallTime>) {
+        let living = self.0.iter().filter(|entry| entry.at + quota.memory() > now);
+        let taken: u32 = living.clone().map(|entry| entry.taken).sum();
+        let first = living.map(|entry| entry.at + quota.memory()).min();
+        (quota.tokens.saturating_sub(taken), first)
+    }
+
     /// Gives back what is left of a block. Its tokens must not be spent any more.
     pub fn give_back(&mut self, block: &Block) {
         if let Some(entry) = self.0.iter_mut().find(|entry| entry.at == block.stamp) {
@@ -146,6 +155,16 @@ mod tests {
         block.tokens -= 20;
         ledger.give_back(&block);
         assert_eq!(ledger.draw(at(2), QUOTA, 60).unwrap().tokens, 40);
+    }
+
+    #[test]
+    fn what_is_left_is_told_with_when_more_comes_back() {
+        let mut ledger = Ledger::default();
+        assert_eq!(ledger.standing(at(0), QUOTA), (60, None));
+        ledger.draw(at(0), QUOTA, 50).unwrap();
+        let (left, first) = ledger.standing(at(10), QUOTA);
+        assert_eq!(left, 10);
+        assert_eq!(ledger.standing(first.unwrap(), QUOTA), (60, None));
     }
 
     #[test]

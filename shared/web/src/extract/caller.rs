@@ -1,4 +1,4 @@
-//! Who calls: the API key, and the role a handler asks for in its signature.
+//! Who calls: with an API key or a token, and the right that a handler asks for in its signature.
 
 use std::{
     ops::Deref,
@@ -7,14 +7,15 @@ use std::{
 
 use axum::extract::FromRequestParts;
 use http::{header, request::Parts};
-use millwright_access::{Caller, Role, authenticate};
-use millwright_core::{Error, ErrorCode};
+use millwright_access::{Caller, Need, Role, TokenHolder, authenticate, refused};
+use millwright_connection::{Connection, find_connection};
+use millwright_core::{Error, ErrorCode, WorkspaceId};
 
 use crate::{App, error::ApiError};
 
-/// Declares an extractor that lets callers of one role and above through.
-macro_rules! role_extractor {
-    ($(#[$doc:meta])* $name:ident, $role:expr) => {
+/// Declares an extractor that lets callers through who may do what is needed.
+macro_rules! caller_extractor {
+    ($(#[$doc:meta])* $name:ident, $need:expr) => {
         $(#[$doc])*
         #[derive(Clone, Debug)]
         pub(crate) struct $name(pub(crate) Caller);
@@ -24,8 +25,8 @@ macro_rules! role_extractor {
 
             async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
                 let caller = caller_of(parts, app).await?;
-                caller.role.require($role)?;
-                NeededRole::note(parts, $role);
+                caller.require($need)?;
+                Needed::note(parts, $need);
                 Ok(Self(caller))
             }
         }
@@ -40,33 +41,40 @@ macro_rules! role_extractor {
     };
 }
 
-role_extractor!(
-    /// Anybody with a key of the workspace.
-    Reader, Role::Read);
-role_extractor!(
+caller_extractor!(
+    /// Anybody with a key or token of the workspace.
+    Reader, Need::Role(Role::Read));
+caller_extractor!(
     /// Somebody who may write data, start syncs and send deliveries again.
-    Writer, Role::Write);
-role_extractor!(
+    Writer, Need::Role(Role::Write));
+caller_extractor!(
     /// Somebody who may do everything.
-    Admin, Role::Admin);
+    Admin, Need::Role(Role::Admin));
+caller_extractor!(
+    /// Somebody who may call a connected system natively.
+    Native, Need::Passthrough);
 
-/// The role that a request's handler asked for, told to whoever put this into the request.
+/// What a request's handler asked of its caller, told to whoever put this into the request.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct NeededRole(Arc<OnceLock<Role>>);
+pub(crate) struct Needed(Arc<OnceLock<Need>>);
 
-impl NeededRole {
-    /// The role; nothing when no handler has asked for one.
-    pub(crate) fn get(&self) -> Option<Role> {
+impl Needed {
+    /// What; nothing when no handler has asked.
+    pub(crate) fn get(&self) -> Option<Need> {
         self.0.get().copied()
     }
 
-    fn note(parts: &Parts, role: Role) {
+    fn note(parts: &Parts, need: Need) {
         if let Some(needed) = parts.extensions.get::<Self>() {
             // A handler asks once; what it asked for first would stand.
-            let _ = needed.0.set(role);
+            let _ = needed.0.set(need);
         }
     }
 }
+
+/// The connection of the connection token that a request came with.
+#[derive(Clone, Debug)]
+pub(crate) struct TokenConnection(pub(crate) Connection);
 
 /// Who calls; found out once per request.
 pub(crate) async fn caller_of(parts: &mut Parts, app: &App) -> Result<Caller, ApiError> {
@@ -74,14 +82,31 @@ pub(crate) async fn caller_of(parts: &mut Parts, app: &App) -> Result<Caller, Ap
         return Ok(caller.clone());
     }
     let caller = authenticate(&app.store, bearer(parts)?).await?;
+    if let Some(holder) = caller.token_holder() {
+        let connection = honouring(app, &caller.workspace, holder).await?;
+        parts.extensions.insert(TokenConnection(connection));
+    }
     tracing::Span::current().record("workspace", caller.workspace.as_str());
     parts.extensions.insert(caller.clone());
     Ok(caller)
 }
 
+/// The connection that a token opens, which is dead once that was disconnected or erased.
+async fn honouring(
+    app: &App,
+    workspace: &WorkspaceId,
+    holder: &TokenHolder,
+) -> Result<Connection, Error> {
+    match find_connection(&app.store, workspace, &holder.connection).await {
+        Ok(row) if row.doc.honours(holder.granted_at) => Ok(row.doc),
+        Err(error) if error.code != ErrorCode::NotFound => Err(error),
+        _ => Err(refused()),
+    }
+}
+
 /// The text after `Authorization: Bearer` (RFC 6750, 2.1; the scheme's case does not matter).
 fn bearer(parts: &Parts) -> Result<&str, Error> {
-    let message = "send the API key as `Authorization: Bearer mw_sk_...`";
+    let message = "send the API key or token as `Authorization: Bearer ...`";
     let missing = || Error::new(ErrorCode::AuthenticationFailed, message);
     let mut headers = parts.headers.get_all(header::AUTHORIZATION).iter();
     let (Some(header), None) = (headers.next(), headers.next()) else { return Err(missing()) };
@@ -105,12 +130,12 @@ mod tests {
     }
 
     #[test]
-    fn the_role_a_handler_asked_for_is_told() {
-        let (mut parts, needed) = (parts(&[]), NeededRole::default());
+    fn what_a_handler_asked_for_is_told() {
+        let (mut parts, needed) = (parts(&[]), Needed::default());
         parts.extensions.insert(needed.clone());
         assert_eq!(needed.get(), None);
-        NeededRole::note(&parts, Role::Write);
-        assert_eq!(needed.get(), Some(Role::Write));
+        Needed::note(&parts, Need::Passthrough);
+        assert_eq!(needed.get(), Some(Need::Passthrough));
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod scope;
 mod time;
 
 pub(crate) use body::{AnyJson, JsonBody, MERGE_PATCH, MergePatch, OptionalJsonBody, read_body};
-pub(crate) use caller::{Admin, NeededRole, Reader, Writer, caller_of};
+pub(crate) use caller::{Admin, Native, Needed, Reader, TokenConnection, Writer, caller_of};
 pub(crate) use condition::Condition;
 pub(crate) use path::{ActionPath, ConnectionEntityPath, IdPath, TextPath};
 pub(crate) use query::{Params, parse_query};

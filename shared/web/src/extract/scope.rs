@@ -6,10 +6,10 @@ use millwright_connection::{Connection, find_connection, reconnect_url};
 use millwright_core::{ConnectionId, Error, ErrorCode};
 use millwright_records::Scope;
 
-use super::{caller_of, scenario::as_asked};
+use super::{TokenConnection, caller_of, scenario::as_asked};
 use crate::{App, error::ApiError};
 
-/// Names the connection that a request with an API key is about.
+/// Names the connection that a request with an API key or workspace token is about.
 pub(crate) const CONNECTION_ID: HeaderName = HeaderName::from_static("connection-id");
 
 /// The request's connection, in a status in which records may be read and written.
@@ -46,9 +46,27 @@ impl FromRequestParts<App> for InformationScope {
 
 async fn connection(parts: &mut Parts, app: &App) -> Result<Connection, ApiError> {
     let caller = caller_of(parts, app).await?;
-    let id = connection_id(parts)?;
-    let connection = find_connection(&app.store, &caller.workspace, &id).await?.doc;
+    let connection = match parts.extensions.get::<TokenConnection>() {
+        Some(TokenConnection(own)) => {
+            must_be_named_or_none(parts, &own.id)?;
+            own.clone()
+        }
+        None => {
+            let id = connection_id(parts)?;
+            find_connection(&app.store, &caller.workspace, &id).await?.doc
+        }
+    };
     Ok(as_asked(app, &parts.headers, connection)?)
+}
+
+/// The holder of a connection token need not name its connection, and cannot name another.
+fn must_be_named_or_none(parts: &Parts, own: &ConnectionId) -> Result<(), Error> {
+    let mut values = parts.headers.get_all(&CONNECTION_ID).iter();
+    if values.all(|value| value.as_bytes() == own.as_str().as_bytes()) {
+        return Ok(());
+    }
+    let message = "this connection token is for another connection than Connection-Id names";
+    Err(Error::new(ErrorCode::PermissionDenied, message))
 }
 
 fn connection_id(parts: &Parts) -> Result<ConnectionId, Error> {
@@ -84,6 +102,23 @@ mod tests {
         let two = ["conn_1", "conn_2"];
         for values in [&[][..], &[""], &two] {
             assert_eq!(code(values), ErrorCode::ConnectionRequired, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn a_connection_token_is_for_one_connection() {
+        let (own, other) = (ConnectionId::new_at(1), ConnectionId::new_at(2));
+        let named = |values: &[&str]| {
+            let mut request = Request::builder();
+            for value in values {
+                request = request.header(CONNECTION_ID, *value);
+            }
+            must_be_named_or_none(&request.body(()).unwrap().into_parts().0, &own)
+        };
+        assert!(named(&[]).is_ok() && named(&[own.as_str()]).is_ok());
+        for values in [&[other.as_str()][..], &[""], &[own.as_str(), other.as_str()]] {
+            let refused = named(values).unwrap_err();
+            assert_eq!(refused.code, ErrorCode::PermissionDenied, "{values:?}");
         }
     }
 

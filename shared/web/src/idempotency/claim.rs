@@ -1,7 +1,7 @@
 //! Claiming a key's row, keeping the answer in it, giving the answer again.
 
 use bytes::Bytes;
-use millwright_access::{Caller, Role};
+use millwright_access::{Caller, Need};
 use millwright_core::{ConnectionId, Error, ErrorCode, ExposeSecret, Result, SecretString};
 use millwright_store::{Expect, Row, Write};
 use millwright_vault::Sealed;
@@ -56,7 +56,7 @@ impl Slot<'_> {
                     Err(error) => return Err(error.into()),
                 }
             };
-            match row.doc.decide(self.fingerprint, self.caller.role, now)? {
+            match row.doc.decide(self.fingerprint, self.caller, now)? {
                 Decision::Replay(head) => {
                     let body = self.kept_body(&head, row.body).await?;
                     return Ok(Claim::Replay(head, body));
@@ -72,14 +72,14 @@ impl Slot<'_> {
         Err(Error::new(ErrorCode::IdempotencyInProgress, "this idempotency key is in use"))
     }
 
-    /// Keeps the answer for those who have the role it needed, unless the claim was lost meanwhile.
+    /// Keeps the answer for those who may do what it needed, unless the claim was lost meanwhile.
     ///
     /// # Errors
     /// When the vault, the blob store or the table fails.
     pub(super) async fn keep(
         &self,
         mut row: Row<Record>,
-        needed: Option<Role>,
+        needed: Option<Need>,
         mut head: Head,
         body: &[u8],
     ) -> Result<()> {
@@ -90,7 +90,9 @@ impl Slot<'_> {
         } else {
             row.body = Some(sealed);
         }
-        row.doc.role = needed.unwrap_or(row.doc.role);
+        if let Some(need) = needed {
+            row.doc.set_need(need);
+        }
         row.doc.connection = row.doc.connection.or_else(|| made_in(body));
         row.doc.state = State::Answered(head);
         self.written(Write::replace(&row)?).await

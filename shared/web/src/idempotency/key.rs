@@ -4,6 +4,7 @@ use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
 use http::{HeaderMap, HeaderName, header, request::Parts};
+use millwright_access::Caller;
 use millwright_core::{Error, ErrorCode, sha256_hex};
 
 use crate::extract::SCENARIO;
@@ -28,6 +29,13 @@ pub(super) fn hash_of_key(headers: &HeaderMap) -> Result<Option<String>, Error> 
     }
     let message = "Idempotency-Key must be one text of 1 to 255 printable ASCII characters";
     Err(Error::new(ErrorCode::InvalidRequest, message))
+}
+
+/// The hash under which a caller's key is kept: holders of connection tokens know nothing of each other,
+/// so the same key means another thing for each connection.
+pub(super) fn hash_for(caller: &Caller, hash: String) -> String {
+    let own = caller.token_holder().map(|holder| format!("{}\n{hash}", holder.connection));
+    own.map_or(hash, |own| sha256_hex(own.as_bytes()))
 }
 
 /// What makes two requests the same: method, path and query, connection, the body's bytes, and the

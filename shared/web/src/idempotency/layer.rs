@@ -9,19 +9,19 @@ use axum::{
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, StatusCode, request::Parts};
 use http_body_util::BodyExt;
-use millwright_access::Role;
+use millwright_access::Need;
 use millwright_core::{ConnectionId, Error, RequestId};
 use millwright_store::Row;
 
 use super::{
     claim::{Claim, Slot},
-    key::{IDEMPOTENT_REPLAYED, SameAs, fingerprint, hash_of_key},
+    key::{IDEMPOTENT_REPLAYED, SameAs, fingerprint, hash_for, hash_of_key},
     record::{Head, Record, Twice, is_kept},
 };
 use crate::{
     App, error,
     error::ApiError,
-    extract::{CONNECTION_ID, NeededRole, caller_of, read_body},
+    extract::{CONNECTION_ID, Needed, caller_of, read_body},
     frame::{REQUEST_ID, caught},
 };
 
@@ -37,10 +37,12 @@ pub(crate) async fn idempotency(
         return Ok(next.run(Request::from_parts(parts, body)).await);
     };
     let caller = caller_of(&mut parts, &app).await?;
+    let hash = hash_for(&caller, hash);
     let body = read_body(body, app.settings.body_limit).await?;
     let fingerprint = fingerprint(&parts, &body);
     let twice = twice(parts.uri.path());
-    let connection = about(&parts);
+    let held = caller.token_holder().map(|holder| holder.connection.clone());
+    let connection = held.or_else(|| about(&parts));
     let slot = Slot {
         app: &app,
         caller: &caller,
@@ -53,7 +55,7 @@ pub(crate) async fn idempotency(
         Claim::Replay(head, body) => Ok(replayed(&head, body)),
         Claim::Run(row) => {
             let id = request_id(&parts);
-            let needed = NeededRole::default();
+            let needed = Needed::default();
             parts.extensions.insert(needed.clone());
             parts.extensions.insert(SameAs::of(&hash, &fingerprint));
             let answer = caught(next.run(Request::from_parts(parts, Body::from(body)))).await;
@@ -97,7 +99,7 @@ fn request_id(parts: &Parts) -> RequestId {
 async fn settle(
     slot: &Slot<'_>,
     row: Row<Record>,
-    needed: Option<Role>,
+    needed: Option<Need>,
     answer: Response,
     id: &RequestId,
 ) -> Result<Response, ApiError> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use millwright_access::Role;
+use millwright_access::{Caller, Need, Role};
 use millwright_connection::idempotency_pk;
 use millwright_core::{ConnectionId, Error, ErrorCode, Result, Upstream, WallTime, WorkspaceId};
 use millwright_store::{Document, Key};
@@ -21,6 +21,9 @@ pub(super) struct Record {
     pub(super) fingerprint: String,
     /// The role its answer needs: who may less must not be told it.
     pub(super) role: Role,
+    /// Whether it needs the right to native calls instead.
+    #[serde(default)]
+    pub(super) passthrough: bool,
     /// What running it twice would do.
     #[serde(default)]
     pub(super) twice: Twice,
@@ -86,10 +89,24 @@ impl Record {
         Self {
             fingerprint: fingerprint.to_owned(),
             role,
+            passthrough: false,
             twice,
             state: State::Running(now + CLAIM),
             until: now + KEPT,
             connection: None,
+        }
+    }
+
+    /// What one must be allowed to do to be told the answer.
+    fn need(&self) -> Need {
+        if self.passthrough { Need::Passthrough } else { Need::Role(self.role) }
+    }
+
+    /// Sets what one must be allowed to do to be told the answer.
+    pub(super) fn set_need(&mut self, need: Need) {
+        match need {
+            Need::Role(role) => (self.role, self.passthrough) = (role, false),
+            Need::Passthrough => self.passthrough = true,
         }
     }
 
@@ -99,7 +116,12 @@ impl Record {
     /// `IDEMPOTENCY_CONFLICT` for another request, `PERMISSION_DENIED` for a role that may not be told
     /// the answer, `IDEMPOTENCY_IN_PROGRESS` while the first one runs, `WRITE_OUTCOME_UNKNOWN` when
     /// it died and may have reached the system.
-    pub(super) fn decide(&self, fingerprint: &str, role: Role, now: WallTime) -> Result<Decision> {
+    pub(super) fn decide(
+        &self,
+        fingerprint: &str,
+        caller: &Caller,
+        now: WallTime,
+    ) -> Result<Decision> {
         if self.fingerprint != fingerprint {
             let message = "this idempotency key was used for another request";
             return Err(Error::new(ErrorCode::IdempotencyConflict, message));
@@ -111,12 +133,12 @@ impl Record {
             }
             State::Running(_) if self.twice == Twice::Unknown => {
                 // Who may not write has not been told more than that the key is in use.
-                role.require(Role::Write)?;
+                caller.require(Need::Passthrough).or(caller.require(Need::Role(Role::Write)))?;
                 Err(outcome_unknown())
             }
             State::Running(_) => Ok(Decision::Run),
             State::Answered(head) => {
-                role.require(self.role)?;
+                caller.require(self.need())?;
                 Ok(Decision::Replay(head.clone()))
             }
         }
@@ -147,6 +169,16 @@ pub(super) fn record_key(workspace: &WorkspaceId, hash: &str) -> Key {
 mod tests {
     use super::*;
 
+    fn caller(role: Role) -> Caller {
+        Caller {
+            workspace: WorkspaceId::new_at(1),
+            environment: millwright_access::Environment::Test,
+            actor: millwright_access::Actor::ApiKey(millwright_core::ApiKeyId::new_at(1)),
+            role,
+            scopes: vec![],
+        }
+    }
+
     const NOW: WallTime = WallTime::from_millis(1_000_000);
 
     fn answered() -> (Record, Head) {
@@ -158,7 +190,7 @@ mod tests {
     #[test]
     fn a_running_request_is_waited_for_and_a_dead_one_is_not() {
         let claim = Record::claim("f", Role::Admin, Twice::Harmless, NOW);
-        let code = |at| claim.decide("f", Role::Write, at).map_err(|error| error.code);
+        let code = |at| claim.decide("f", &caller(Role::Write), at).map_err(|error| error.code);
         let running = Err(ErrorCode::IdempotencyInProgress);
         assert_eq!(code(NOW + Duration::from_secs(59)), running);
         assert_eq!(code(NOW + CLAIM), Ok(Decision::Run));
@@ -167,7 +199,7 @@ mod tests {
     #[test]
     fn a_native_call_that_died_is_not_made_twice() {
         let claim = Record::claim("f", Role::Write, Twice::Unknown, NOW);
-        let code = |role, at| claim.decide("f", role, at).unwrap_err().code;
+        let code = |role, at| claim.decide("f", &caller(role), at).unwrap_err().code;
         assert_eq!(code(Role::Write, NOW), ErrorCode::IdempotencyInProgress);
         assert_eq!(code(Role::Write, NOW + CLAIM), ErrorCode::WriteOutcomeUnknown);
         assert_eq!(code(Role::Admin, NOW + CLAIM * 100), ErrorCode::WriteOutcomeUnknown);
@@ -177,16 +209,28 @@ mod tests {
     #[test]
     fn the_same_request_is_told_the_same_answer() {
         let (record, head) = answered();
-        assert_eq!(record.decide("f", Role::Admin, NOW).unwrap(), Decision::Replay(head));
+        assert_eq!(record.decide("f", &caller(Role::Admin), NOW).unwrap(), Decision::Replay(head));
         assert_eq!(record.expires_at(), Some(NOW + Duration::from_secs(86_400)));
     }
 
     #[test]
     fn another_request_and_a_lesser_role_are_refused() {
         let (record, _) = answered();
-        let code = |fingerprint, role| record.decide(fingerprint, role, NOW).unwrap_err().code;
+        let code =
+            |fingerprint, role| record.decide(fingerprint, &caller(role), NOW).unwrap_err().code;
         assert_eq!(code("g", Role::Write), ErrorCode::IdempotencyConflict);
         assert_eq!(code("f", Role::Read), ErrorCode::PermissionDenied);
+    }
+
+    #[test]
+    fn the_answer_to_a_native_call_is_for_those_who_may_make_one() {
+        let (mut record, _) = answered();
+        record.set_need(Need::Passthrough);
+        let mut scoped = caller(Role::Read);
+        scoped.scopes.push(millwright_access::Scope::Passthrough);
+        assert!(record.decide("f", &scoped, NOW).is_ok());
+        assert!(record.decide("f", &caller(Role::Admin), NOW).is_ok());
+        assert!(record.decide("f", &caller(Role::Write), NOW).is_err());
     }
 
     #[test]

@@ -40,6 +40,8 @@ pub(crate) struct Served {
     tags(
         (name = "Service", description = "The service itself. No key is needed."),
         (name = "API keys", description = "Keys of the workspace."),
+        (name = "Applications", description = "OAuth clients of the workspace."),
+        (name = "OAuth", description = "The OAuth 2.0 server: tokens for applications."),
         (name = "Connectors", description = "The kinds of systems that can be connected."),
         (name = "Connections", description = "Customers' systems."),
         (name = "Credits", description = "What the workspace's connections cost together."),
@@ -225,8 +227,9 @@ fn security_schemes() -> Value {
         "api_key": {
             "type": "http",
             "scheme": "bearer",
-            "bearerFormat": "mw_sk_test_... or mw_sk_live_...",
-            "description": "An API key of the workspace.",
+            "bearerFormat": "mw_sk_..., mw_wt_... or mw_ct_...",
+            "description": "An API key of the workspace, or a token that an application was given: a \
+                workspace token, or, for one connection's data, a connection token.",
         },
     })
 }
@@ -236,8 +239,9 @@ fn parameters() -> Value {
         "ConnectionId": {
             "name": "Connection-Id",
             "in": "header",
-            "required": true,
-            "description": "The connection whose data this is about.",
+            "required": false,
+            "description": "The connection whose data this is about. With an API key or a workspace \
+                token it is required; a connection token is for one connection, which need not be named.",
             "schema": { "type": "string", "examples": ["conn_01jd8r2v7m5w3k9x1c4t6z8q0a"] },
         },
         "Scenario": {

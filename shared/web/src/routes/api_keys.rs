@@ -1,17 +1,19 @@
 //! `/v1/api-keys`.
 
+use std::time::Duration;
+
 use axum::{Json, extract::State};
 use http::StatusCode;
-use millwright_access::{self as access, AuditAction, AuditOutcome, Audited, audit_begin};
-use millwright_core::{ApiKeyId, ExposeSecret, WallTime};
+use millwright_access::{self as access, AuditAction, Audited};
+use millwright_core::{ApiKeyId, ExposeSecret, SecretString, WallTime};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::audit_log::{end_entry, in_log};
+use super::audit_log::{in_log, made_in_log};
 use crate::{
     App,
     error::Answer,
-    extract::{Admin, IdPath, JsonBody, Params, Reader},
+    extract::{Admin, IdPath, JsonBody, OptionalJsonBody, Params, Reader},
     page::{Limit, Page, position},
 };
 
@@ -94,6 +96,22 @@ pub(crate) struct ApiKeyRequest {
     role: Role,
 }
 
+/// How to replace a secret.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RotationRequest {
+    /// For how many seconds the one before still opens: none unless given, a week at most.
+    #[schema(minimum = 0, maximum = 604_800, default = 0)]
+    overlap_seconds: u32,
+}
+
+impl RotationRequest {
+    /// For how long the one before still opens.
+    pub(super) fn overlap(&self) -> Duration {
+        Duration::from_secs(self.overlap_seconds.into())
+    }
+}
+
 /// Which API keys to list.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -169,19 +187,36 @@ pub(crate) async fn create_api_key(
     let workspace = access::get_workspace(&app.store, &caller.workspace).await?;
     let role = new.role.into();
     let audited = about(AuditAction::ApiKeyCreated, None);
-    let mut entry = audit_begin(&app.store, &caller, app.settings.audit_kept(), audited).await?;
-    let made = access::create_key(&app.store, &workspace, &new.name, role, None).await;
-    let outcome = match &made {
-        Ok((key, _)) => {
-            entry.doc.target = Some(key.id.to_string());
-            AuditOutcome::Done(None)
-        }
-        Err(error) => AuditOutcome::Failed(error.code),
-    };
-    end_entry(&app, entry, outcome).await;
-    let (key, text) = made?;
+    let making = access::create_key(&app.store, &workspace, &new.name, role, None);
+    let id = |made: &(access::ApiKey, SecretString)| made.0.id.to_string();
+    let (key, text) = made_in_log(&app, &caller, audited, making, id).await?;
     let key = ApiKey { key: Some(text.expose_secret().to_owned()), ..key.into() };
     Ok((StatusCode::CREATED, Json(key)))
+}
+
+/// Give an API key another text
+///
+/// Its id, name and role stay. The text before opens nothing from the moment of the answer on, or once
+/// `overlap_seconds` have passed. It is in the audit log.
+#[utoipa::path(
+    post,
+    path = "/v1/api-keys/{id}/rotate",
+    operation_id = "rotate_api_key",
+    tag = "API keys",
+    params(("id" = String, Path, description = "The key's id.")),
+    request_body(content = Option<RotationRequest>),
+    responses((status = 200, description = "The key with its new text.", body = ApiKey))
+)]
+pub(crate) async fn rotate_api_key(
+    caller: Admin,
+    State(app): State<App>,
+    IdPath(id): IdPath<ApiKeyId>,
+    OptionalJsonBody(rotation): OptionalJsonBody<RotationRequest>,
+) -> Answer<Json<ApiKey>> {
+    let audited = about(AuditAction::ApiKeyRotated, Some(&id));
+    let rotating = access::rotate_key(&app.store, &caller.workspace, &id, rotation.overlap());
+    let (key, text) = in_log(&app, &caller, audited, rotating).await?;
+    Ok(Json(ApiKey { key: Some(text.expose_secret().to_owned()), ..key.into() }))
 }
 
 /// Revoke an API key

@@ -4,7 +4,7 @@ use axum::{Json, extract::State};
 use millwright_access::{
     self as access, AuditFilter, AuditOutcome, Audited, Caller, audit_begin, audit_end, list_audit,
 };
-use millwright_core::{ApiKeyId, AuditId, ConnectionId, ErrorCode, Result};
+use millwright_core::{ApiKeyId, ApplicationId, AuditId, ConnectionId, ErrorCode, Result};
 use millwright_store::Row;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -50,6 +50,60 @@ pub(crate) enum AuditAction {
     ConnectionDeleted,
     /// The workspace's credits were set.
     CreditsSet,
+    /// An API key was given another text.
+    ApiKeyRotated,
+    /// An application was made.
+    ApplicationCreated,
+    /// An application was changed.
+    ApplicationChanged,
+    /// An application was given another secret.
+    ApplicationSecretRotated,
+    /// An application was revoked.
+    ApplicationRevoked,
+    /// A connection token was given out to a caller of the API.
+    ConnectionTokenIssued,
+    /// A code or refresh token was used again, and all that came of it was ended.
+    TokenReplayed,
+}
+
+/// What somebody came with.
+#[derive(Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ActorType {
+    /// An API key.
+    ApiKey,
+    /// An application, with a workspace token.
+    Application,
+    /// The holder of a connection token.
+    ConnectionToken,
+}
+
+/// Who did something.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuditActor)]
+pub(crate) struct Actor {
+    /// What they came with.
+    #[serde(rename = "type")]
+    actor_type: ActorType,
+    /// The id of the API key, of the application, or of the connection that the token is for.
+    #[schema(example = "key_01jd8r2v7m5w3k9x1c4t6z8q0a")]
+    id: String,
+    /// The application that a connection token was given to, if it was given to one.
+    #[schema(required, value_type = Option<String>)]
+    application_id: Option<ApplicationId>,
+}
+
+impl From<access::Actor> for Actor {
+    fn from(own: access::Actor) -> Self {
+        let (actor_type, id, application_id) = match own {
+            access::Actor::ApiKey(id) => (ActorType::ApiKey, id.to_string(), None),
+            access::Actor::Application(id) => (ActorType::Application, id.to_string(), Some(id)),
+            access::Actor::ConnectionToken(holder) => {
+                (ActorType::ConnectionToken, holder.connection.to_string(), holder.application)
+            }
+        };
+        Self { actor_type, id, application_id }
+    }
 }
 
 /// What came of it.
@@ -74,15 +128,18 @@ pub(crate) struct AuditEntry {
     /// When it was begun.
     #[schema(format = DateTime)]
     at: String,
-    /// The API key of who did it.
-    #[schema(value_type = String, example = "key_01jd8r2v7m5w3k9x1c4t6z8q0a")]
-    api_key_id: ApiKeyId,
+    /// Who did it.
+    #[schema(required)]
+    actor: Option<Actor>,
+    /// The API key of who did it, if they came with one.
+    #[schema(required, value_type = Option<String>, example = "key_01jd8r2v7m5w3k9x1c4t6z8q0a")]
+    api_key_id: Option<ApiKeyId>,
     /// What was done.
     action: AuditAction,
     /// The connection it was done to.
     #[schema(required, value_type = Option<String>)]
     connection_id: Option<ConnectionId>,
-    /// The id of the webhook endpoint or API key it was done to.
+    /// The id of the webhook endpoint, API key, application or grant it was done to.
     #[schema(required, example = "ep_01jd8r2v7m5w3k9x1c4t6z8q0a")]
     target_id: Option<String>,
     /// The method of a call.
@@ -144,6 +201,13 @@ impl From<access::AuditAction> for AuditAction {
             access::AuditAction::ConnectionDisconnected => Self::ConnectionDisconnected,
             access::AuditAction::ConnectionDeleted => Self::ConnectionDeleted,
             access::AuditAction::CreditsSet => Self::CreditsSet,
+            access::AuditAction::ApiKeyRotated => Self::ApiKeyRotated,
+            access::AuditAction::ApplicationCreated => Self::ApplicationCreated,
+            access::AuditAction::ApplicationChanged => Self::ApplicationChanged,
+            access::AuditAction::ApplicationSecretRotated => Self::ApplicationSecretRotated,
+            access::AuditAction::ApplicationRevoked => Self::ApplicationRevoked,
+            access::AuditAction::ConnectionTokenIssued => Self::ConnectionTokenIssued,
+            access::AuditAction::TokenReplayed => Self::TokenReplayed,
         }
     }
 }
@@ -165,6 +229,13 @@ impl From<AuditAction> for access::AuditAction {
             AuditAction::ConnectionDisconnected => Self::ConnectionDisconnected,
             AuditAction::ConnectionDeleted => Self::ConnectionDeleted,
             AuditAction::CreditsSet => Self::CreditsSet,
+            AuditAction::ApiKeyRotated => Self::ApiKeyRotated,
+            AuditAction::ApplicationCreated => Self::ApplicationCreated,
+            AuditAction::ApplicationChanged => Self::ApplicationChanged,
+            AuditAction::ApplicationSecretRotated => Self::ApplicationSecretRotated,
+            AuditAction::ApplicationRevoked => Self::ApplicationRevoked,
+            AuditAction::ConnectionTokenIssued => Self::ConnectionTokenIssued,
+            AuditAction::TokenReplayed => Self::TokenReplayed,
         }
     }
 }
@@ -176,11 +247,16 @@ impl From<access::AuditEntry> for AuditEntry {
             AuditOutcome::Done(status) => (Outcome::Done, status, None),
             AuditOutcome::Failed(code) => (Outcome::Failed, None, Some(code)),
         };
+        let actor = own.actor();
         let (method, path) = own.call.map(|call| (call.method, call.path)).unzip();
         Self {
             id: own.id,
             at: own.at.iso(),
-            api_key_id: own.key_id,
+            api_key_id: match &actor {
+                Some(access::Actor::ApiKey(id)) => Some(id.clone()),
+                _ => None,
+            },
+            actor: actor.map(Actor::from),
             action: own.action.into(),
             connection_id: own.connection,
             target_id: own.target,
@@ -241,6 +317,30 @@ pub(super) async fn in_log<T>(
     };
     end_entry(app, entry, outcome).await;
     done
+}
+
+/// As [`in_log`], for something that is made: the entry names it once it is there.
+///
+/// # Errors
+/// As [`in_log`].
+pub(super) async fn made_in_log<T>(
+    app: &App,
+    caller: &Caller,
+    audited: Audited,
+    work: impl Future<Output = Result<T>>,
+    id: impl FnOnce(&T) -> String,
+) -> Result<T> {
+    let mut entry = audit_begin(&app.store, caller, app.settings.audit_kept(), audited).await?;
+    let made = work.await;
+    let outcome = match &made {
+        Ok(made) => {
+            entry.doc.target = Some(id(made));
+            AuditOutcome::Done(None)
+        }
+        Err(error) => AuditOutcome::Failed(error.code),
+    };
+    end_entry(app, entry, outcome).await;
+    made
 }
 
 /// Writes down what came of something. It was done and is in the log: whoever did it is told what came

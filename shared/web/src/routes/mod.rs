@@ -4,11 +4,13 @@
 #![allow(unused_qualifications, reason = "utoipa's macro writes qualified names")]
 
 mod api_keys;
+mod applications;
 mod audit_log;
 mod changes;
 mod connection;
 mod connection_events;
 mod connection_life;
+mod connection_tokens;
 mod connection_view;
 mod connections;
 mod connectors;
@@ -20,6 +22,7 @@ mod hooks;
 mod jobs;
 mod mappings;
 mod meta;
+mod oauth;
 mod overlay;
 mod passthrough;
 pub(crate) mod records;
@@ -46,6 +49,8 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(openapi::get_connector_schema))
         .routes(routes!(api_keys::list_api_keys, api_keys::create_api_key))
         .routes(routes!(api_keys::get_api_key, api_keys::revoke_api_key))
+        .routes(routes!(api_keys::rotate_api_key))
+        .merge(applications())
         .routes(routes!(connectors::list))
         .routes(routes!(connectors::get))
         .routes(routes!(entities::list))
@@ -55,6 +60,7 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(connection_events::list))
         .merge(connection_life())
         .routes(routes!(credits::get, credits::put))
+        .routes(routes!(connection_tokens::create))
         .routes(routes!(hooks::take))
         .routes(routes!(hooks::get_hook))
         .routes(routes!(hooks::rotate))
@@ -74,6 +80,16 @@ fn connection_life() -> OpenApiRouter<App> {
         .routes(routes!(connection_life::resume))
         .routes(routes!(connection_life::reconnect))
         .routes(routes!(connection_life::disconnect))
+}
+
+fn applications() -> OpenApiRouter<App> {
+    OpenApiRouter::default()
+        .routes(routes!(applications::list, applications::create))
+        .routes(routes!(applications::get, applications::update, applications::revoke))
+        .routes(routes!(applications::rotate_secret))
+        .routes(routes!(oauth::token))
+        .routes(routes!(oauth::revoke))
+        .routes(routes!(oauth::get_metadata))
 }
 
 fn data() -> OpenApiRouter<App> {

@@ -16,7 +16,7 @@ use crate::{
     App,
     data_answer::DataAnswer,
     error::Answer,
-    extract::{Admin, DataScope, JsonBody},
+    extract::{DataScope, JsonBody, Native},
 };
 
 /// A method of HTTP.
@@ -116,7 +116,7 @@ impl From<PassthroughAnswer> for NativeAnswer {
     responses((status = 200, description = "What the system answered.", body = NativeAnswer))
 )]
 pub(crate) async fn call(
-    caller: Admin,
+    caller: Native,
     DataScope(connection): DataScope,
     State(app): State<App>,
     JsonBody(request): JsonBody<NativeCall>,
