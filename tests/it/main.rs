@@ -1,10 +1,12 @@
 //! The tests of the whole: one binary, so that the large dependencies are linked once.
 
+mod access;
 mod bad_input;
 mod custom;
 mod e2e_day;
 mod e2e_kill;
 mod e2e_large;
+mod e2e_oauth;
 mod e2e_tryton;
 mod e2e_tryton_cycle;
 mod e2e_tryton_postgresql;

@@ -1,0 +1,7 @@
+//! Who may do what: applications, tokens, rate limits, over HTTP.
+
+mod applications;
+mod limits;
+mod oauth;
+pub mod scene;
+mod tokens;
