@@ -35,6 +35,9 @@ async fn furnished(api: &Api, name: &str) -> Loot {
     let key = json!({ "name": format!("key of {name}"), "role": "read" });
     let key = api.post("/v1/api-keys", &key, 201).await;
     things.insert("api-keys", text(&key, "id").to_owned());
+    let application = json!({ "name": format!("application of {name}") });
+    let application = api.post("/v1/applications", &application, 201).await;
+    things.insert("applications", text(&application, "id").to_owned());
     let endpoint = json!({ "url": "http://127.0.0.1:1/", "event_types": ["attack.*"] });
     let endpoint = api.post("/v1/webhook-endpoints", &endpoint, 201).await;
     things.insert("webhook-endpoints", text(&endpoint, "id").to_owned());
@@ -102,7 +105,11 @@ fn places(
         ("connections", "/scenario"),
         ("connections", "/hook"),
         ("connections", "/hook/rotate"),
+        ("connections", "/token"),
         ("api-keys", ""),
+        ("api-keys", "/rotate"),
+        ("applications", ""),
+        ("applications", "/rotate-secret"),
         ("webhook-endpoints", ""),
         ("webhook-endpoints", "/secret"),
         ("webhook-messages", ""),
@@ -155,6 +162,11 @@ fn queries(things: &BTreeMap<&str, String>, loot: &Loot, name: &str) -> BTreeMap
 fn bodies(things: &BTreeMap<&str, String>, loot: &Loot) -> BTreeMap<String, Value> {
     let pairs = [
         ("create_api_key", json!({ "name": "x", "role": "read" })),
+        ("rotate_api_key", json!({})),
+        ("create_application", json!({ "name": "x" })),
+        ("update_application", json!({ "name": "taken" })),
+        ("rotate_application_secret", json!({})),
+        ("create_connection_token", json!({})),
         ("create_connection", json!({ "connector_id": "sandbox" })),
         ("update_connection", json!({ "name": "taken" })),
         ("reconnect_connection", json!({ "credentials": { "username": "ok" } })),
@@ -201,10 +213,12 @@ async fn nothing_crosses_from_one_workspace_to_another() {
     let document = one.with_key(None).get("/openapi.json").await;
     let targets = Target::all(&document);
     assert!(targets.len() > 100, "{} operations", targets.len());
-    for (whose, own, api) in [("Victim", &loot[0], &two), ("Stranger", &loot[1], &one)] {
+    for (whose, own, api, attackers_own) in
+        [("Victim", &loot[0], &two, &loot[1]), ("Stranger", &loot[1], &one, &loot[0])]
+    {
         let workspace = workspace_of(&mut millwright, &own.connection).await;
         let before = kept(&mut millwright, &workspace).await;
-        let attackers = attackers(api).await;
+        let attackers = attackers(api, &attackers_own.connection).await;
         let (count, faults) = attack(&targets, own, &attackers).await;
         assert!(faults.is_empty(), "{} of {count} calls:\n{}", faults.len(), faults.join("\n"));
         println!("{count} calls of {} operations on {whose}'s things", targets.len());
@@ -221,10 +235,28 @@ async fn nothing_crosses_from_one_workspace_to_another() {
 }
 
 /// All the ways in which a workspace may call.
-async fn attackers(api: &Api) -> Vec<(&'static str, Api)> {
+async fn attackers(api: &Api, connection: &str) -> Vec<(&'static str, Api)> {
     let key = json!({ "name": "lesser", "role": "write" });
     let made = api.post("/v1/api-keys", &key, 201).await;
-    vec![("an admin's key", api.clone()), ("a writer's key", api.with_key(made["key"].as_str()))]
+    let path = format!("/v1/connections/{connection}/token");
+    let token = api.call(Method::POST, &path, None).await.expect(201);
+    vec![
+        ("an admin's key", api.clone()),
+        ("a writer's key", api.with_key(made["key"].as_str())),
+        ("an application's token", api.with_key(Some(&workspace_token(api).await))),
+        ("a connection's token", api.with_key(token["access_token"].as_str())),
+    ]
+}
+
+/// A token of an application that may do everything.
+async fn workspace_token(api: &Api) -> String {
+    let application = json!({ "name": "acting for itself", "role": "admin" });
+    let made = api.post("/v1/applications", &application, 201).await;
+    let (id, secret) = (text(&made, "client_id"), text(&made, "client_secret"));
+    let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
+    let form = Some(("application/x-www-form-urlencoded", form));
+    let given = api.with_key(None).raw(Method::POST, "/oauth/token", form).await.expect(200);
+    text(&given, "access_token").to_owned()
 }
 
 /// A server that lets something cross.
