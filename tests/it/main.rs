@@ -21,6 +21,7 @@ mod reading;
 mod reading_histories;
 mod sandbox_table;
 mod scene;
+mod status_histories;
 mod sync_histories;
 mod template;
 mod tryton_rules;

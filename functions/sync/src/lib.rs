@@ -1,11 +1,12 @@
 //! The function `sync`: slices of syncs, jobs, what webhooks hint at, and writes that nobody works on
-//! any more.
+//! any more; and connections that nobody asks about.
 
 mod context;
 
 use aws_config::SdkConfig;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use context::Context;
+use millwright_connection::ConnectionTask;
 use millwright_core::{
     Clock, Error, Result, WallTime,
     config::{ConfigError, Source},
@@ -14,7 +15,8 @@ use millwright_job::{JobKind, JobState, JobTask, announce_job, find_job};
 use millwright_queue::{Outcome, each_message, parse_body};
 use millwright_records::{Settled, WriteTask, settle_write};
 use millwright_sync::{
-    EraseEnd, HintTask, HintsEnd, SliceEnd, SliceTask, run_erase, run_hints, run_slice,
+    CheckEnd, EraseEnd, HintTask, HintsEnd, SliceEnd, SliceTask, check_connection, run_erase,
+    run_hints, run_slice,
 };
 use serde::Deserialize;
 
@@ -26,6 +28,7 @@ enum Task {
     Job(JobTask),
     Write(WriteTask),
     Hints(HintTask),
+    Connection(ConnectionTask),
 }
 
 /// The function, built once per process.
@@ -63,6 +66,7 @@ impl Handler {
             Task::Job(task) => self.job(&task, received.hop, deadline).await,
             Task::Write(task) => self.write(&task).await,
             Task::Hints(task) => self.hints(&task, deadline).await,
+            Task::Connection(task) => self.check(&task, received.hop).await,
         }
     }
 
@@ -71,6 +75,14 @@ impl Handler {
         Ok(match run_slice(context, self.context.limits, task, hop, deadline).await? {
             SliceEnd::Done => Outcome::Done,
             SliceEnd::Busy(until) => Outcome::Later(until.since(context.store.clock().wall())),
+        })
+    }
+
+    async fn check(&self, task: &ConnectionTask, hop: u8) -> Result<Outcome> {
+        let context = &self.context.connection;
+        Ok(match check_connection(context, self.context.limits, task, hop).await? {
+            CheckEnd::Done => Outcome::Done,
+            CheckEnd::Busy(until) => Outcome::Later(until.since(context.store.clock().wall())),
         })
     }
 

@@ -3,17 +3,20 @@
 
 use std::time::Duration;
 
-use millwright_core::{ConnectionId, QueueName, Result, ScheduleTime, WallTime, WorkspaceId};
+use millwright_core::{
+    ConnectionId, ErrorCode, QueueName, Result, ScheduleTime, WallTime, WorkspaceId,
+};
 use millwright_event::{Message, announce};
 use millwright_store::{Row, StoreError, Write};
 
 use crate::{
-    Admin, Connection, ConnectionContext, Health, HealthTiming, Occasion, Status, count_credits,
+    Admin, Connection, ConnectionContext, Health, HealthTiming, IssueChanges, Occasion, Problem,
+    Status, count_credits,
     credits::{TRIES, pause_before},
     events::status_events,
-    find_connection, forget_reconnect, history, new_reconnect,
+    find_connection, forget_reconnect, history, new_reconnect, raise_issue, settle_issue,
     tell::Step,
-    watch::{NextTask, next_task},
+    watch::{NextTask, REFRESH_AFTER, is_running, next_task},
 };
 
 /// Two changes of a connection are at least so far apart: their ids sort by their times.
@@ -78,7 +81,7 @@ pub async fn commit_change(
         return Ok(Some(after));
     }
     let changed = row.doc.status() != after.status();
-    let messages = match told_from {
+    let mut messages = match told_from {
         Some(from) => status_events(context, &after, from).await?,
         None => Vec::new(),
     };
@@ -91,6 +94,9 @@ pub async fn commit_change(
         writes.push(message.as_write()?);
     }
     writes.extend(episode);
+    let issues = issues_of(context, &row.doc, &written.doc).await?;
+    writes.extend(issues.writes);
+    messages.extend(issues.messages);
     writes.extend(extra);
     let (held, holds) = (row.doc.credits_held(), written.doc.credits_held());
     writes.extend(count_credits(&context.store, &row.doc.workspace, held, holds).await?);
@@ -172,6 +178,29 @@ impl Now {
     }
 }
 
+/// The issues that follow the connection's health. A connection that is not wanted opens none, and
+/// keeps those it has.
+async fn issues_of(
+    context: &ConnectionContext,
+    before: &Connection,
+    after: &Connection,
+) -> Result<IssueChanges> {
+    let mut changes = IssueChanges::default();
+    let (health, wanted) = (after.facts.health, after.facts.admin == Admin::Enabled);
+    for (own, problem, code) in [
+        (Health::Unreachable, Problem::Unavailable, ErrorCode::ConnectionUnavailable),
+        (Health::Refused, Problem::ReauthorizationRequired, ErrorCode::ReauthorizationRequired),
+    ] {
+        if health == own && wanted && before.last_checked_at != after.last_checked_at {
+            let reason = after.watch.health_reason.as_deref().unwrap_or_default();
+            changes.extend(raise_issue(context, after, &problem, code, reason).await?);
+        } else if before.facts.health == own && health != own {
+            changes.extend(settle_issue(context, after, &problem).await?);
+        }
+    }
+    Ok(changes)
+}
+
 /// Everything in the row that follows from the facts. Answers from which status on the present one is
 /// to be told now, if it is.
 pub(crate) fn settle(
@@ -190,13 +219,14 @@ pub(crate) fn settle(
     after.status_reason = reason_of(after);
     if !is_running(before) && is_running(after) {
         after.watch.wake = Some(after.watch.changes);
+        after.watch.refresh_at = Some(now.schedule + REFRESH_AFTER);
     }
     if before.facts.admin != Admin::Removed && after.facts.admin == Admin::Removed {
         after.watch.over = Some(after.watch.changes);
         after.disconnected_at = Some(after.status_since);
     }
     plan_check(after, now.schedule, timing);
-    let by_health = before.facts.admin == after.facts.admin
+    let by_health = occasion.trigger.is_of_health()
         && before.facts.load == after.facts.load
         && before.facts.health != after.facts.health;
     let step = Step { before: old, after: new, by_health };
@@ -237,11 +267,6 @@ fn reason_of(connection: &Connection) -> Option<String> {
         }
         Status::Synchronizing | Status::Active => None,
     }
-}
-
-/// Whether its system is wanted and answers.
-fn is_running(connection: &Connection) -> bool {
-    connection.facts.admin == Admin::Enabled && connection.facts.health == Health::Ok
 }
 
 /// Only a connection that is wanted is asked how it is.

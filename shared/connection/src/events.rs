@@ -4,19 +4,18 @@ use millwright_core::{MessageId, Result};
 use millwright_event::{Message, NewMessage, Scope, event_data};
 use serde_json::{Value, json};
 
-use crate::{Connection, ConnectionContext, Status};
+use crate::{Connection, ConnectionContext, Status, reconnect_url, tell::is_failure};
 
-/// Renders an event about a connection.
+/// Renders an event about a connection: at most one of a type tells of the same thing (`of`).
 pub(crate) async fn event(
     context: &ConnectionContext,
     connection: &Connection,
     event_type: &str,
+    of: &str,
     more: Value,
 ) -> Result<Message> {
     let at = context.store.clock().schedule().millis();
-    // At most one of a kind tells of each change.
-    let number = connection.watch.changes.to_string();
-    let id = MessageId::derived_at(at, &[connection.id.as_str(), &number, event_type]);
+    let id = MessageId::derived_at(at, &[connection.id.as_str(), of, event_type]);
     let customer = connection.customer_json();
     let new = NewMessage {
         workspace: &connection.workspace,
@@ -40,27 +39,48 @@ pub(crate) async fn status_events(
     before: Status,
 ) -> Result<Vec<Message>> {
     let after = connection.status();
-    let more = json!({
+    let mut more = json!({
         "connector_id": connection.connector_id,
         "status": after,
         "previous_status": before,
         "reason": connection.status_reason,
     });
-    let mut events =
-        vec![event(context, connection, "connection.status_changed", more.clone()).await?];
+    let of = connection.watch.changes.to_string();
+    let changed = event(context, connection, "connection.status_changed", &of, more.clone());
+    let mut events = vec![changed.await?];
     if let Some(named) = named_event(before, after) {
-        events.push(event(context, connection, named, more).await?);
+        if after == Status::ReauthorizationRequired {
+            let url = reconnect_url(context, connection).await?;
+            more["instructions"] = instructions(connection, url.as_deref()).into();
+            more["reconnect_url"] = url.into();
+        }
+        events.push(event(context, connection, named, &of, more).await?);
     }
     Ok(events)
 }
 
+/// What somebody has to do about refused credentials, in plain words that can be shown as they are.
+fn instructions(connection: &Connection, url: Option<&str>) -> String {
+    let name = &connection.name;
+    let what = format!(
+        "{name} no longer accepts the stored login: the password may have been changed, or the \
+         account locked or removed."
+    );
+    let how = match url {
+        Some(url) => format!("Open {url} and log in again; nothing else has to be set up anew."),
+        None => "Log in again; nothing else has to be set up anew.".to_owned(),
+    };
+    format!("{what} {how} What was synced stays, and syncs go on by themselves.")
+}
+
 fn named_event(before: Status, after: Status) -> Option<&'static str> {
-    let failing = |status| matches!(status, Status::Unavailable | Status::ReauthorizationRequired);
     match after {
         Status::ReauthorizationRequired => Some("connection.reauthorization_required"),
         Status::Unavailable => Some("connection.unavailable"),
         Status::Disconnected => Some("connection.disconnected"),
-        Status::Active | Status::Synchronizing if failing(before) => Some("connection.recovered"),
+        Status::Active | Status::Synchronizing if is_failure(before) => {
+            Some("connection.recovered")
+        }
         _ => None,
     }
 }

@@ -4,20 +4,22 @@ use std::time::Duration;
 
 use millwright_connector::{System, SystemError, SystemErrorClass};
 
-use crate::{Connection, ConnectionContext, Health, Observation, Trigger, observe};
+use crate::{
+    Admin, Connection, ConnectionContext, Health, Observation, Trigger, observe, observe::is_fresh,
+};
 
-/// Takes note of a failed call: an outage and a refusal of the credentials count once the probe
-/// agrees. What the account may not do says nothing of the connection.
+/// Takes note of a failed call: it counts once the probe agrees, and the probe decides what it is. What
+/// the account may not do says nothing of the connection.
 pub async fn note_failure(
     context: &ConnectionContext,
     connection: &Connection,
     system: &System,
     error: &SystemError,
 ) {
-    if counts(error)
+    if may_be_health(error)
         && let Err(second) = system.probe().await
     {
-        note_second(context, connection, second).await;
+        note_second(context, connection, &second).await;
     }
 }
 
@@ -30,32 +32,49 @@ pub async fn note_failure_within(
     error: &SystemError,
     within: Duration,
 ) {
-    if counts(error)
+    if may_be_health(error)
         && !within.is_zero()
         && let Ok(Err(second)) = tokio::time::timeout(within, system.probe()).await
     {
-        note_second(context, connection, second).await;
+        note_second(context, connection, &second).await;
     }
 }
 
-/// Whether a failure may be one of the connection's.
-fn counts(error: &SystemError) -> bool {
-    matches!(error.class, SystemErrorClass::Unreachable | SystemErrorClass::Reauthorize)
+/// Whether a failure may be one of the connection's, so that its probe is to be asked.
+#[must_use]
+pub const fn may_be_health(error: &SystemError) -> bool {
+    use SystemErrorClass::{Malformed, Reauthorize, Unreachable};
+    matches!(error.class, Unreachable | Reauthorize | Malformed)
+}
+
+/// What a failed probe says of the connection's health; nothing where it says nothing about that. A
+/// system whose simplest answer cannot be used is as good as not there: what answers in its place may be
+/// a page for people.
+#[must_use]
+pub fn probe_verdict(error: &SystemError) -> Option<Observation> {
+    match error.class {
+        SystemErrorClass::Unreachable | SystemErrorClass::Malformed => {
+            Some(Observation::Unreachable(error.message.clone()))
+        }
+        SystemErrorClass::Reauthorize => Some(Observation::Refused(error.message.clone())),
+        _ => None,
+    }
 }
 
 /// Takes note of what the probe says.
-async fn note_second(context: &ConnectionContext, connection: &Connection, second: SystemError) {
-    let observation = match second.class {
-        SystemErrorClass::Unreachable => Observation::Unreachable(second.message),
-        SystemErrorClass::Reauthorize => Observation::Refused(second.message),
-        _ => return,
-    };
-    note(context, connection, &observation).await;
+async fn note_second(context: &ConnectionContext, connection: &Connection, second: &SystemError) {
+    if let Some(observation) = probe_verdict(second) {
+        note(context, connection, &observation).await;
+    }
 }
 
-/// Takes note that the system answers, where it was thought not to.
+/// Takes note that the system answers: at once where it was thought not to, else so often that an idle
+/// connection can be told from one in use, and no more.
 pub async fn note_answer(context: &ConnectionContext, connection: &Connection) {
-    if connection.facts.health != Health::Ok {
+    let now = context.store.clock().schedule();
+    let fresh = is_fresh(connection.next_check_at, now, context.timing);
+    let wanted = connection.facts.admin == Admin::Enabled;
+    if wanted && (connection.facts.health != Health::Ok || !fresh) {
         note(context, connection, &Observation::Answered).await;
     }
 }
@@ -64,5 +83,31 @@ async fn note(context: &ConnectionContext, connection: &Connection, observation:
     let (workspace, id) = (&connection.workspace, &connection.id);
     if let Err(error) = observe(context, workspace, id, observation, Trigger::Call).await {
         tracing::warn!(connection = %id, %error, "health not noted");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_probe_decides_between_unreachable_and_refused_and_knows_no_other_failure() {
+        use SystemErrorClass::*;
+        let verdict = |class| probe_verdict(&SystemError::new(class, "no"));
+        for class in [Unreachable, Malformed] {
+            assert_eq!(verdict(class), Some(Observation::Unreachable("no".to_owned())));
+        }
+        assert_eq!(verdict(Reauthorize), Some(Observation::Refused("no".to_owned())));
+        for class in [RateLimited, Permission, NotFound, Validation, Conflict, Unsupported] {
+            assert_eq!(verdict(class), None, "{class:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_account_may_not_do_is_not_even_asked_about() {
+        use SystemErrorClass::*;
+        let asked = |class| may_be_health(&SystemError::new(class, "no"));
+        assert!([Unreachable, Malformed, Reauthorize].into_iter().all(asked));
+        assert!(![Permission, RateLimited, NotFound, Validation].into_iter().any(asked));
     }
 }

@@ -29,6 +29,13 @@ pub enum Trigger {
     Credits,
 }
 
+impl Trigger {
+    /// Whether it is the system that brings a change about, by how it answers.
+    pub(crate) const fn is_of_health(self) -> bool {
+        matches!(self, Self::Call | Self::Sync | Self::Check)
+    }
+}
+
 /// Why something changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Occasion {

@@ -14,8 +14,11 @@ mod events;
 mod facts;
 mod find;
 mod hear;
+#[cfg(test)]
+mod histories;
 mod history;
 mod hook;
+mod issues;
 mod keep_reconnect;
 mod look;
 mod lookups;
@@ -29,6 +32,7 @@ mod pause;
 mod pending;
 mod prepare;
 mod reconnect_url;
+mod refusal;
 mod revise;
 mod tell;
 #[cfg(test)]
@@ -44,15 +48,19 @@ pub use credits::{Credits, count_credits, credits_key, credits_of, get_credits, 
 pub use disconnect::{disconnect, disconnect_if};
 pub use facts::{Admin, Facts, Health, Load, Status};
 pub use find::{ConnectionFilter, find_connection, list_connections};
-pub use hear::{note_answer, note_failure, note_failure_within};
+pub use hear::{may_be_health, note_answer, note_failure, note_failure_within, probe_verdict};
 pub use history::{ConnectionEvent, Occasion, Trigger, first_event, list_events};
 pub use hook::{find_by_hook, forget_hook, hook_secret, rotate_hook};
+pub use issues::{
+    Issue, IssueChanges, IssueFilter, IssuePlace, IssueState, Problem, ProblemKind, close_issues,
+    find_issue, forget_issues, list_issues, mute_issue, raise_issue, settle_issue,
+};
 pub use keep_reconnect::keep_reconnect;
-pub use look::look;
+pub use look::{look, look_within};
 pub use lookups::{forget_lookups, idempotency_pk, list_lookup, unlist_lookup};
 pub use model::{Connection, Customer, connection_key, connection_pk};
 pub use native::call_native;
-pub use observe::{Noticed, Observation, observe, take_note};
+pub use observe::{Noticed, Observation, conclude_check, observe, take_note};
 pub use overlays::{OverlayDoc, find_overlay, overlay_key};
 pub use patience::Patience;
 pub use pause::pause;
@@ -61,5 +69,6 @@ pub use prepare::{NewConnection, Prepared, created_event, prepare, try_again, tr
 pub use reconnect_url::{
     ReconnectSecret, Reconnecting, find_reconnect, forget_reconnect, new_reconnect, reconnect_url,
 };
+pub use refusal::{allow_data, allow_stale_data};
 pub use revise::{Along, Revised, revise};
-pub use watch::{ConnectionTask, HealthTiming, Watch};
+pub use watch::{ConnectionTask, Duties, HealthTiming, Watch};

@@ -1,20 +1,21 @@
-//! Looking whether a system answers, because somebody asks.
+//! Looking whether a system answers.
 
 use std::time::Duration;
 
-use millwright_connector::{System, SystemError, SystemErrorClass};
+use millwright_connector::System;
 use millwright_core::{Error, ErrorCode, Result};
 use tokio::time::timeout;
 
-use crate::{Admin, Connection, ConnectionContext, Observation, open_system};
+use crate::{
+    Admin, Connection, ConnectionContext, Health, Observation, open_system, probe_verdict,
+};
 
-/// How long each of the two tries may take: the caller waits.
+/// How long each of the two tries may take while a caller waits.
 const TRY_WITHIN: Duration = Duration::from_secs(9);
 /// The wait between the two.
 const SECOND_TRY_AFTER: Duration = Duration::from_secs(1);
 
-/// Asks a connection's system whether it is well; a bad answer counts when a second one is the same.
-/// Nothing when it answers with what says nothing of its health, such as that it is asked too often.
+/// Asks a connection's system whether it is well, for a caller who waits: as [`look_within`].
 ///
 /// # Errors
 /// When its credentials are gone, or Millwright fails.
@@ -22,34 +23,43 @@ pub async fn look(
     context: &ConnectionContext,
     connection: &Connection,
 ) -> Result<Option<Observation>> {
+    look_within(context, connection, TRY_WITHIN).await
+}
+
+/// Asks a connection's system whether it is well, with so long for each try. A bad answer counts when a
+/// second one agrees, or when it is known already: what refuses the credentials is not asked more often
+/// than it must. Nothing when it answers with what says nothing of its health, such as that it is asked
+/// too often.
+///
+/// # Errors
+/// When its credentials are gone, or Millwright fails.
+pub async fn look_within(
+    context: &ConnectionContext,
+    connection: &Connection,
+    within: Duration,
+) -> Result<Option<Observation>> {
     let system = open_system(context, connection).await?;
-    let Err(first) = ask(&system).await else { return Ok(Some(Observation::Answered)) };
-    if observed(first).is_none() {
-        return Ok(None);
+    let first = ask(&system, within).await;
+    let known = match &first {
+        Some(Observation::Unreachable(_)) => Health::Unreachable,
+        Some(Observation::Refused(_)) => Health::Refused,
+        _ => return Ok(first),
+    };
+    if connection.facts.health == known {
+        return Ok(first);
     }
     tokio::time::sleep(SECOND_TRY_AFTER).await;
-    Ok(match ask(&system).await {
-        Ok(()) => Some(Observation::Answered),
-        Err(second) => observed(second),
-    })
+    Ok(ask(&system, within).await)
 }
 
-async fn ask(system: &System) -> Result<(), SystemError> {
-    match timeout(TRY_WITHIN, system.probe()).await {
-        Ok(answer) => answer.map(drop),
+async fn ask(system: &System, within: Duration) -> Option<Observation> {
+    match timeout(within, system.probe()).await {
+        Ok(Ok(_)) => Some(Observation::Answered),
+        Ok(Err(error)) => probe_verdict(&error),
         Err(_) => {
-            let message =
-                format!("the system did not answer within {} seconds", TRY_WITHIN.as_secs());
-            Err(SystemError::new(SystemErrorClass::Unreachable, message))
+            let message = format!("the system did not answer within {} seconds", within.as_secs());
+            Some(Observation::Unreachable(message))
         }
-    }
-}
-
-fn observed(error: SystemError) -> Option<Observation> {
-    match error.class {
-        SystemErrorClass::Unreachable => Some(Observation::Unreachable(error.message)),
-        SystemErrorClass::Reauthorize => Some(Observation::Refused(error.message)),
-        _ => None,
     }
 }
 

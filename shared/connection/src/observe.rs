@@ -80,6 +80,52 @@ pub fn take_note(
     apply(connection, observation, now, context.timing, rand::random())
 }
 
+/// Ends a check: takes note of what it has found, if anything, and gives the right to ask back.
+///
+/// # Errors
+/// When the table fails.
+pub async fn conclude_check(
+    context: &ConnectionContext,
+    checked: &Connection,
+    observation: Option<Observation>,
+    hop: u8,
+) -> Result<()> {
+    let (chance, timing) = (rand::random(), context.timing);
+    let noted = change(context, &checked.workspace, &checked.id, &[], |own, now| {
+        if own.watch.lease.fence == checked.watch.lease.fence {
+            own.watch.lease.release();
+        }
+        let reason = match &observation {
+            Some(observation) => apply(own, observation, now, timing, chance),
+            None => inconclusive(own, now, timing, chance),
+        };
+        let reason = reason.unwrap_or_else(|| "checked".to_owned());
+        Ok(Some(Occasion::new(Trigger::Check, reason).at_hop(hop)))
+    });
+    match noted.await {
+        Ok(_) => Ok(()),
+        Err(error) if error.code == ErrorCode::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// The system was asked and its answer says nothing of its health, which stays as it was known.
+fn inconclusive(
+    connection: &mut Connection,
+    now: Now,
+    timing: HealthTiming,
+    chance: f64,
+) -> Option<String> {
+    match (connection.facts.health, connection.watch.health_reason.clone()) {
+        (Health::Ok, _) => {
+            connection.last_checked_at = Some(now.wall);
+            connection.next_check_at = Some(now.schedule + timing.check_interval);
+            None
+        }
+        (health, reason) => failed(connection, health, &reason.unwrap_or_default(), now, chance),
+    }
+}
+
 /// The connection after an observation: what there is to say of it, if anything is new.
 pub(crate) fn apply(
     connection: &mut Connection,

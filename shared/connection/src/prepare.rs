@@ -193,7 +193,7 @@ pub async fn created_event(
         "name": connection.name,
         "status": connection.status(),
     });
-    event(context, connection, "connection.created", more).await
+    event(context, connection, "connection.created", "0", more).await
 }
 
 /// Tries other settings and credentials for a connection: the write that keeps the credentials.

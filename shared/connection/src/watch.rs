@@ -13,6 +13,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Admin, Connection, Health, tell::Told};
 
+/// So long after it began to be used, it is looked whether a connection has OAuth tokens that nobody
+/// uses. Those that have say themselves when they are looked at again.
+pub(crate) const REFRESH_AFTER: Duration = Duration::from_secs(24 * 3600);
+
 /// The part of a connection's row that only this crate reasons about.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -33,6 +37,8 @@ pub struct Watch {
     pub wake: Option<u64>,
     /// Set while its issues have to be closed: with the number of the change that made it so.
     pub over: Option<u64>,
+    /// When its OAuth tokens are looked at though nobody uses them.
+    pub refresh_at: Option<ScheduleTime>,
     /// When something has to be done about it.
     pub(crate) next: Option<NextTask>,
 }
@@ -65,6 +71,11 @@ impl NextTask {
     }
 }
 
+/// Whether its system is wanted and answers.
+pub(crate) fn is_running(connection: &Connection) -> bool {
+    connection.facts.admin == Admin::Enabled && connection.facts.health == Health::Ok
+}
+
 /// What has to be done about a connection next.
 pub(crate) fn next_task(connection: &Connection, now: ScheduleTime, hop: u8) -> Option<NextTask> {
     let watch = &connection.watch;
@@ -75,7 +86,8 @@ pub(crate) fn next_task(connection: &Connection, now: ScheduleTime, hop: u8) -> 
     let idle_check = connection.next_check_at.filter(|_| !failing);
     let pending = connection.facts.admin == Admin::Pending;
     let expiry = connection.pending_until.filter(|_| pending);
-    let patient = [idle_check, expiry].into_iter().flatten().min();
+    let refresh = watch.refresh_at.filter(|_| is_running(connection));
+    let patient = [idle_check, expiry, refresh].into_iter().flatten().min();
     match (urgent, patient) {
         (Some(at), other) if other.is_none_or(|other| at <= other) => {
             Some(NextTask::urgent(now, at, hop))
@@ -98,6 +110,7 @@ impl Connection {
     /// Works out when something has to be done about a new connection: part of making one. Every
     /// later [`crate::change`] does so by itself.
     pub fn plan(&mut self, now: ScheduleTime) {
+        self.watch.refresh_at = Some(now + REFRESH_AFTER);
         self.watch.next = next_task(self, now, 0);
     }
 
@@ -105,6 +118,40 @@ impl Connection {
         let next = self.watch.next?;
         let work = self.work().ok()?;
         Some(Due { queue: QueueName::Sync, attempt_at: next.at, due_at: next.look_at, work })
+    }
+}
+
+/// What is due for a connection now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Duties {
+    /// Its user has not finished in time.
+    pub expire: bool,
+    /// Its system is to be asked how it is.
+    pub probe: bool,
+    /// Its OAuth tokens are to be looked at: [`Watch::refresh_at`].
+    pub refresh: bool,
+    /// A change that was held back is to be told.
+    pub tell: bool,
+    /// Its syncs are to be woken: [`Watch::wake`].
+    pub wake: Option<u64>,
+    /// Its issues are to be closed: [`Watch::over`].
+    pub over: Option<u64>,
+}
+
+impl Connection {
+    /// What is due now.
+    #[must_use]
+    pub fn duties(&self, now: ScheduleTime) -> Duties {
+        let come = |at: Option<ScheduleTime>| at.is_some_and(|at| at <= now);
+        let admin = self.facts.admin;
+        Duties {
+            expire: admin == Admin::Pending && come(self.pending_until),
+            probe: admin == Admin::Enabled && come(self.next_check_at),
+            refresh: is_running(self) && come(self.watch.refresh_at),
+            tell: come(self.watch.told.due),
+            wake: self.watch.wake,
+            over: self.watch.over,
+        }
     }
 }
 
@@ -124,14 +171,14 @@ enum Tagged {
     Connection(ConnectionTask),
 }
 
-/// How health is watched and told. All of it waits on the schedule clock.
+/// How health is watched and told: on the schedule clock, but for `stale`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HealthTiming {
     /// A connection that nobody has heard of for so long is asked.
     pub check_interval: Duration,
     /// After a change that the system's health caused was told, no other one is for so long.
     pub quiet: Duration,
-    /// Records of syncs that ended longer ago are not read in place of a system that fails.
+    /// By the time of day: records of syncs that ended longer ago are not read in place of a system that fails.
     pub stale: Duration,
 }
 
@@ -200,6 +247,17 @@ mod tests {
         assert_eq!(next_task(&own, NOW, 0).unwrap().at, NOW + 30 * SECOND);
         own.watch.wake = Some(3);
         assert_eq!(next_task(&own, NOW, 0).unwrap().at, NOW);
+    }
+
+    #[test]
+    fn tokens_are_looked_at_while_the_connection_is_used_and_well() {
+        let mut own = connection();
+        own.plan(NOW);
+        let day = NOW + REFRESH_AFTER;
+        assert_eq!(next_task(&own, NOW, 0).unwrap().at, day);
+        assert!(own.duties(day).refresh && !own.duties(day - SECOND).refresh);
+        own.facts.health = Health::Refused;
+        assert!(!own.duties(day).refresh);
     }
 
     #[test]

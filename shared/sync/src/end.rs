@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use millwright_connection::{Health, Noticed, Observation, Trigger, observe, outage_backoff};
+use millwright_connection::{
+    Connection, ConnectionContext, Health, IssueChanges, Noticed, Observation, Problem, Trigger,
+    may_be_health, observe, outage_backoff, probe_verdict, raise_issue, settle_issue,
+};
 use millwright_connector::{SystemError, SystemErrorClass};
 use millwright_core::{ErrorCode, MessageId, QueueName, Result};
 use millwright_event::{Message, NewMessage, Scope as MessageScope, announce, event_data};
 use millwright_queue::MAX_HOPS;
-use millwright_store::{StoreError, Wait, Write};
+use millwright_store::{Row, StoreError, Wait, Write};
 use serde_json::{Value, json};
 
 use crate::{
@@ -15,13 +18,20 @@ use crate::{
     hints::wake_hints,
     plan::window_after,
     slice::{Slice, StepError},
-    state::{NextRun, SyncStatus},
+    state::{NextRun, SyncState, SyncStatus},
 };
 
 /// The wait before a second try that confirms an outage.
 const SECOND_TRY_AFTER: Duration = Duration::from_secs(1);
 /// The wait after "too many requests" that names none.
 const RATE_LIMIT_WAIT: Duration = Duration::from_secs(60);
+/// How often a pass' end is begun again when its issues are written by others.
+const TRIES: usize = 5;
+/// A system that refuses the credentials is left alone for so long: some lock an account that is refused
+/// again and again. Whatever makes it well before wakes the syncs.
+const REFUSED_WAIT: Duration = Duration::from_secs(24 * 3600);
+/// How long after the connection's own check the syncs look again that wait for it.
+const AFTER_CHECK: Duration = Duration::from_secs(60);
 /// A system that asks for a longer wait than this is asked again whether it still means it.
 const ASKED_WAIT_MAX: Duration = Duration::from_secs(3600);
 
@@ -34,6 +44,8 @@ pub(crate) async fn completed(slice: &mut Slice<'_>) -> Result<(), StepError> {
     let rereads = slice.entity()?.rereads();
     let state = &mut slice.row.doc;
     let Some(pass) = state.pass.take() else { return Ok(()) };
+    let about = About::Ended { had_issues: state.has_issues, skipped: pass.counts.skipped };
+    state.has_issues = pass.counts.skipped > 0;
     window_after(state, &pass, rereads);
     state.runs_since_sweep = if pass.swept { 0 } else { state.runs_since_sweep + 1 };
     state.end_remap(now, &pass);
@@ -53,7 +65,7 @@ pub(crate) async fn completed(slice: &mut Slice<'_>) -> Result<(), StepError> {
         "counts": pass.counts,
     });
     let interval = slice.limits.interval;
-    rest(slice, interval, Some(("sync.completed", event))).await?;
+    rest(&mut slice.ending(), interval, Some(("sync.completed", event)), about).await?;
     if let Some(seen) = slice.seen.take() {
         seen.discard(&slice.context.blob).await;
     }
@@ -83,7 +95,7 @@ pub(crate) async fn failed(slice: &mut Slice<'_>, error: SystemError) -> Result<
         // It is at work, and asks us to wait: that is no failure, and the pass is still in progress.
         let wait = error.retry_after.unwrap_or(RATE_LIMIT_WAIT).min(ASKED_WAIT_MAX);
         tracing::info!(connection = %slice.connection.id, entity = state.entity, ?wait, "asked to wait");
-        return rest(slice, wait, None).await;
+        return rest(&mut slice.ending(), wait, None, About::Nothing).await;
     }
     state.failures += 1;
     if let Some(pass) = &mut state.pass {
@@ -91,7 +103,7 @@ pub(crate) async fn failed(slice: &mut Slice<'_>, error: SystemError) -> Result<
     }
     if passing {
         // One call failed and the next went well: go on at once. A second time it counts.
-        return rest(slice, Duration::ZERO, None).await;
+        return rest(&mut slice.ending(), Duration::ZERO, None, About::Nothing).await;
     }
     tracing::warn!(
         connection = %slice.connection.id,
@@ -103,10 +115,17 @@ pub(crate) async fn failed(slice: &mut Slice<'_>, error: SystemError) -> Result<
     state.status = SyncStatus::Failed;
     state.last_error = Some(error.message.clone());
     let wait = wait_after(&error, state.failures, slice.limits.interval);
+    let about = match &observation {
+        // The connection's own issue tells of it.
+        Verdict::Observed(_) => About::Nothing,
+        _ => about_failure(&slice.row.doc, &error),
+    };
+    let state = &mut slice.row.doc;
+    state.has_issues |= about != About::Nothing;
     // An episode is told once, not at every try of it.
     let told = state.failure_told;
     state.failure_told = true;
-    let event = (!told).then(|| failure_event(slice, &error));
+    let event = (!told).then(|| failure_event(&slice.row.doc, &error));
     match observation {
         Verdict::Observed(observation) => note(slice, observation).await?,
         // A first load ends even when an entity failed.
@@ -115,7 +134,29 @@ pub(crate) async fn failed(slice: &mut Slice<'_>, error: SystemError) -> Result<
         }
         _ => {}
     }
-    rest(slice, wait, event).await
+    rest(&mut slice.ending(), wait, event, about).await
+}
+
+/// A pass whose time has come while the system is known to fail: it fails without asking. The
+/// connection's own checks ask, and wake it once the system answers.
+pub(crate) async fn stood_off(ending: &mut Ending<'_>) -> Result<(), StepError> {
+    let class = match ending.connection.facts.health {
+        Health::Refused => SystemErrorClass::Reauthorize,
+        _ => SystemErrorClass::Unreachable,
+    };
+    let reason = ending.connection.status_reason.clone().unwrap_or_default();
+    let error = SystemError::new(class, reason);
+    let state = &mut ending.row.doc;
+    state.failures = state.failures.saturating_add(1);
+    state.status = SyncStatus::Failed;
+    state.last_error = Some(error.message.clone());
+    let told = state.failure_told;
+    state.failure_told = true;
+    let now = ending.context.store.clock().schedule();
+    let checked = ending.connection.next_check_at.map(|at| at.since(now) + AFTER_CHECK);
+    let own = outage_backoff(state.failures, rand::random());
+    let event = (!told).then(|| failure_event(state, &error));
+    rest(ending, own.max(checked.unwrap_or_default()), event, About::Nothing).await
 }
 
 /// Takes note that the system answers, where it was thought not to.
@@ -131,7 +172,8 @@ pub(crate) async fn answered(slice: &mut Slice<'_>) -> Result<(), StepError> {
 fn wait_after(error: &SystemError, failures: u32, interval: Duration) -> Duration {
     let asked = error.retry_after.unwrap_or_default().min(ASKED_WAIT_MAX);
     let own = match error.class {
-        SystemErrorClass::Unreachable | SystemErrorClass::Reauthorize => Duration::ZERO,
+        SystemErrorClass::Unreachable => Duration::ZERO,
+        SystemErrorClass::Reauthorize => REFUSED_WAIT,
         _ => interval,
     };
     asked.max(own).max(outage_backoff(failures, rand::random()))
@@ -150,7 +192,7 @@ enum Verdict {
 
 /// Asks a second time before a verdict: an outage and a refusal count only when the probe agrees.
 async fn verdict(slice: &Slice<'_>, error: SystemError) -> (Verdict, SystemError) {
-    if !matches!(error.class, SystemErrorClass::Unreachable | SystemErrorClass::Reauthorize) {
+    if !may_be_health(&error) {
         return (Verdict::NotOfHealth, error);
     }
     tokio::time::sleep(SECOND_TRY_AFTER).await;
@@ -160,56 +202,108 @@ async fn verdict(slice: &Slice<'_>, error: SystemError) -> (Verdict, SystemError
         // No time to ask: what was seen stands.
         Err(_) => error,
     };
-    let observation = match second.class {
-        SystemErrorClass::Unreachable => Observation::Unreachable(second.message.clone()),
-        SystemErrorClass::Reauthorize => Observation::Refused(second.message.clone()),
-        _ => return (Verdict::NotOfHealth, second),
-    };
-    (Verdict::Observed(observation), second)
+    match probe_verdict(&second) {
+        Some(observation) => (Verdict::Observed(observation), second),
+        None => (Verdict::NotOfHealth, second),
+    }
 }
 
-fn failure_event(slice: &Slice<'_>, error: &SystemError) -> (&'static str, Value) {
+/// What the end of a slice has to do with issues.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum About {
+    /// Nothing.
+    Nothing,
+    /// The pass came to its end: what was wrong with the entity is over, unless it left records out.
+    Ended { had_issues: bool, skipped: u64 },
+    /// It failed, though the system answers.
+    Failed { problem: Problem, code: ErrorCode, message: String },
+}
+
+fn about_failure(state: &SyncState, error: &SystemError) -> About {
+    let entity = state.entity.clone();
+    let problem = match state.is_first_load() {
+        true => Problem::FirstLoadIncomplete(entity),
+        false => Problem::SyncFailed(entity),
+    };
+    About::Failed { problem, code: code_of(error), message: error.message.clone() }
+}
+
+async fn issues(ending: &Ending<'_>, about: &About) -> Result<IssueChanges, StepError> {
+    let (context, connection) = (ending.context, ending.connection);
+    let entity = || ending.row.doc.entity.clone();
+    match about {
+        About::Nothing | About::Ended { had_issues: false, skipped: 0 } => {
+            Ok(IssueChanges::default())
+        }
+        About::Failed { problem, code, message } => {
+            Ok(raise_issue(context, connection, problem, *code, message).await?)
+        }
+        About::Ended { skipped, .. } => {
+            let mut changes = IssueChanges::default();
+            for over in [Problem::SyncFailed(entity()), Problem::FirstLoadIncomplete(entity())] {
+                changes.extend(settle_issue(context, connection, &over).await?);
+            }
+            let left_out = Problem::RecordsSkipped(entity());
+            changes.extend(match skipped {
+                0 => settle_issue(context, connection, &left_out).await?,
+                skipped => {
+                    let message = format!("{skipped} records are too large to keep");
+                    let code = ErrorCode::PayloadTooLarge;
+                    raise_issue(context, connection, &left_out, code, &message).await?
+                }
+            });
+            Ok(changes)
+        }
+    }
+}
+
+fn code_of(error: &SystemError) -> ErrorCode {
     let code = millwright_core::Error::from(error.clone()).code;
-    let code = if code == ErrorCode::InternalError { ErrorCode::UpstreamError } else { code };
+    if code == ErrorCode::InternalError { ErrorCode::UpstreamError } else { code }
+}
+
+fn failure_event(state: &SyncState, error: &SystemError) -> (&'static str, Value) {
     let data = json!({
-        "entity": slice.row.doc.entity,
-        "run_id": slice.row.doc.pass.as_ref().map(|pass| &pass.run),
-        "error": { "code": code, "message": error.message },
+        "entity": state.entity,
+        "run_id": state.pass.as_ref().map(|pass| &pass.run),
+        "error": { "code": code_of(error), "message": error.message },
     });
     ("sync.failed", data)
 }
 
-/// Lays the pass or the entity to rest for `wait`: state and event in one transaction.
+/// What is needed to end a slice.
+pub(crate) struct Ending<'a> {
+    pub context: &'a ConnectionContext,
+    pub connection: &'a Connection,
+    pub row: &'a mut Row<SyncState>,
+    /// How often the work has been sent on without going through the due index.
+    pub hop: u8,
+}
+
+/// Lays the pass or the entity to rest for `wait`: state, event and issues in one transaction.
 async fn rest(
-    slice: &mut Slice<'_>,
+    ending: &mut Ending<'_>,
     wait: Duration,
     event: Option<(&str, Value)>,
+    about: About,
 ) -> Result<(), StepError> {
-    let context = slice.context;
+    let context = ending.context;
     let now = context.store.clock().schedule();
-    slice.row.doc.lease.release();
-    let by_sweep = slice.hop >= MAX_HOPS;
-    slice.row.doc.run =
+    ending.row.doc.lease.release();
+    let by_sweep = ending.hop >= MAX_HOPS;
+    ending.row.doc.run =
         Some(if by_sweep { NextRun::by_sweep(now + wait) } else { NextRun::at(now, now + wait) });
-    let mut writes = vec![Write::replace(&slice.row)?];
-    let mut events = Vec::new();
-    if let Some((event_type, data)) = event {
-        let message = render(slice, event_type, data).await?;
-        writes.push(message.as_write()?);
-        events.push(message);
-    }
-    match context.store.transact(writes).await {
-        Ok(()) => {}
-        Err(StoreError::Conflict(_)) => return Err(StepError::Fenced),
-        Err(error) => return Err(error.into()),
-    }
-    announce(&context.queue, &events).await;
+    let message = match event {
+        Some((event_type, data)) => Some(render(ending, event_type, data).await?),
+        None => None,
+    };
+    write_end(ending, message, &about).await?;
     if let Wait::Carried(delay) = Wait::until(now, now + wait)
         && !by_sweep
     {
         // Should this send be lost, the sweep finds the run in the due index.
-        let work = slice.row.doc.work()?;
-        let hop = slice.hop + 1;
+        let work = ending.row.doc.work()?;
+        let hop = ending.hop + 1;
         if let Err(error) = context.queue.send_after(QueueName::Sync, &work, delay, hop).await {
             tracing::warn!(%error, "next run left to the sweep");
         }
@@ -217,17 +311,46 @@ async fn rest(
     Ok(())
 }
 
-async fn render(slice: &Slice<'_>, event_type: &str, data: Value) -> Result<Message> {
-    let context = slice.context;
-    let customer = slice.connection.customer_json();
+/// Writes the state, the event and what becomes of the issues.
+async fn write_end(
+    ending: &Ending<'_>,
+    message: Option<Message>,
+    about: &About,
+) -> Result<(), StepError> {
+    let context = ending.context;
+    for _ in 0..TRIES {
+        let changes = issues(ending, about).await?;
+        let mut writes = vec![Write::replace(ending.row)?];
+        if let Some(message) = &message {
+            writes.push(message.as_write()?);
+        }
+        writes.extend(changes.writes);
+        match context.store.transact(writes).await {
+            Ok(()) => {
+                let events: Vec<Message> = message.into_iter().chain(changes.messages).collect();
+                announce(&context.queue, &events).await;
+                return Ok(());
+            }
+            Err(StoreError::Conflict(0)) => return Err(StepError::Fenced),
+            // Somebody has muted or closed an issue.
+            Err(StoreError::Conflict(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(StepError::Fenced)
+}
+
+async fn render(ending: &Ending<'_>, event_type: &str, data: Value) -> Result<Message> {
+    let (context, connection) = (ending.context, ending.connection);
+    let customer = connection.customer_json();
     let new = NewMessage {
-        workspace: &slice.connection.workspace,
+        workspace: &connection.workspace,
         id: MessageId::new_at(context.store.clock().schedule().millis()),
         event_type,
-        data: &event_data(&slice.connection.id, customer.as_ref(), data),
+        data: &event_data(&connection.id, customer.as_ref(), data),
         scope: MessageScope {
-            connection_id: Some(slice.connection.id.clone()),
-            customer_id: slice.connection.customer.as_ref().map(|customer| customer.id.clone()),
+            connection_id: Some(connection.id.clone()),
+            customer_id: connection.customer.as_ref().map(|customer| customer.id.clone()),
             initial_load: false,
         },
     };

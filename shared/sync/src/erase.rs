@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use millwright_connection::{
-    Connection, ConnectionContext, connection_key, connection_pk, disconnect, forget_hook,
-    forget_lookups, forget_reconnect, idempotency_pk,
+    Connection, ConnectionContext, close_issues, connection_key, connection_pk, disconnect,
+    forget_hook, forget_issues, forget_lookups, forget_reconnect, idempotency_pk,
 };
 use millwright_core::{ConnectionId, Result, WallTime, WorkspaceId};
 use millwright_entities::Entity;
@@ -73,10 +73,17 @@ pub async fn run_erase(
     if let Some(until) = last_lease(context, workspace, id).await? {
         return Ok(EraseEnd::Busy(until));
     }
+    // Its issues are told as closed before nothing is left of them.
+    if let Some(row) = context.store.get::<Connection>(&connection_key(workspace, id)).await? {
+        close_issues(context, &row.doc).await?;
+    }
     // Without its row the connection takes no more writes, so nothing comes after what is deleted.
     forget_row(context, workspace, id).await?;
     forget_hook(context, workspace, id).await?;
     forget_lookups(context, workspace, id).await?;
+    if !forget_issues(context, workspace, id, deadline).await? {
+        return Ok(EraseEnd::More);
+    }
     for (table, pk) in partitions_of(workspace, id) {
         if !empty(context, job, table, &pk, deadline).await? {
             return Ok(EraseEnd::More);

@@ -6,6 +6,7 @@
 //! leaves a pass that goes on where it stood. When all pages are in, ids are listed and what is gone is
 //! marked.
 
+mod check;
 mod connect;
 mod end;
 mod erase;
@@ -24,6 +25,7 @@ mod sweep;
 mod update;
 mod wake;
 
+pub use check::{CheckEnd, check_connection};
 pub use connect::connect;
 pub use erase::{EraseEnd, erase_connection, run_erase};
 pub use hints::{HintTask, HintsEnd, accept_hints, run_hints};

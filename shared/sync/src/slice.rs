@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use millwright_connection::{Admin, Connection, ConnectionContext, find_connection, open_system};
+use millwright_connection::{
+    Admin, Connection, ConnectionContext, Health, find_connection, open_system,
+};
 use millwright_connector::{System, SystemError, SystemErrorClass, manifest::EntityDef};
 use millwright_core::{Error, ErrorCode, QueueName, Result, WallTime};
 use millwright_queue::MAX_HOPS;
@@ -10,7 +12,8 @@ use millwright_records::{CommitError, Scope};
 use millwright_store::{Row, StoreError, Write};
 
 use crate::{
-    SliceTask, SyncState, end,
+    SliceTask, SyncState,
+    end::{self, Ending},
     plan::{Begin, begin},
     pull,
     seen::Seen,
@@ -116,10 +119,18 @@ pub async fn run_slice(
     let Some(connection) = wanted_connection(context, task).await? else {
         return Ok(SliceEnd::Done);
     };
-    let row = match begin_slice(context, limits, task).await? {
-        Ok(row) => row,
+    let (mut row, asked_for) = match begin_slice(context, limits, task).await? {
+        Ok(begun) => begun,
         Err(end) => return Ok(end),
     };
+    if connection.facts.health != Health::Ok && !asked_for {
+        let mut ending = Ending { context, connection: &connection, row: &mut row, hop };
+        return match end::stood_off(&mut ending).await {
+            Ok(()) => Ok(SliceEnd::Done),
+            Err(StepError::Failed(error)) => Err(error),
+            Err(_) => Ok(fenced(context)),
+        };
+    }
     let system = open_system(context, &connection).await?;
     let scope = Scope::of(&connection);
     let seen = None;
@@ -185,24 +196,26 @@ async fn wanted_connection(
     Ok(None)
 }
 
-/// Takes the lease: the row, or how the slice ends at once.
+/// Takes the lease: the row and whether somebody asked for the pass just now, or how the slice ends at
+/// once.
 async fn begin_slice(
     context: &ConnectionContext,
     limits: SliceLimits,
     task: &SliceTask,
-) -> Result<Result<Row<SyncState>, SliceEnd>> {
+) -> Result<Result<(Row<SyncState>, bool), SliceEnd>> {
     let key = sync_key(&task.workspace, &task.connection, &task.entity);
     let clock = context.store.clock();
     let begun = context
         .store
         .modify(&key, |state: &mut SyncState| {
-            Ok(begin(state, clock.wall(), clock.schedule(), limits.lease))
+            let asked_for = state.requested.is_some();
+            Ok((begin(state, clock.wall(), clock.schedule(), limits.lease), asked_for))
         })
         .await?;
     Ok(match begun {
-        Some((row, Begin::Go)) => Ok(row),
-        Some((_, Begin::Busy(until))) => Err(SliceEnd::Busy(until)),
-        Some((_, Begin::Idle)) | None => Err(SliceEnd::Done),
+        Some((row, (Begin::Go, asked_for))) => Ok((row, asked_for)),
+        Some((_, (Begin::Busy(until), _))) => Err(SliceEnd::Busy(until)),
+        Some((_, (Begin::Idle, _))) | None => Err(SliceEnd::Done),
     })
 }
 
@@ -211,6 +224,12 @@ impl Slice<'_> {
     pub fn entity(&self) -> Result<&EntityDef> {
         let entity = self.system.manifest().entity(&self.row.doc.entity);
         entity.ok_or_else(|| Error::internal("the connector no longer has this entity"))
+    }
+
+    /// What ends it.
+    pub fn ending(&mut self) -> Ending<'_> {
+        let Self { context, connection, row, hop, .. } = self;
+        Ending { context, connection, row, hop: *hop }
     }
 
     async fn work(&mut self) -> Result<(), StepError> {

@@ -237,6 +237,9 @@ pub struct SyncState {
     pub last_success_at: Option<WallTime>,
     /// Complete runs since ids were last compared.
     pub runs_since_sweep: u32,
+    /// Whether an issue about this entity may be open.
+    #[serde(default)]
+    pub(crate) has_issues: bool,
     /// What has become of the last change to how records are made of rows.
     #[serde(default)]
     pub remap: Option<Remap>,
@@ -272,6 +275,7 @@ impl SyncState {
             last_started_at: None,
             last_success_at: None,
             runs_since_sweep: 0,
+            has_issues: false,
             remap: None,
         }
     }

@@ -21,11 +21,19 @@ pub(crate) enum Sleepers {
 }
 
 impl Sleepers {
-    fn has(self, state: &SyncState, now: ScheduleTime) -> bool {
+    pub fn has(self, state: &SyncState, now: ScheduleTime) -> bool {
         match state.run {
             None => self == Self::All,
             Some(run) => self != Self::None && state.failures > 0 && run.at > now,
         }
+    }
+}
+
+impl SyncState {
+    /// It is a new beginning: what fails from now on is told anew.
+    pub(crate) fn wake(&mut self, run: NextRun) {
+        self.run = Some(run);
+        (self.failures, self.failure_told) = (0, false);
     }
 }
 
@@ -56,9 +64,7 @@ impl Along for Waking<'_> {
         let rows = self.context.store.query_all::<SyncState>(Table::State, &pk, &range).await?;
         let (mut writes, mut states) = (Vec::new(), Vec::new());
         for mut row in rows.into_iter().filter(|row| sleepers.has(&row.doc, now)) {
-            row.doc.run = Some(NextRun::at(now, now));
-            // It is a new beginning: what fails from now on is told anew.
-            (row.doc.failures, row.doc.failure_told) = (0, false);
+            row.doc.wake(NextRun::at(now, now));
             writes.push(Write::replace(&row)?);
             states.push(row.doc);
         }

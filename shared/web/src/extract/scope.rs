@@ -2,7 +2,7 @@
 
 use axum::extract::FromRequestParts;
 use http::{HeaderName, request::Parts};
-use millwright_connection::{Connection, find_connection, reconnect_url};
+use millwright_connection::{Connection, allow_data, find_connection};
 use millwright_core::{ConnectionId, Error, ErrorCode};
 use millwright_records::Scope;
 
@@ -26,10 +26,7 @@ impl FromRequestParts<App> for DataScope {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let connection = connection(parts, app).await?;
-        if let Err(mut error) = connection.status().allow_data() {
-            error.reconnect_url = reconnect_url(&app.connections(), &connection).await?;
-            return Err(error.into());
-        }
+        allow_data(&app.connections(), &connection).await?;
         Ok(Self(connection))
     }
 }

@@ -45,6 +45,7 @@ pub(crate) struct Served {
         (name = "Connectors", description = "The kinds of systems that can be connected."),
         (name = "Connections", description = "Customers' systems."),
         (name = "Credits", description = "What the workspace's connections cost together."),
+        (name = "Issues", description = "What is wrong with connections, while it is."),
         (name = "Data", description = "One connection's records, changes and syncs. Name the \
             connection in the header `Connection-Id`."),
         (name = "Webhooks", description = "Endpoints, messages and deliveries (Standard Webhooks)."),

@@ -2,7 +2,7 @@
 //! which of them records show.
 
 use axum::{Json, extract::State};
-use millwright_connection::open_system;
+use millwright_connection::{allow_data, open_system};
 use millwright_connector::{self as connector, CustomKind, Overlay};
 use millwright_core::{Error, ErrorCode, FieldError, Result};
 use serde::{Deserialize, Serialize};
@@ -93,7 +93,7 @@ pub(crate) async fn list_custom_fields(
     path: ConnectionEntityPath,
 ) -> Answer<Json<Page<CustomField>>> {
     let place = Place::of(&app, &caller.workspace, &path).await?;
-    place.connection.status().allow_data()?;
+    allow_data(&app.connections(), &place.connection).await?;
     let found = discovered(&place).await?;
     let chosen = place.overlay().await?.custom_fields;
     Ok(Json(Page::new(shown(found, &chosen), None)))
@@ -128,7 +128,7 @@ pub(crate) async fn put_custom_fields(
     JsonBody(request): JsonBody<CustomFieldsRequest>,
 ) -> Answer<Json<ChangedCustomFields>> {
     let place = Place::of(&app, &caller.workspace, &path).await?;
-    place.connection.status().allow_data()?;
+    allow_data(&app.connections(), &place.connection).await?;
     let found = discovered(&place).await?;
     refuse_unknown(&request.fields, &found)?;
     let chosen = request.fields;

@@ -19,6 +19,7 @@ mod custom_fields;
 mod entities;
 mod health;
 mod hooks;
+mod issues;
 mod jobs;
 mod mappings;
 mod meta;
@@ -61,6 +62,10 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .merge(connection_life())
         .routes(routes!(credits::get, credits::put))
         .routes(routes!(connection_tokens::create))
+        .routes(routes!(issues::list))
+        .routes(routes!(issues::get))
+        .routes(routes!(issues::mute))
+        .routes(routes!(issues::unmute))
         .routes(routes!(hooks::take))
         .routes(routes!(hooks::get_hook))
         .routes(routes!(hooks::rotate))

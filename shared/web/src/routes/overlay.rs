@@ -1,7 +1,7 @@
 //! What the routes of field mappings and of custom fields share: the entity of a connection, and what
 //! a change to how its records are made comes to.
 
-use millwright_connection::{Connection, Patience, find_connection, find_overlay};
+use millwright_connection::{Connection, Patience, allow_data, find_connection, find_overlay};
 use millwright_connector::{Overlay, RowFault};
 use millwright_core::{Error, ErrorCode, FieldError, Result};
 use millwright_records::{Live, Previewed};
@@ -148,7 +148,7 @@ impl<'a> Place<'a> {
         params: &ChangeParams,
         change: impl Fn(&mut Overlay) + Send + Sync,
     ) -> Result<OverlayChange> {
-        self.connection.status().allow_data()?;
+        allow_data(&self.app.connections(), &self.connection).await?;
         for _ in 0..TRIES {
             if let Some(changed) = self.try_change(params, &change).await? {
                 return Ok(changed);

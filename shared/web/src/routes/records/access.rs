@@ -2,9 +2,9 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use millwright_connection::{Connection, Status, find_overlay};
+use millwright_connection::{Connection, allow_stale_data, find_overlay};
 use millwright_connector::{Manifest, manifest::EntityDef};
-use millwright_core::{Error, ErrorCode, Result};
+use millwright_core::{Error, ErrorCode, Result, WallTime};
 use millwright_entities::Entity;
 
 use super::words;
@@ -56,12 +56,15 @@ pub(crate) fn manifest_of<'a>(app: &'a App, connection: &Connection) -> Result<&
 }
 
 /// Whether records may be read in the connection's status. With `allow_stale` those of the last sync
-/// are read also while the system cannot be asked.
+/// are read also while the system cannot be asked, unless that was too long ago.
 ///
 /// # Errors
 /// What data calls answer with in this status.
-pub(crate) fn must_be_readable(connection: &Connection, allow_stale: bool) -> Result<()> {
-    let status = connection.status();
-    let failing = matches!(status, Status::ReauthorizationRequired | Status::Unavailable);
-    if allow_stale && failing { Ok(()) } else { status.allow_data() }
+pub(crate) async fn must_be_readable(
+    app: &App,
+    connection: &Connection,
+    allow_stale: bool,
+    synced_at: Option<WallTime>,
+) -> Result<()> {
+    allow_stale_data(&app.connections(), connection, allow_stale, synced_at).await
 }

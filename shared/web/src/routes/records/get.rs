@@ -41,7 +41,8 @@ async fn get(
     // A scenario can only show itself where the sandbox is asked.
     asked.live |= connection.scenario.is_some();
     must_have(&app, &connection, entity)?;
-    must_be_readable(&connection, asked.allow_stale)?;
+    let synced_at = synced_at(&app.store, &connection, entity.slug).await?;
+    must_be_readable(&app, &connection, asked.allow_stale, synced_at).await?;
     refuse_combinations(&asked)?;
     let (context, scope) = (app.connections(), records_of(&connection));
     let live = Live::new(&context, &connection, &scope, Patience::begin(app.store.clock()));
@@ -55,7 +56,6 @@ async fn get(
         live.add_raw(entity.slug, &mut records).await?;
     }
     let record = records.pop().ok_or_else(|| Error::not_found("record"))?;
-    let synced_at = synced_at(&app.store, &connection, entity.slug).await?;
     let etag = record["meta"]["etag"].as_str().map(str::to_owned);
     Ok(DataAnswer::new(&connection, synced_at, record).tagged(etag.as_deref()))
 }

@@ -81,7 +81,8 @@ async fn list(
         list.live.get_or_insert(true);
     }
     let def = must_have(&app, &connection, entity)?;
-    must_be_readable(&connection, list.allow_stale)?;
+    let synced_at = synced_at(&app.store, &connection, entity.slug).await?;
+    must_be_readable(&app, &connection, list.allow_stale, synced_at).await?;
     let name = format!("records/{}/{}", connection.id, entity.slug);
     let at: Option<At> = position(&name, list.cursor.as_deref())?;
     let asked = Asked::of(filter, &list);
@@ -100,7 +101,6 @@ async fn list(
     let turn = Turn { app: &app, connection: &connection, entity, listing, limit, patience };
     let (records, place) = turn.read(place).await?;
     let page = Page::at(&name, records, place.map(|place| At { place, asked }))?;
-    let synced_at = synced_at(&app.store, &connection, entity.slug).await?;
     Ok(DataAnswer::new(&connection, synced_at, page))
 }
 

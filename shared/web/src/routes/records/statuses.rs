@@ -103,7 +103,8 @@ async fn list(
     State(app): State<App>,
     Filtered { mut filter, rest: list }: Filtered<StatusList>,
 ) -> Answer<DataAnswer<Page<Value>>> {
-    must_be_readable(&connection, list.allow_stale)?;
+    let synced_at = all_synced_at(&app.store, &connection).await?;
+    must_be_readable(&app, &connection, list.allow_stale, synced_at).await?;
     filter.sort();
     let name = format!("statuses/{}", connection.id);
     let at: Option<At> = position(&name, list.cursor.as_deref())?;
@@ -117,7 +118,6 @@ async fn list(
     let end = skip.saturating_add(list.limit.get());
     let next = (end < found.len()).then_some(At { skip: end, entity, filter });
     let shown = found.into_iter().skip(skip).take(list.limit.get()).map(Value::Object).collect();
-    let synced_at = all_synced_at(&app.store, &connection).await?;
     Ok(DataAnswer::new(&connection, synced_at, Page::at(&name, shown, next)?))
 }
 
@@ -143,11 +143,11 @@ async fn get(
     TextPath(key): TextPath,
     Params(asked): Params<StatusGet>,
 ) -> Answer<DataAnswer<Value>> {
-    must_be_readable(&connection, asked.allow_stale)?;
+    let synced_at = all_synced_at(&app.store, &connection).await?;
+    must_be_readable(&app, &connection, asked.allow_stale, synced_at).await?;
     let mut all = all(&app, &connection, None)?.into_iter();
     let status = all.find(|status| status.get("key").is_some_and(|own| own == key.as_str()));
     let status = status.ok_or_else(|| Error::not_found("record"))?;
-    let synced_at = all_synced_at(&app.store, &connection).await?;
     Ok(DataAnswer::new(&connection, synced_at, Value::Object(status)))
 }
 
