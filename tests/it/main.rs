@@ -15,6 +15,7 @@ mod functions;
 mod in_process;
 mod isolation;
 mod life;
+mod link;
 mod oauth_client;
 mod openapi;
 mod reading;

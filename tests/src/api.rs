@@ -61,6 +61,12 @@ impl Api {
         }
     }
 
+    /// Where the API is.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     /// The same about a connection.
     #[must_use]
     pub fn about(&self, connection: &str) -> Self {

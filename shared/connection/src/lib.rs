@@ -20,6 +20,7 @@ mod history;
 mod hook;
 mod issues;
 mod keep_reconnect;
+pub mod link;
 mod look;
 mod lookups;
 mod model;

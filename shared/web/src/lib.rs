@@ -13,6 +13,7 @@ mod extract;
 mod frame;
 mod gate;
 mod idempotency;
+mod link;
 mod openapi;
 mod page;
 mod parameters;
@@ -39,6 +40,7 @@ pub fn router(app: App) -> Router {
         .route_layer(from_fn_with_state((app.clone(), known), parameters::parameters))
         .route_layer(from_fn_with_state(gate, gate::gate))
         .merge(docs::routes())
+        .merge(link::routes(&app))
         .fallback(frame::not_found)
         .method_not_allowed_fallback(frame::method_not_allowed)
         .layer(Extension(served))

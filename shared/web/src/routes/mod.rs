@@ -7,6 +7,7 @@ mod api_keys;
 mod applications;
 mod audit_log;
 mod changes;
+mod connect_links;
 mod connection;
 mod connection_events;
 mod connection_life;
@@ -66,6 +67,8 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(issues::get))
         .routes(routes!(issues::mute))
         .routes(routes!(issues::unmute))
+        .routes(routes!(connect_links::list, connect_links::create))
+        .routes(routes!(connect_links::get, connect_links::revoke))
         .routes(routes!(hooks::take))
         .routes(routes!(hooks::get_hook))
         .routes(routes!(hooks::rotate))
