@@ -81,12 +81,6 @@ impl Api {
         other
     }
 
-    /// What it calls.
-    #[must_use]
-    pub fn base(&self) -> &str {
-        &self.base
-    }
-
     /// The same calls of another base.
     #[must_use]
     pub fn at(&self, base: &str) -> Self {

@@ -2,7 +2,7 @@
 
 use http::Method;
 use millwright_access::Environment;
-use millwright_connection::{Observation, observe};
+use millwright_connection::{Observation, Trigger, observe};
 use serde_json::{Value, json};
 
 use super::{Scene, authorization};
@@ -104,7 +104,7 @@ async fn refused(scene: &Scene) -> Value {
     let made = scene.api.post("/v1/connections", &request, 201).await;
     let id = made["id"].as_str().unwrap().parse().unwrap();
     let said = Observation::Refused("login refused".to_owned());
-    observe(&scene.context, &scene.workspace, &id, &said).await.unwrap();
+    observe(&scene.context, &scene.workspace, &id, &said, Trigger::Call).await.unwrap();
     scene.api.get(&format!("/v1/connections/{id}")).await
 }
 

@@ -1,6 +1,6 @@
 //! Whose pages they are: an application's name and logo, or the workspace's name.
 
-use millwright_access::{Environment, application::get_application, get_workspace};
+use millwright_access::{Environment, get_application, get_workspace};
 use millwright_core::{ApplicationId, Result, WorkspaceId};
 use millwright_store::Store;
 use serde::{Deserialize, Serialize};

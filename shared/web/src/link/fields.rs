@@ -46,7 +46,8 @@ impl Part<'_> {
         ];
         let described: Vec<String> = described
             .into_iter()
-            .filter_map(|(there, what)| there.then(|| format!("{id}-{what}")))
+            .filter(|(there, _)| *there)
+            .map(|(_, what)| format!("{id}-{what}"))
             .collect();
         let described = (!described.is_empty()).then(|| described.join(" "));
         let input = self.input(field, &id, described.as_deref(), fault.is_some());

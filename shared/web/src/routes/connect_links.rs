@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::{Json, extract::State};
 use http::StatusCode;
-use millwright_access::application::get_application;
+use millwright_access::get_application;
 use millwright_connection::link::{
     self, FoundLink, LINK_LIFE_DEFAULT, NewLink, create_link, find_link, list_links, revoke_link,
 };
