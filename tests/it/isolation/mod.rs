@@ -186,7 +186,7 @@ fn bodies(things: &BTreeMap<&str, String>, loot: &Loot) -> BTreeMap<String, Valu
 /// Everything that is a workspace's, as its tables have it.
 async fn kept(millwright: &mut Millwright, workspace: &str) -> BTreeMap<String, String> {
     millwright.kill_9();
-    let dynamo = Dynamo::start(&millwright.data().join("tables.sqlite")).unwrap();
+    let dynamo = Dynamo::start(&millwright.data().join("dynamo.sqlite")).unwrap();
     let rows = scanned(&sdk::config(&dynamo.url(), "http://127.0.0.1:1")).await;
     dynamo.stop().await.unwrap();
     millwright.restart().await;

@@ -165,7 +165,6 @@ impl<'a> Copy<'a> {
         let living = context(&variables, &self.dynamo.url());
         to_the_end(&living, &job, id).await;
         let rows = scanned(&sdk::config(&self.dynamo.url(), "http://127.0.0.1:1")).await;
-        self.dynamo.stop().await.unwrap();
         (died, rows)
     }
 }
@@ -245,14 +244,14 @@ async fn nothing_is_left_of_a_connection_whose_server_is_killed_again_and_again(
         millwright.restart().await;
     }
     wait::until("the job ends", LONG, async || {
-        (api.get(&job).await["state"] == "succeeded").then_some(())
+        (api.get(&job).await["status"] == "succeeded").then_some(())
     })
     .await;
     assert_eq!(api.call(Method::GET, &path, None).await.status, 404);
     // What waits in queues for it finds nothing to do.
     tokio::time::sleep(Duration::from_secs(2)).await;
     millwright.kill_9();
-    let dynamo = Dynamo::start(&millwright.data().join("tables.sqlite")).unwrap();
+    let dynamo = Dynamo::start(&millwright.data().join("dynamo.sqlite")).unwrap();
     let rows = scanned(&sdk::config(&dynamo.url(), "http://127.0.0.1:1")).await;
     assert!(rows.iter().any(|(_, _, row)| row.contains(&id)), "its job and the log are there");
     assert_eq!(named(&rows, &id), [""; 0]);

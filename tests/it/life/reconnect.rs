@@ -25,15 +25,8 @@ async fn another_instance_is_refused_and_nothing_changes() {
         rows.retain(|(_, key, _)| !key.contains("#audit#") && !key.ends_with("scenario-counts"));
         rows
     };
-    scene.tell(other_instance()).await;
+    // As long as it has not been told anything, its login decides.
     let before = rows().await;
-    let credentials = json!({ "credentials": { "username": "slow-1s" } });
-    let told = scene.refused(Method::POST, "/reconnect", Some(credentials.clone())).await;
-    assert_eq!(told, (409, "DIFFERENT_SYSTEM".to_owned()));
-    let settings = json!({ "settings": { "data": "draft" } });
-    let told = scene.refused(Method::PATCH, "", Some(settings)).await;
-    assert_eq!(told, (409, "DIFFERENT_SYSTEM".to_owned()));
-    scene.tell(json!({ "name": "ok" })).await;
     for (username, code) in [("denied", "CREDENTIALS_REFUSED"), ("down", "SYSTEM_UNREACHABLE")] {
         let body = json!({ "credentials": { "username": username } });
         let told = scene.refused(Method::POST, "/reconnect", Some(body)).await;
@@ -42,7 +35,15 @@ async fn another_instance_is_refused_and_nothing_changes() {
     let unknown = json!({ "credentials": { "unicorn": "x" } });
     let told = scene.refused(Method::POST, "/reconnect", Some(unknown)).await;
     assert_eq!(told, (422, "VALIDATION_FAILED".to_owned()));
+    assert_eq!(rows().await.len(), before.len());
     scene.tell(other_instance()).await;
+    let before = rows().await;
+    let credentials = json!({ "credentials": { "username": "slow-1s" } });
+    let told = scene.refused(Method::POST, "/reconnect", Some(credentials)).await;
+    assert_eq!(told, (409, "DIFFERENT_SYSTEM".to_owned()));
+    let settings = json!({ "settings": { "data": "draft" } });
+    let told = scene.refused(Method::PATCH, "", Some(settings)).await;
+    assert_eq!(told, (409, "DIFFERENT_SYSTEM".to_owned()));
     assert_eq!(rows().await.len(), before.len());
     let secret = |rows: &[(millwright_store::Table, String, String)]| {
         let own = rows.iter().find(|(_, key, _)| key.ends_with(" secret")).unwrap();
