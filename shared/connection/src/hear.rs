@@ -5,7 +5,8 @@ use std::time::Duration;
 use millwright_connector::{System, SystemError, SystemErrorClass};
 
 use crate::{
-    Admin, Connection, ConnectionContext, Health, Observation, Trigger, observe, observe::is_fresh,
+    Admin, Connection, ConnectionContext, Health, Observation, Trigger, observe::is_fresh,
+    observe_known,
 };
 
 /// Takes note of a failed call: it counts once the probe agrees, and the probe decides what it is. What
@@ -80,9 +81,8 @@ pub async fn note_answer(context: &ConnectionContext, connection: &Connection) {
 }
 
 async fn note(context: &ConnectionContext, connection: &Connection, observation: &Observation) {
-    let (workspace, id) = (&connection.workspace, &connection.id);
-    if let Err(error) = observe(context, workspace, id, observation, Trigger::Call).await {
-        tracing::warn!(connection = %id, %error, "health not noted");
+    if let Err(error) = observe_known(context, connection, observation, Trigger::Call).await {
+        tracing::warn!(connection = %connection.id, %error, "health not noted");
     }
 }
 

@@ -63,6 +63,10 @@ pub struct Connection {
     /// Where somebody logs in again, while that is what is needed.
     #[serde(default)]
     pub reconnect: Option<ReconnectSecret>,
+    /// How often it was given new settings or credentials: what was found out with those before says
+    /// nothing of it.
+    #[serde(default)]
+    pub renewed: u32,
     /// The entities whose first load has not ended.
     pub loading: Vec<String>,
     /// What it costs while it is connected.

@@ -55,9 +55,38 @@ pub async fn observe(
     observation: &Observation,
     noticed: impl Into<Noticed>,
 ) -> Result<()> {
-    let Noticed { by, hop } = noticed.into();
+    note_if(context, (workspace, connection), observation, noticed.into(), |_| true).await
+}
+
+/// As [`observe`], for what was found out about a connection as it was known: a failure says nothing of
+/// one that has been given new settings or credentials meanwhile.
+///
+/// # Errors
+/// When the table fails.
+pub async fn observe_known(
+    context: &ConnectionContext,
+    known: &Connection,
+    observation: &Observation,
+    noticed: impl Into<Noticed>,
+) -> Result<()> {
+    let failed = matches!(observation, Observation::Unreachable(_) | Observation::Refused(_));
+    let counts = |own: &Connection| !failed || own.renewed == known.renewed;
+    let connection = (&known.workspace, &known.id);
+    note_if(context, connection, observation, noticed.into(), counts).await
+}
+
+async fn note_if(
+    context: &ConnectionContext,
+    (workspace, connection): (&WorkspaceId, &ConnectionId),
+    observation: &Observation,
+    Noticed { by, hop }: Noticed,
+    counts: impl Fn(&Connection) -> bool + Send + Sync,
+) -> Result<()> {
     let (chance, timing) = (rand::random(), context.timing);
     let noted = change(context, workspace, connection, &[], |own, now| {
+        if !counts(own) {
+            return Ok(None);
+        }
         Ok(apply(own, observation, now, timing, chance)
             .map(|reason| Occasion::new(by, reason).at_hop(hop)))
     });

@@ -56,6 +56,7 @@ pub fn pending(
         pending_until: Some(new.until),
         disconnected_at: None,
         reconnect: None,
+        renewed: 0,
         loading: Vec::new(),
         credits: 0,
         created_at: now,

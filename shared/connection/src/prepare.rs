@@ -108,6 +108,7 @@ pub async fn prepare(
         pending_until: None,
         disconnected_at: None,
         reconnect: None,
+        renewed: 0,
         loading,
         created_at: now,
         watch: Watch::default(),

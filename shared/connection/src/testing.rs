@@ -29,6 +29,7 @@ pub(crate) fn connection() -> Connection {
         pending_until: None,
         disconnected_at: None,
         reconnect: None,
+        renewed: 0,
         loading: vec!["vendors".to_owned(), "materials".to_owned()],
         credits: 1,
         created_at: WallTime::from_millis(0),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use millwright_connection::{
     Connection, ConnectionContext, Health, IssueChanges, Noticed, Observation, Problem, Trigger,
-    may_be_health, observe, outage_backoff, probe_verdict, raise_issue, settle_issue,
+    may_be_health, observe_known, outage_backoff, probe_verdict, raise_issue, settle_issue,
 };
 use millwright_connector::{SystemError, SystemErrorClass};
 use millwright_core::{ErrorCode, MessageId, QueueName, Result};
@@ -358,8 +358,7 @@ async fn render(ending: &Ending<'_>, event_type: &str, data: Value) -> Result<Me
 }
 
 async fn note(slice: &Slice<'_>, observation: Observation) -> Result<(), StepError> {
-    let connection = &slice.connection;
     let noticed = Noticed { by: Trigger::Sync, hop: slice.hop };
-    observe(slice.context, &connection.workspace, &connection.id, &observation, noticed).await?;
+    observe_known(slice.context, &slice.connection, &observation, noticed).await?;
     Ok(())
 }

@@ -39,6 +39,7 @@ pub async fn reconnect(
         unchanged(&known, own)?;
         own.settings.clone_from(&settings);
         own.credits = credits;
+        own.renewed += 1;
         if own.facts.admin == Admin::Removed {
             own.facts.admin = Admin::Enabled;
         }

@@ -58,6 +58,7 @@ pub async fn update_connection(
         if tried {
             unchanged(&known, &before)?;
             own.credits = credits;
+            own.renewed += 1;
             take_note(context, own, &Observation::Answered, now);
         } else {
             own.settings = before.settings.clone();

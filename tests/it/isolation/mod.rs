@@ -55,6 +55,9 @@ async fn furnished(api: &Api, name: &str) -> Loot {
     let vendor = json!({ "name": format!("vendor of {name}") });
     let write = slow.post("/v1/vendors", &vendor, 202).await;
     things.insert("writes", text(&write, "write_id").to_owned());
+    let link = json!({ "name": format!("link of {name}"), "connector_ids": ["sandbox"] });
+    let link = api.post("/v1/connect-links", &link, 201).await;
+    things.insert("connect-links", text(&link, "id").to_owned());
     let path = format!("/v1/connections/{connection}/reconnect");
     let asked = api.call(Method::POST, &path, None).await.expect(200);
     let loot_of_link = text(&asked, "reconnect_url").rsplit('/').next().unwrap().to_owned();
@@ -62,9 +65,11 @@ async fn furnished(api: &Api, name: &str) -> Loot {
     let path = format!("/v1/connections/{}", text(&gone, "id"));
     let job = api.call(Method::DELETE, &path, None).await.expect(202);
     things.insert("jobs", text(&job, "id").to_owned());
+    things.insert("issues", issue(api, &connection).await);
     let mut needles: Vec<String> = things.values().cloned().collect();
     needles.extend([loot_of_link, format!("of {name}"), format!("noted by {name}")]);
     needles.push(format!("customer-{name}"));
+    needles.push(text(&link, "url").rsplit('/').next().unwrap().to_owned());
     let records = records(&data).await;
     needles.extend(records.values().cloned());
     let mut loot = Loot { connection, needles, ..Loot::default() };
@@ -72,6 +77,20 @@ async fn furnished(api: &Api, name: &str) -> Loot {
     loot.bodies = bodies(&things, &loot);
     loot.places = places(&things, &records);
     loot
+}
+
+/// An issue of a connection, which stays open.
+async fn issue(api: &Api, connection: &str) -> String {
+    let told = json!({ "name": "permission-denied" });
+    api.put(&format!("/v1/connections/{connection}/scenario"), &told).await;
+    let entities = json!({ "entities": ["vendors"] });
+    api.about(connection).post("/v1/sync", &entities, 202).await;
+    let path = format!("/v1/issues?connection_id={connection}");
+    wait::until("there is an issue", LONG, async || {
+        let issues = api.get(&path).await;
+        issues["data"][0]["id"].as_str().map(str::to_owned)
+    })
+    .await
 }
 
 /// A key of a record for each entity that has any.
@@ -103,6 +122,7 @@ fn places(
         ("connections", "/reconnect"),
         ("connections", "/disconnect"),
         ("connections", "/scenario"),
+        ("connections", "/events"),
         ("connections", "/hook"),
         ("connections", "/hook/rotate"),
         ("connections", "/token"),
@@ -110,6 +130,9 @@ fn places(
         ("api-keys", "/rotate"),
         ("applications", ""),
         ("applications", "/rotate-secret"),
+        ("connect-links", ""),
+        ("issues", ""),
+        ("issues", "/mute"),
         ("webhook-endpoints", ""),
         ("webhook-endpoints", "/secret"),
         ("webhook-messages", ""),
@@ -167,6 +190,7 @@ fn bodies(things: &BTreeMap<&str, String>, loot: &Loot) -> BTreeMap<String, Valu
         ("update_application", json!({ "name": "taken" })),
         ("rotate_application_secret", json!({})),
         ("create_connection_token", json!({})),
+        ("create_connect_link", json!({ "application_id": things["applications"] })),
         ("create_connection", json!({ "connector_id": "sandbox" })),
         ("update_connection", json!({ "name": "taken" })),
         ("reconnect_connection", json!({ "credentials": { "username": "ok" } })),

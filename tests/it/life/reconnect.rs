@@ -1,7 +1,7 @@
 //! New credentials for the same system.
 
 use http::Method;
-use millwright_connection::find_reconnect;
+use millwright_connection::{Observation, Trigger, find_connection, find_reconnect, observe_known};
 use serde_json::{Value, json};
 
 use super::cycle::Scene;
@@ -110,4 +110,21 @@ async fn a_paused_connection_takes_new_credentials_and_stays_paused() {
         (&json!("inactive"), &json!("paused by the workspace"))
     );
     assert_eq!(scene.done("/resume").await["status"], "active");
+}
+
+#[tokio::test]
+async fn what_the_old_credentials_met_says_nothing_of_the_new_ones() {
+    let scene = Scene::new().await;
+    let context = scene.ground.context();
+    let workspace = &scene.ground.workspace.id;
+    let known = find_connection(&context.store, workspace, &scene.id).await.unwrap().doc;
+    let body = json!({ "credentials": { "username": "ok" } });
+    scene.api.post(&scene.path("/reconnect"), &body, 200).await;
+    // A slice that began before, and was refused.
+    let refused = Observation::Refused("wrong password".to_owned());
+    observe_known(&context, &known, &refused, Trigger::Sync).await.unwrap();
+    assert_eq!(scene.shown().await["status"], "active");
+    let known = find_connection(&context.store, workspace, &scene.id).await.unwrap().doc;
+    observe_known(&context, &known, &refused, Trigger::Sync).await.unwrap();
+    assert_eq!(scene.shown().await["status"], "reauthorization_required");
 }
