@@ -58,12 +58,10 @@ pub use issues::{
 };
 pub use keep_reconnect::keep_reconnect;
 pub use look::{look, look_within};
-pub use lookups::{forget_lookups, idempotency_pk, list_lookup, unlist_lookup};
+pub use lookups::{forget_lookups, idempotency_pk, list_lookup, list_lookup_until, unlist_lookup};
 pub use model::{Connection, Customer, connection_key, connection_pk};
 pub use native::call_native;
-pub use observe::{
-    Noticed, Observation, conclude_check, observe, observe_known, take_note,
-};
+pub use observe::{Noticed, Observation, conclude_check, observe, observe_known, take_note};
 pub use overlays::{OverlayDoc, find_overlay, overlay_key};
 pub use patience::Patience;
 pub use pause::pause;

@@ -1,7 +1,7 @@
 //! Rows elsewhere that lead to a connection, such as one that is found by the hash of a secret. Each is
 //! listed by a row among the connection's own, so that erasing finds it whatever made it.
 
-use millwright_core::{ConnectionId, Result, WorkspaceId};
+use millwright_core::{ConnectionId, Result, WallTime, WorkspaceId};
 use millwright_store::{Document, Expect, Key, Range, Table, Write};
 use serde::{Deserialize, Serialize};
 
@@ -14,9 +14,16 @@ const PREFIX: &str = "lookup#";
 struct LookUp {
     pk: String,
     sk: String,
+    /// Until when it is there.
+    #[serde(default)]
+    until: Option<WallTime>,
 }
 
-impl Document for LookUp {}
+impl Document for LookUp {
+    fn expires_at(&self) -> Option<WallTime> {
+        self.until
+    }
+}
 
 fn list_key(workspace: &WorkspaceId, connection: &ConnectionId, at: &Key) -> Key {
     Key::state(connection_pk(workspace, connection), format!("{PREFIX}{}#{}", at.pk, at.sk))
@@ -28,7 +35,29 @@ fn list_key(workspace: &WorkspaceId, connection: &ConnectionId, at: &Key) -> Key
 /// # Errors
 /// When it cannot be written as JSON.
 pub fn list_lookup(workspace: &WorkspaceId, connection: &ConnectionId, at: &Key) -> Result<Write> {
-    let doc = LookUp { pk: at.pk.clone(), sk: at.sk.clone() };
+    listed(workspace, connection, at, None)
+}
+
+/// The same for a row that is there until a time.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub fn list_lookup_until(
+    workspace: &WorkspaceId,
+    connection: &ConnectionId,
+    at: &Key,
+    until: WallTime,
+) -> Result<Write> {
+    listed(workspace, connection, at, Some(until))
+}
+
+fn listed(
+    workspace: &WorkspaceId,
+    connection: &ConnectionId,
+    at: &Key,
+    until: Option<WallTime>,
+) -> Result<Write> {
+    let doc = LookUp { pk: at.pk.clone(), sk: at.sk.clone(), until };
     Ok(Write::put(&list_key(workspace, connection, at), &doc, Expect::Anything)?)
 }
 
@@ -54,7 +83,7 @@ pub async fn forget_lookups(
             .store
             .query::<LookUp>(Table::State, &pk, &range, after.as_deref(), 100, true)
             .await?;
-        let gone = |LookUp { pk, sk }| Write::delete(&Key::state(pk, sk), Expect::Anything);
+        let gone = |LookUp { pk, sk, .. }| Write::delete(&Key::state(pk, sk), Expect::Anything);
         let writes: Vec<Write> = page.rows.into_iter().map(|row| gone(row.doc)).collect();
         context.store.write_batch(writes).await?;
         let Some(next) = page.next else { return Ok(()) };

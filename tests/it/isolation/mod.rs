@@ -133,6 +133,7 @@ fn places(
         ("connect-links", ""),
         ("issues", ""),
         ("issues", "/mute"),
+        ("issues", "/unmute"),
         ("webhook-endpoints", ""),
         ("webhook-endpoints", "/secret"),
         ("webhook-messages", ""),

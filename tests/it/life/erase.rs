@@ -5,18 +5,20 @@ use std::{path::Path, time::Duration};
 
 use futures::{StreamExt, stream};
 use http::Method;
-use millwright_connection::{ConnectionContext, hook_secret, keep_reconnect};
+use millwright_connection::{
+    ConnectionContext, NewConnection, hook_secret, keep_reconnect, reconnect_url,
+};
 use millwright_connector::{Hint, manifest::HookAction};
 use millwright_core::{Clock, ConnectionId, WorkspaceId};
 use millwright_job::Job;
 use millwright_local::{dynamo::Dynamo, sdk};
-use millwright_sync::{EraseEnd, accept_hints, erase_connection, run_erase};
+use millwright_sync::{EraseEnd, accept_hints, connect, erase_connection, run_erase};
 use millwright_tests::{millwright::Millwright, wait};
 use serde_json::json;
 
 use super::{
     cycle::Scene,
-    ground::{Ground, sandbox_request, scanned},
+    ground::{Ground, sandbox, sandbox_request, scanned},
 };
 use crate::{
     in_process::{self, Variables},
@@ -56,6 +58,12 @@ async fn full() -> Scene {
     let workspace = &scene.ground.workspace.id;
     let connection = keep_reconnect(&context, workspace, &scene.id).await.unwrap();
     hook_secret(&context, &connection).await.unwrap();
+    // Somebody looks at the page where one logs in again.
+    let address = reconnect_url(&context, &connection).await.unwrap().unwrap();
+    let page = format!("/link/{}", address.rsplit('/').next().unwrap());
+    let looked = scene.api.with_key(None).raw(Method::GET, &page, None).await;
+    assert!(looked.status < 400, "{}", looked.status);
+    scene.api.post(&scene.path("/token"), &json!({}), 201).await;
     let hint = Hint {
         entity: "vendors".to_owned(),
         remote_id: "1".to_owned(),
@@ -184,6 +192,25 @@ async fn to_the_end(context: &ConnectionContext, job: &Job, id: &ConnectionId) {
             EraseEnd::Busy(until) => panic!("somebody is at it until {}", until.iso()),
         }
     }
+}
+
+#[tokio::test]
+async fn a_connection_goes_with_the_link_that_made_it() {
+    let ground = Ground::new().await;
+    let api = ground.instance().await;
+    let link = api.post("/v1/connect-links", &json!({}), 201).await;
+    let id: ConnectionId = text(&link, "connection_id").parse().unwrap();
+    let (context, workspace) = (ground.context(), &ground.workspace.id);
+    let new = NewConnection { pending: Some(id.clone()), ..sandbox() };
+    connect(&context, workspace, new).await.unwrap();
+    ground.sync_all(&id).await;
+    let job = erase_connection(&context, workspace, &id).await.unwrap();
+    let job = Job { created_at: job.created_at - Duration::from_secs(60), ..job };
+    to_the_end(&context, &job, &id).await;
+    let rows = ground.rows().await;
+    assert_eq!(named(&rows, id.as_str()), [""; 0]);
+    let link = text(&link, "id");
+    assert!(!rows.iter().any(|(_, key, row)| row.contains(link) && !may_stay(key)));
 }
 
 #[tokio::test]

@@ -100,11 +100,10 @@ pub(super) async fn try_now(
     }
     let tried = timeout(TRY_WITHIN, connect(app, &visit.row.doc, manifest, access)).await;
     let tried = tried.unwrap_or_else(|_| Err(too_slow()));
-    let phase = match &tried {
-        Ok(connection) => Phase::Connected(connection.id.clone()),
-        Err(_) => Phase::Open,
-    };
-    visit.change(&app.store, move |session| session.phase = phase.clone()).await?;
+    match &tried {
+        Ok(connection) => visit.connected(&app.store, &connection.id).await?,
+        Err(_) => drop(visit.change(&app.store, |session| session.phase = Phase::Open).await?),
+    }
     Ok(tried.map(drop))
 }
 

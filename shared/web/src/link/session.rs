@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, header};
 use millwright_access::oauth::AuthorizationRequest;
+use millwright_connection::list_lookup_until;
 use millwright_core::{
     ConnectionId, Error, LinkId, Result, WallTime, WorkspaceId, constant_time_eq, random_token,
     sha256_hex,
 };
-use millwright_store::{Document, Key, Row, Store};
+use millwright_store::{Document, Expect, Key, Row, Store, Write};
 use millwright_vault::Sealed;
 use serde::{Deserialize, Serialize};
 
@@ -150,6 +151,12 @@ impl Session {
         }
     }
 
+    /// The write by which this session goes when a connection that it names is erased.
+    fn listed(&self, connection: &ConnectionId) -> Result<Write> {
+        let key = session_key(&self.hash);
+        list_lookup_until(&self.workspace, connection, &key, self.expires_at)
+    }
+
     /// Whether systems of this kind may be connected. `is_sandbox`: whether it is one for trying out.
     pub fn admits(&self, connector: &str, is_sandbox: bool) -> bool {
         let named = self.connectors.iter().any(|own| own == connector);
@@ -173,7 +180,11 @@ pub(super) async fn begin(app: &App, new: NewSession) -> Result<(Visit, HeaderVa
         expires_at: app.clock().wall() + LIFE,
     };
     let key = session_key(&session.hash);
-    app.store.create(&key, &session).await?;
+    let mut writes = vec![Write::put(&key, &session, Expect::Absent)?];
+    if let Purpose::Reconnect(connection) = &session.purpose {
+        writes.push(session.listed(connection)?);
+    }
+    app.store.transact(writes).await?;
     let row = app.store.get::<Session>(&key).await?;
     let row = row.ok_or_else(|| Error::internal("a session that was made is not there"))?;
     let cookie = cookie(app, &session.name, &secret)?;
@@ -245,6 +256,13 @@ impl Visit {
     /// Whether a form came from a page of this visit.
     pub fn sent_from_here(&self, csrf: &str) -> bool {
         constant_time_eq(self.csrf.as_bytes(), csrf.as_bytes())
+    }
+
+    /// The connection is made.
+    pub async fn connected(&mut self, store: &Store, connection: &ConnectionId) -> Result<()> {
+        store.write(self.row.doc.listed(connection)?).await?;
+        let phase = Phase::Connected(connection.clone());
+        self.change(store, move |session| session.phase = phase.clone()).await.map(drop)
     }
 
     /// Changes the session; begins again when another request of the same browser was first.
