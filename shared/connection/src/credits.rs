@@ -16,8 +16,9 @@ use crate::{Admin, Connection};
 /// How often a change is begun again when others write the same rows: all connections of a workspace
 /// write the one row.
 pub(crate) const TRIES: u32 = 60;
-/// The longest wait between two of these tries, in milliseconds.
-const PAUSE_MAX: u64 = 150;
+/// The longest wait between two of these tries, in milliseconds: with a hundred at it, whoever tries
+/// again at once only meets the others.
+const PAUSE_MAX: u64 = 2_000;
 
 /// A workspace's credits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -154,7 +155,7 @@ async fn read(store: &Store, workspace: &WorkspaceId) -> Result<(Credits, Expect
 /// Waits before the second and later tries, longer with each, the half of it by chance.
 pub(crate) async fn pause_before(tries: u32) {
     if tries > 0 {
-        let ceiling = (10_u64 << tries.min(4)).min(PAUSE_MAX);
+        let ceiling = (10_u64 << tries.min(8)).min(PAUSE_MAX);
         let wait = ceiling / 2 + rand::random_range(0..=ceiling / 2);
         tokio::time::sleep(Duration::from_millis(wait)).await;
     }

@@ -15,8 +15,9 @@ use crate::SyncState;
 
 /// How often it is begun again while the workspace's other connections take credits at the same time.
 const TRIES: u32 = 60;
-/// The longest wait between two of these tries.
-const PAUSE_MAX: Duration = Duration::from_millis(150);
+/// The longest wait between two of these tries: with a hundred at it, whoever tries again at once only
+/// meets the others.
+const PAUSE_MAX: Duration = Duration::from_secs(2);
 /// The place of the connection's own row among what is written.
 const CONNECTION: usize = 0;
 /// What is said of a connection that is kept although there are no credits for it.
@@ -138,7 +139,7 @@ impl Making<'_> {
 /// Waits before the second and later tries, the half of it by chance.
 async fn pause_before(tries: u32) {
     if tries > 0 {
-        let ceiling = (Duration::from_millis(10) * (1 << tries.min(4))).min(PAUSE_MAX);
+        let ceiling = (Duration::from_millis(10) * (1 << tries.min(8))).min(PAUSE_MAX);
         tokio::time::sleep(ceiling.mul_f64(rand::random_range(0.5..=1.0))).await;
     }
 }

@@ -1,6 +1,6 @@
 //! Instances of the API in process over one table, and everything that is in that table.
 
-use std::{path::Path, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use millwright_access::{Environment, Role, Workspace, create_key, create_workspace};
@@ -121,7 +121,9 @@ pub async fn scanned(sdk: &aws_config::SdkConfig) -> Vec<(Table, String, String)
                 other => panic!("a row without {name}: {other:?}"),
             };
             let key = format!("{} {}", text("pk"), text("sk"));
-            rows.push((table, key, format!("{item:?}")));
+            // In the order of their names, so that the same row is the same text.
+            let attributes: BTreeMap<&String, &AttributeValue> = item.iter().collect();
+            rows.push((table, key, format!("{attributes:?}")));
         }
     }
     rows
