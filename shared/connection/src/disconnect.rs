@@ -20,6 +20,28 @@ pub async fn disconnect(
     disconnect_if(context, workspace, id, &occasion, |_| true).await
 }
 
+/// Disconnects a connection for good: nothing brings it back, and `job`, which is written with it,
+/// erases what is left.
+///
+/// # Errors
+/// `NOT_FOUND` when this workspace has no such connection.
+pub async fn disconnect_for_good(
+    context: &ConnectionContext,
+    workspace: &WorkspaceId,
+    id: &ConnectionId,
+    job: Write,
+) -> Result<Connection> {
+    let secret = Write::delete(&secret_key(workspace, id), Expect::Anything);
+    let occasion = Occasion::new(Trigger::Workspace, "disconnected by the workspace");
+    change(context, workspace, id, &[secret, job], |own, _| {
+        own.facts.admin = Admin::Removed;
+        own.pending_until = None;
+        own.erasing = true;
+        Ok(Some(occasion.clone()))
+    })
+    .await
+}
+
 /// Disconnects a connection that still is as `wanted` says.
 ///
 /// # Errors

@@ -46,7 +46,7 @@ pub use change::{Now, change, commit_change};
 pub use context::ConnectionContext;
 pub use credentials::{open_system, open_system_with, secret_key};
 pub use credits::{Credits, count_credits, credits_key, credits_of, get_credits, set_credits};
-pub use disconnect::{disconnect, disconnect_if};
+pub use disconnect::{disconnect, disconnect_for_good, disconnect_if};
 pub use facts::{Admin, Facts, Health, Load, Status};
 pub use find::{ConnectionFilter, find_connection, list_connections};
 pub use hear::{may_be_health, note_answer, note_failure, note_failure_within, probe_verdict};

@@ -67,6 +67,9 @@ pub struct Connection {
     /// nothing of it.
     #[serde(default)]
     pub renewed: u32,
+    /// Whether it is being erased: then nothing brings it back.
+    #[serde(default)]
+    pub erasing: bool,
     /// The entities whose first load has not ended.
     pub loading: Vec<String>,
     /// What it costs while it is connected.

@@ -57,6 +57,7 @@ pub fn pending(
         disconnected_at: None,
         reconnect: None,
         renewed: 0,
+        erasing: false,
         loading: Vec::new(),
         credits: 0,
         created_at: now,

@@ -1,18 +1,26 @@
 //! Making a connection: the credentials are tried at once, and nothing is kept before they work.
 
-use millwright_connector::{Credentials, System, SystemError, SystemErrorClass, Target};
+use std::time::Duration;
+
+use millwright_connector::{Credentials, Instance, System, SystemError, SystemErrorClass, Target};
 use millwright_core::{
     ApplicationId, ConnectionId, Error, ErrorCode, FieldError, Result, WorkspaceId,
 };
 use millwright_event::Message;
+use millwright_outbound::FailureClass;
 use millwright_store::Write;
 use serde_json::{Map, Value, json};
+use tokio::time::timeout;
 
 use crate::{
     Admin, Connection, ConnectionContext, Customer, Facts, Health, Load, Watch, credentials::seal,
     credits::credits_of, events::event, find_connection, oauth::ready, open_system,
     overlays::overlays_of,
 };
+
+/// How long each of the two may take, getting a token and asking the system: the request that waits for
+/// them has 29 s.
+const TRY_WITHIN: Duration = Duration::from_secs(12);
 
 /// What a caller gives.
 #[derive(Debug)]
@@ -73,7 +81,8 @@ pub async fn prepare(
     let now = context.store.clock().wall();
     let id =
         pending.as_ref().map_or_else(|| ConnectionId::new_at(now.millis()), |own| own.id.clone());
-    let credentials = ready(context, &new.connector_id, &new.settings, new.credentials).await?;
+    let credentials = ready(context, &new.connector_id, &new.settings, new.credentials);
+    let credentials = in_time(credentials).await?;
     let system = context.engine.open(Target {
         workspace: workspace.clone(),
         connection: id.clone(),
@@ -84,7 +93,7 @@ pub async fn prepare(
         overlays: std::collections::BTreeMap::new(),
         scenario: None,
     })?;
-    let instance = system.probe().await.map_err(while_connecting)?;
+    let instance = in_time(probed(&system)).await?;
     let secret = seal(&context.vault, workspace, &id, &credentials).await?;
     let (now, schedule) = (context.store.clock().wall(), context.store.clock().schedule());
     let loading = manifest.entities.names().map(str::to_owned).collect();
@@ -109,6 +118,7 @@ pub async fn prepare(
         disconnected_at: None,
         reconnect: None,
         renewed: 0,
+        erasing: false,
         loading,
         created_at: now,
         watch: Watch::default(),
@@ -210,7 +220,7 @@ pub async fn try_again(
 ) -> Result<Write> {
     let Connection { workspace, id, .. } = connection;
     let connector = connection.connector()?;
-    let credentials = ready(context, connector, settings, credentials).await?;
+    let credentials = in_time(ready(context, connector, settings, credentials)).await?;
     let secret = seal(&context.vault, workspace, id, &credentials).await?;
     let system = context.engine.open(Target {
         workspace: workspace.clone(),
@@ -235,8 +245,22 @@ pub async fn try_settings(context: &ConnectionContext, connection: &Connection) 
     same_instance(connection, &system).await
 }
 
+async fn probed(system: &System) -> Result<Instance> {
+    system.probe().await.map_err(while_connecting)
+}
+
+/// What somebody who connects waits for, if it comes in time.
+async fn in_time<T>(call: impl Future<Output = Result<T>>) -> Result<T> {
+    timeout(TRY_WITHIN, call).await.unwrap_or_else(|_| {
+        let message = format!("the system did not answer within {} seconds", TRY_WITHIN.as_secs());
+        let mut late = SystemError::new(SystemErrorClass::Unreachable, message);
+        late.failure = Some(FailureClass::Timeout);
+        Err(while_connecting(late))
+    })
+}
+
 async fn same_instance(connection: &Connection, system: &System) -> Result<()> {
-    let instance = system.probe().await.map_err(while_connecting)?;
+    let instance = in_time(probed(system)).await?;
     if instance.id == connection.instance {
         return Ok(());
     }

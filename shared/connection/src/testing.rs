@@ -30,6 +30,7 @@ pub(crate) fn connection() -> Connection {
         disconnected_at: None,
         reconnect: None,
         renewed: 0,
+        erasing: false,
         loading: vec!["vendors".to_owned(), "materials".to_owned()],
         credits: 1,
         created_at: WallTime::from_millis(0),

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use millwright_connection::{
-    Connection, ConnectionContext, close_issues, connection_key, connection_pk, disconnect,
-    forget_hook, forget_issues, forget_lookups, forget_reconnect, idempotency_pk,
+    Connection, ConnectionContext, close_issues, connection_key, connection_pk,
+    disconnect_for_good, forget_hook, forget_issues, forget_lookups, forget_reconnect,
+    idempotency_pk,
 };
 use millwright_core::{ConnectionId, Result, WallTime, WorkspaceId};
 use millwright_entities::Entity;
@@ -36,11 +37,10 @@ pub async fn erase_connection(
     workspace: &WorkspaceId,
     id: &ConnectionId,
 ) -> Result<Job> {
-    disconnect(context, workspace, id).await?;
     let clock = context.store.clock();
     let kind = JobKind::DeleteConnection(id.clone());
     let job = Job::new(workspace, kind, clock.wall(), clock.schedule());
-    context.store.write(job.as_write()?).await?;
+    disconnect_for_good(context, workspace, id, job.as_write()?).await?;
     announce_job(&context.queue, &job, 0).await;
     Ok(job)
 }

@@ -37,6 +37,7 @@ pub async fn reconnect(
     let credits = manifest.map_or(known.credits, |manifest| credits_of(manifest, &settings));
     let decide = |own: &mut Connection, now: Now| {
         unchanged(&known, own)?;
+        must_not_be_removed_since(&known, own)?;
         own.settings.clone_from(&settings);
         own.credits = credits;
         own.renewed += 1;
@@ -49,6 +50,15 @@ pub async fn reconnect(
         Ok(Some((Occasion::new(Trigger::Workspace, "reconnected"), writes)))
     };
     revise_and_wake(context, workspace, id, decide, Sleepers::Failed).await
+}
+
+/// A disconnect that was answered while the system was asked stands; so does one that erases.
+fn must_not_be_removed_since(known: &Connection, now: &Connection) -> Result<()> {
+    let removed = |own: &Connection| own.facts.admin == Admin::Removed;
+    if removed(now) && (now.erasing || !removed(known)) {
+        return now.status().allow_information();
+    }
+    Ok(())
 }
 
 /// What was tried is what holds still.

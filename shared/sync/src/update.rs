@@ -48,6 +48,7 @@ pub async fn update_connection(
     let mut credits = known.credits;
     if tried {
         known.status().allow_information()?;
+        must_not_lead_elsewhere(context, &known, &wanted)?;
         try_settings(context, &wanted).await?;
         let manifest = context.engine.catalog().get(known.connector()?);
         credits = manifest.map_or(credits, |manifest| credits_of(manifest, &wanted.settings));
@@ -68,6 +69,28 @@ pub async fn update_connection(
     };
     let sleepers = if tried { Sleepers::Failed } else { Sleepers::None };
     revise_and_wake(context, workspace, id, decide, sleepers).await
+}
+
+/// The credentials that are kept are sent nowhere but where they were given for: an address that
+/// changes needs them anew.
+fn must_not_lead_elsewhere(
+    context: &ConnectionContext,
+    known: &Connection,
+    wanted: &Connection,
+) -> Result<()> {
+    let Some(manifest) = context.engine.catalog().get(known.connector()?) else { return Ok(()) };
+    let names = known.settings.keys().chain(wanted.settings.keys());
+    let changed = names.filter(|name| known.settings.get(*name) != wanted.settings.get(*name));
+    let mut faults: Vec<FieldError> = changed
+        .filter(|name| manifest.leads_elsewhere(name))
+        .map(|name| {
+            let message = "decides where the credentials are sent: give them again with it, to \
+                           POST /v1/connections/{id}/reconnect";
+            FieldError::new(format!("settings.{name}"), ErrorCode::ValidationFailed, message)
+        })
+        .collect();
+    faults.dedup_by(|one, other| one.path == other.path);
+    Error::from_fields(faults).map_or(Ok(()), Err)
 }
 
 fn apply(connection: &mut Connection, patch: &ConnectionPatch) -> Result<()> {

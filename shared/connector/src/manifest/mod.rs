@@ -225,6 +225,22 @@ impl Manifest {
         said.is_some_and(|said| said == ON_PREMISES)
     }
 
+    /// Whether a setting decides where credentials are sent: it stands in the address of the system, or
+    /// of where it gives tokens.
+    #[must_use]
+    pub fn leads_elsewhere(&self, setting: &str) -> bool {
+        let base = match &self.protocol {
+            Protocol::Http(http) => Some(&http.base_url),
+            Protocol::Sandbox => None,
+        };
+        let tokens = self.auth.oauth().into_iter();
+        let tokens = tokens.flat_map(|rules| [Some(&rules.url), rules.refresh_url.as_ref()]);
+        let addresses = base.into_iter().chain(tokens.flatten());
+        addresses
+            .flat_map(Template::placeholders)
+            .any(|named| named.root == "settings" && named.path.keys().next() == Some(setting))
+    }
+
     /// What it says about an entity.
     #[must_use]
     pub fn entity(&self, slug: &str) -> Option<&EntityDef> {
