@@ -4,7 +4,7 @@ mod attacks;
 mod browser;
 mod flow;
 mod links;
-mod visitor;
+pub mod visitor;
 
 use http::Method;
 use millwright_access::{Environment, Role, create_key, create_workspace};

@@ -11,7 +11,7 @@ use axum::{
     extract::{Request, State},
     response::{IntoResponse, Response},
 };
-use http::{StatusCode, header};
+use http::header;
 use millwright_access::{
     Actor, Application, AuditAction, AuditOutcome, Audited, Caller, audit_begin,
     oauth::{
@@ -109,7 +109,8 @@ pub(crate) async fn token(State(app): State<App>, request: Request) -> Response 
 )]
 pub(crate) async fn revoke(State(app): State<App>, request: Request) -> Response {
     match revoked(&app, request).await {
-        Ok(()) => StatusCode::OK.into_response(),
+        // Nobody reads it (RFC 7009, 2.2), but some libraries want JSON of every answer.
+        Ok(()) => Json(serde_json::json!({})).into_response(),
         Err(error) => refusal(&error),
     }
 }
