@@ -38,17 +38,30 @@ pub fn context(variables: &Variables, clock: Clock, sdk: &SdkConfig) -> Connecti
     ConnectionContext::from_source(&source(variables), clock, sdk).unwrap()
 }
 
-/// The same with connectors of the test's own.
-pub fn with_connectors(context: &ConnectionContext, catalog: Catalog) -> ConnectionContext {
+/// An HTTP client that may call this machine.
+pub fn outbound_to_loopback() -> Outbound {
     let allowed = vec!["127.0.0.0/8".parse().unwrap()];
     let config = OutboundConfig { allowed, https_required: false, ..OutboundConfig::default() };
-    let outbound = Outbound::new(config).unwrap();
-    let engine = Engine::new(catalog, outbound, context.store.clone());
+    Outbound::new(config).unwrap()
+}
+
+/// The same with connectors of the test's own.
+pub fn with_connectors(context: &ConnectionContext, catalog: Catalog) -> ConnectionContext {
+    let engine = Engine::new(catalog, outbound_to_loopback(), context.store.clone());
     ConnectionContext { engine, ..context.clone() }
 }
 
 /// Serves the API on a free port, with changed settings; answers with a caller without a key.
 pub async fn serve(context: &ConnectionContext, change: impl FnOnce(&mut Settings)) -> Api {
+    serve_with(context, Outbound::new(OutboundConfig::default()).unwrap(), change).await
+}
+
+/// The same with another HTTP client.
+pub async fn serve_with(
+    context: &ConnectionContext,
+    outbound: Outbound,
+    change: impl FnOnce(&mut Settings),
+) -> Api {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     let mut settings = Settings::new(PublicUrl::new(&base));
@@ -58,7 +71,7 @@ pub async fn serve(context: &ConnectionContext, change: impl FnOnce(&mut Setting
         queue: context.queue.clone(),
         blob: context.blob.clone(),
         vault: context.vault.clone(),
-        outbound: Outbound::new(OutboundConfig::default()).unwrap(),
+        outbound,
         engine: context.engine.clone(),
         settings,
     };

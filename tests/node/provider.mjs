@@ -34,6 +34,7 @@ const provider = new Provider(issuer, {
   clients: [
     client('basic-client', { token_endpoint_auth_method: 'client_secret_basic' }),
     client('post-client', { token_endpoint_auth_method: 'client_secret_post' }),
+    client('dashboard', { redirect_uris: ['http://127.0.0.1:1/auth/callback'], grant_types: ['authorization_code'] }),
     client('public-client', { token_endpoint_auth_method: 'none', client_secret: undefined }),
     client('machine', { grant_types: ['client_credentials'], redirect_uris: [], response_types: [], scope: 'read' }),
   ],

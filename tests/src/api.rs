@@ -81,6 +81,17 @@ impl Api {
         other
     }
 
+    /// The same without following redirects.
+    ///
+    /// # Panics
+    /// When no client can be made.
+    #[must_use]
+    pub fn staying(&self) -> Self {
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60));
+        let client = client.redirect(reqwest::redirect::Policy::none()).build();
+        Self { client: client.expect("a client"), ..self.clone() }
+    }
+
     /// The same calls of another base.
     #[must_use]
     pub fn at(&self, base: &str) -> Self {

@@ -14,6 +14,9 @@ use crate::{
 /// Where it sends people back to. Nobody listens there: the test reads the address.
 pub const REDIRECT_URI: &str = "http://127.0.0.1:1/link/callback";
 
+/// What addresses it sends people back to begin with.
+const NOWHERE: &str = "http://127.0.0.1:1/";
+
 /// A running server.
 #[derive(Debug)]
 pub struct AuthorizationServer {
@@ -93,7 +96,7 @@ impl AuthorizationServer {
         let mut answer = self.visit(&mut cookies, &at, None).await;
         for _ in 0..12 {
             if let Some(next) = location(&answer, &at) {
-                if next.as_str().starts_with(REDIRECT_URI) {
+                if next.as_str().starts_with(NOWHERE) {
                     return consented(&next);
                 }
                 at = next;

@@ -1,5 +1,5 @@
 //! Who may call: workspaces, their API keys and applications, and what a role allows; the OAuth server
-//! that gives applications their tokens; rate limits; and the log of what was done of consequence.
+//! that gives applications their tokens; people's sessions; rate limits; and the log of what was done of consequence.
 //!
 //! A key's text is shown once and kept as its SHA-256 alone. Two rows stand for it, written together:
 //! one found by the hash, one in the workspace's list. Authentication reads the first, strongly and
@@ -18,6 +18,7 @@ pub mod oauth;
 mod revoke_key;
 mod role;
 mod rotate_key;
+pub mod sign_in;
 mod token_text;
 mod workspace;
 

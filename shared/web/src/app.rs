@@ -14,7 +14,7 @@ use millwright_store::Store;
 use millwright_vault::Vault;
 use millwright_webhook::Webhooks;
 
-use crate::RateLimits;
+use crate::{RateLimits, SignIn};
 
 const BODY_LIMIT: &str = "MILLWRIGHT_BODY_LIMIT";
 const LIST_EFFORT: &str = "MILLWRIGHT_LIST_EFFORT";
@@ -55,6 +55,8 @@ pub struct Settings {
     /// For how many seconds after its use a refresh token gets its answer again, should that have been
     /// lost on the way. Later use of it ends the whole grant.
     pub refresh_grace_seconds: u8,
+    /// How people sign in, if they can.
+    pub sign_in: Option<SignIn>,
     /// How many calls are taken in a minute.
     pub rate_limits: RateLimits,
     /// How long each part of a write may take.
@@ -86,6 +88,7 @@ impl Settings {
             list_effort: Self::LIST_EFFORT,
             audit_days: Self::AUDIT_DAYS,
             refresh_grace_seconds: Self::REFRESH_GRACE_SECONDS,
+            sign_in: None,
             rate_limits: RateLimits::default(),
             write_timing: WriteTiming::default(),
             health: HealthTiming::default(),
@@ -95,7 +98,7 @@ impl Settings {
     /// From `MILLWRIGHT_PUBLIC_URL` (must be set), `MILLWRIGHT_BODY_LIMIT` (bytes, 1 MiB unless
     /// set; API Gateway takes 6 MB), `MILLWRIGHT_LIST_EFFORT` (records, 5,000 unless set),
     /// `MILLWRIGHT_AUDIT_DAYS` (365 unless set) and `MILLWRIGHT_REFRESH_GRACE_SECONDS` (10 unless
-    /// set), with the variables of [`RateLimits`] and [`WriteTiming`].
+    /// set), with the variables of [`SignIn`], [`RateLimits`] and [`WriteTiming`].
     ///
     /// # Errors
     /// When one of them is not set or cannot be what it stands for.
@@ -115,6 +118,7 @@ impl Settings {
             list_effort,
             audit_days,
             refresh_grace_seconds,
+            sign_in: SignIn::from_source(source)?,
             rate_limits: RateLimits::from_source(source)?,
             write_timing,
             health,

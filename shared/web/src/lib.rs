@@ -29,6 +29,7 @@ use axum::{Extension, Router, middleware::from_fn_with_state};
 
 pub use app::{App, Settings};
 pub use rate::RateLimits;
+pub use routes::sign_in::SignIn;
 
 /// The whole API.
 pub fn router(app: App) -> Router {

@@ -116,7 +116,9 @@ pub(crate) async fn parameters(
 /// Whether a path is one of OAuth's, whose standards pass over unknown parameters (RFC 6749, 3.1 and
 /// 3.2) and have their own form of errors.
 fn is_oauth(path: &str) -> bool {
-    ["/oauth/", "/.well-known/", "/link/authorize"].iter().any(|own| path.starts_with(own))
+    ["/oauth/", "/.well-known/", "/link/authorize", "/auth/"]
+        .iter()
+        .any(|own| path.starts_with(own))
 }
 
 fn refusal(unknown: &BTreeSet<String>) -> Option<Error> {

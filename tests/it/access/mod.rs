@@ -4,4 +4,5 @@ mod applications;
 mod limits;
 mod oauth;
 pub mod scene;
+mod sign_in;
 mod tokens;

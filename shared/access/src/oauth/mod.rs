@@ -29,6 +29,7 @@ pub use grant::{Grant, GrantId};
 pub use issue::{
     ConnectionTokens, NewConnectionToken, exchange_code, find_code, issue_connection_token,
 };
+pub use pkce::s256;
 pub use refresh::{find_refresh, refresh};
 pub use revoke::revoke_token;
 pub(crate) use workspace_token::caller_of_token as caller_of_workspace_token;

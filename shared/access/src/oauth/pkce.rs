@@ -9,12 +9,18 @@ pub(super) fn is_challenge(text: &str) -> bool {
     URL_SAFE_NO_PAD.decode(text).is_ok_and(|bytes| bytes.len() == 32)
 }
 
+/// The challenge of a verifier.
+#[must_use]
+pub fn s256(verifier: &str) -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()))
+}
+
 /// Whether a verifier is the one that a challenge was made of (RFC 7636, 4.6).
 pub(super) fn proves(verifier: &str, challenge: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     // RFC 7636, 4.1.
     let formed = (43..=128).contains(&verifier.len()) && verifier.bytes().all(allowed);
-    let made = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()));
+    let made = s256(verifier);
     formed && constant_time_eq(made.as_bytes(), challenge.as_bytes())
 }
 

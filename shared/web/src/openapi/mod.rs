@@ -41,6 +41,8 @@ pub(crate) struct Served {
         (name = "Service", description = "The service itself. No key is needed."),
         (name = "API keys", description = "Keys of the workspace."),
         (name = "Applications", description = "OAuth clients of the workspace."),
+        (name = "Sign-in", description = "People sign in with the operator's provider of identities. \
+            Only where it is set up; elsewhere these paths answer 404."),
         (name = "OAuth", description = "The OAuth 2.0 server: tokens for applications."),
         (name = "Connectors", description = "The kinds of systems that can be connected."),
         (name = "Connections", description = "Customers' systems."),

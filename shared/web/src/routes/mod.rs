@@ -30,6 +30,7 @@ mod passthrough;
 pub(crate) mod records;
 mod remapping;
 mod scenario;
+pub(crate) mod sign_in;
 mod syncs;
 mod webhook_deliveries;
 mod webhook_delivery_view;
@@ -53,6 +54,7 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(api_keys::get_api_key, api_keys::revoke_api_key))
         .routes(routes!(api_keys::rotate_api_key))
         .merge(applications())
+        .merge(people())
         .routes(routes!(connectors::list))
         .routes(routes!(connectors::get))
         .routes(routes!(entities::list))
@@ -88,6 +90,14 @@ fn connection_life() -> OpenApiRouter<App> {
         .routes(routes!(connection_life::resume))
         .routes(routes!(connection_life::reconnect))
         .routes(routes!(connection_life::disconnect))
+}
+
+fn people() -> OpenApiRouter<App> {
+    OpenApiRouter::default()
+        .routes(routes!(sign_in::login))
+        .routes(routes!(sign_in::callback))
+        .routes(routes!(sign_in::session))
+        .routes(routes!(sign_in::logout))
 }
 
 fn applications() -> OpenApiRouter<App> {
