@@ -10,8 +10,8 @@ use std::{
 use futures::future::join_all;
 use millwright_connection::{
     Admin, Connection, ConnectionContext, ConnectionEvent, Issue, IssueFilter, NewConnection,
-    Observation, Occasion, Status, Trigger, change, find_connection, list_events, list_issues,
-    observe,
+    NewPending, Observation, Occasion, Status, Trigger, change, find_connection, list_events,
+    list_issues, observe, pending,
 };
 use millwright_connector::{Credentials, SandboxControl, Scenario};
 use millwright_core::{Clock, SecretString, WallTime, WorkspaceId};
@@ -163,6 +163,15 @@ impl World {
             tokio::time::sleep(Duration::from_millis(100)).await;
             self.clock.step(MINUTE);
             self.pump.tick().await;
+        }
+    }
+
+    /// Ticks and works until what is due now has been done, or a while.
+    async fn settle_down(&self) {
+        for _ in 0..25 {
+            self.pump.tick().await;
+            while self.pump.turn(TIME_LIMIT, None).await > 0 {}
+            tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
 
@@ -324,4 +333,55 @@ async fn a_system_that_comes_and_goes_is_recorded_told_once_and_recovers_alone()
     for seed in first..first + count {
         history(seed).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idle_connection_is_asked_and_one_that_was_just_heard_of_is_not() {
+    let world = World::begin(101).await;
+    world.quiet().await;
+    let Connection { workspace, id, .. } = &world.connection;
+    let asked = async || world.now().await.last_checked_at;
+    // Some syncs may have noted nothing, being too close to each other.
+    world.clock.step(2 * MINUTE);
+    observe(&world.context, workspace, id, &Observation::Answered, Trigger::Call).await.unwrap();
+    let heard = asked().await;
+    world.clock.step(14 * MINUTE);
+    world.settle_down().await;
+    assert_eq!(asked().await, heard, "14 minutes are not long enough");
+    world.clock.step(2 * MINUTE);
+    world.settle_down().await;
+    let own = world.now().await;
+    assert!(own.last_checked_at > heard, "it was asked: {own:#?}");
+    assert_eq!((own.status(), own.watch.changes), (Status::Active, 1), "and nothing has changed");
+    assert!(own.next_check_at.unwrap() > world.clock.schedule());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pending_connection_whose_time_runs_out_is_disconnected() {
+    let world = World::begin(102).await;
+    let workspace = world.connection.workspace.clone();
+    let new = NewPending {
+        connector_id: None,
+        name: Some("Plant Two".to_owned()),
+        customer: None,
+        metadata: Map::new(),
+        application_id: None,
+        until: world.clock.schedule() + 30 * MINUTE,
+    };
+    let (made, writes) = pending(&world.context, &workspace, new).unwrap();
+    world.calm.transact(writes).await.unwrap();
+    let status = async || {
+        let row = find_connection(&world.calm, &workspace, &made.id).await.unwrap();
+        (row.doc.status(), row.doc.status_reason)
+    };
+    world.clock.step(29 * MINUTE);
+    world.settle_down().await;
+    assert_eq!(status().await.0, Status::Pending);
+    world.clock.step(2 * MINUTE);
+    world.settle_down().await;
+    let (ended, reason) = status().await;
+    assert_eq!(ended, Status::Disconnected);
+    assert!(reason.unwrap().contains("expired"));
+    let told = world.messages("connection.disconnected").await;
+    assert_eq!(told.len(), 1);
 }

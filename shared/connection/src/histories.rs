@@ -326,5 +326,5 @@ fn no_history_loses_a_change_a_reason_or_the_final_state_and_every_edge_is_met()
     }
     let edges = edges();
     assert_eq!(met, edges, "edges of the state table");
-    assert_eq!(edges.len(), 25, "{edges:?}");
+    assert_eq!(edges.len(), 28, "{edges:?}");
 }

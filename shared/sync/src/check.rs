@@ -88,7 +88,11 @@ async fn chores(
     if duties.wake.or(duties.over).is_none() && !duties.tell && !duties.refresh {
         return Ok(());
     }
-    change(context, workspace, id, &[], |own, _| {
+    change(context, workspace, id, &[], |own, now| {
+        if duties.refresh && refresh_at.is_some() {
+            // Whether a renewal in vain means anything is for the probe to say.
+            own.next_check_at = Some(now.schedule);
+        }
         if own.watch.refresh_at == connection.watch.refresh_at {
             own.watch.refresh_at = refresh_at;
         }
