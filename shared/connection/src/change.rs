@@ -76,13 +76,16 @@ pub async fn commit_change(
 ) -> Result<Option<Connection>> {
     let now = Now::of(context);
     let told_from = settle(&row.doc, &mut after, occasion, now, context.timing);
-    let episode = episode(context, row.doc.status(), &mut after).await?;
+    let episode = episode(context, &row.doc, &mut after).await?;
     if after == row.doc && extra.is_empty() {
         return Ok(Some(after));
     }
     let changed = row.doc.status() != after.status();
     let mut messages = match told_from {
-        Some(from) => status_events(context, &after, from).await?,
+        Some(from) => {
+            let failing = row.doc.watch.told.failing;
+            status_events(context, &after, from, failing).await?
+        }
         None => Vec::new(),
     };
     let written = Row { doc: after, ..row.clone() };
@@ -158,14 +161,17 @@ async fn write(context: &ConnectionContext, mut writes: Vec<Write>) -> Result<()
 /// the connection has been disconnected. One that the workspace asked for stays meanwhile.
 async fn episode(
     context: &ConnectionContext,
-    before: Status,
+    before: &Connection,
     after: &mut Connection,
 ) -> Result<Option<Write>> {
-    let failed = matches!(before, Status::ReauthorizationRequired | Status::Unavailable);
+    let of_episode = after.reconnect.as_ref().is_some_and(|secret| !secret.asked_for);
     match after.status() {
         Status::ReauthorizationRequired => new_reconnect(context, after).await,
-        Status::Active | Status::Synchronizing if failed => Ok(forget_reconnect(after)),
-        Status::Disconnected if before != Status::Disconnected => Ok(forget_reconnect(after)),
+        // It was refused, unreachable or paused, and answers.
+        _ if !is_running(before) && is_running(after) && of_episode => Ok(forget_reconnect(after)),
+        Status::Disconnected if before.status() != Status::Disconnected => {
+            Ok(forget_reconnect(after))
+        }
         _ => Ok(None),
     }
 }

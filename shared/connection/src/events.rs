@@ -32,11 +32,12 @@ pub(crate) async fn event(
 }
 
 /// The events that tell of a change of status: `connection.status_changed` always, and the one that
-/// names what happened.
+/// names what happened. `failing` is whether a failure was told whose end has not been told yet.
 pub(crate) async fn status_events(
     context: &ConnectionContext,
     connection: &Connection,
     before: Status,
+    failing: bool,
 ) -> Result<Vec<Message>> {
     let after = connection.status();
     let mut more = json!({
@@ -48,7 +49,7 @@ pub(crate) async fn status_events(
     let of = connection.watch.changes.to_string();
     let changed = event(context, connection, "connection.status_changed", &of, more.clone());
     let mut events = vec![changed.await?];
-    if let Some(named) = named_event(before, after) {
+    if let Some(named) = named_event(failing || is_failure(before), after) {
         if after == Status::ReauthorizationRequired {
             let url = reconnect_url(context, connection).await?;
             more["instructions"] = instructions(connection, url.as_deref()).into();
@@ -73,14 +74,12 @@ fn instructions(connection: &Connection, url: Option<&str>) -> String {
     format!("{what} {how} What was synced stays, and syncs go on by themselves.")
 }
 
-fn named_event(before: Status, after: Status) -> Option<&'static str> {
+fn named_event(failing: bool, after: Status) -> Option<&'static str> {
     match after {
         Status::ReauthorizationRequired => Some("connection.reauthorization_required"),
         Status::Unavailable => Some("connection.unavailable"),
         Status::Disconnected => Some("connection.disconnected"),
-        Status::Active | Status::Synchronizing if is_failure(before) => {
-            Some("connection.recovered")
-        }
+        Status::Active | Status::Synchronizing if failing => Some("connection.recovered"),
         _ => None,
     }
 }
@@ -91,11 +90,8 @@ mod tests {
 
     #[test]
     fn a_recovery_is_told_only_after_a_failure() {
-        assert_eq!(named_event(Status::Unavailable, Status::Active), Some("connection.recovered"));
-        assert_eq!(named_event(Status::Synchronizing, Status::Active), None);
-        assert_eq!(
-            named_event(Status::Active, Status::Unavailable),
-            Some("connection.unavailable")
-        );
+        assert_eq!(named_event(true, Status::Active), Some("connection.recovered"));
+        assert_eq!(named_event(false, Status::Active), None);
+        assert_eq!(named_event(false, Status::Unavailable), Some("connection.unavailable"));
     }
 }

@@ -17,10 +17,8 @@ pub async fn note_failure(
     system: &System,
     error: &SystemError,
 ) {
-    if may_be_health(error)
-        && let Err(second) = system.probe().await
-    {
-        note_second(context, connection, &second).await;
+    if let Some(observation) = second_opinion(system, error).await {
+        note(context, connection, &observation).await;
     }
 }
 
@@ -33,11 +31,57 @@ pub async fn note_failure_within(
     error: &SystemError,
     within: Duration,
 ) {
-    if may_be_health(error)
-        && !within.is_zero()
-        && let Ok(Err(second)) = tokio::time::timeout(within, system.probe()).await
-    {
-        note_second(context, connection, &second).await;
+    if within.is_zero() {
+        return;
+    }
+    let opinion = tokio::time::timeout(within, second_opinion(system, error)).await;
+    if let Ok(Some(observation)) = opinion {
+        note(context, connection, &observation).await;
+    }
+}
+
+/// What a failed call and the probe say together; nothing when the probe is well, or neither says
+/// anything of the connection's health.
+async fn second_opinion(system: &System, error: &SystemError) -> Option<Observation> {
+    if !may_be_health(error) {
+        return None;
+    }
+    let second = system.probe().await.err()?;
+    match agree(error, &second) {
+        Agreed::On(observation) => Some(observation),
+        Agreed::AskAgain => {
+            let third = system.probe().await.err()?;
+            match agree(&second, &third) {
+                Agreed::On(observation) => Some(observation),
+                Agreed::AskAgain | Agreed::OnNothing => None,
+            }
+        }
+        Agreed::OnNothing => None,
+    }
+}
+
+/// What two failures in a row say, the second of them the probe's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Agreed {
+    /// The connection's health is this.
+    On(Observation),
+    /// The first time the system could not be reached, now it refuses the credentials: one refusal is
+    /// none, so its probe is asked once more.
+    AskAgain,
+    /// They say nothing of the connection's health.
+    OnNothing,
+}
+
+/// What a failure and the probe's failure after it say together: a refusal takes two, of which one is
+/// the probe's; anything else that keeps an answer away is an outage.
+#[must_use]
+pub fn agree(first: &SystemError, second: &SystemError) -> Agreed {
+    match probe_verdict(second) {
+        Some(Observation::Refused(_)) if first.class != SystemErrorClass::Reauthorize => {
+            Agreed::AskAgain
+        }
+        Some(observation) => Agreed::On(observation),
+        None => Agreed::OnNothing,
     }
 }
 
@@ -59,13 +103,6 @@ pub fn probe_verdict(error: &SystemError) -> Option<Observation> {
         }
         SystemErrorClass::Reauthorize => Some(Observation::Refused(error.message.clone())),
         _ => None,
-    }
-}
-
-/// Takes note of what the probe says.
-async fn note_second(context: &ConnectionContext, connection: &Connection, second: &SystemError) {
-    if let Some(observation) = probe_verdict(second) {
-        note(context, connection, &observation).await;
     }
 }
 
@@ -100,6 +137,22 @@ mod tests {
         assert_eq!(verdict(Reauthorize), Some(Observation::Refused("no".to_owned())));
         for class in [RateLimited, Permission, NotFound, Validation, Conflict, Unsupported] {
             assert_eq!(verdict(class), None, "{class:?}");
+        }
+    }
+
+    #[test]
+    fn one_refusal_is_none_and_is_asked_about_once_more() {
+        use SystemErrorClass::*;
+        let agreed = |first, second| {
+            agree(&SystemError::new(first, "first"), &SystemError::new(second, "second"))
+        };
+        let refused = Agreed::On(Observation::Refused("second".to_owned()));
+        let unreachable = Agreed::On(Observation::Unreachable("second".to_owned()));
+        assert_eq!(agreed(Reauthorize, Reauthorize), refused);
+        assert_eq!(agreed(Unreachable, Reauthorize), Agreed::AskAgain);
+        for first in [Reauthorize, Unreachable, Malformed] {
+            assert_eq!(agreed(first, Unreachable), unreachable);
+            assert_eq!(agreed(first, RateLimited), Agreed::OnNothing);
         }
     }
 

@@ -28,6 +28,9 @@ pub async fn keep_reconnect(
         let Some(look_up) = new_reconnect(context, &mut row.doc).await? else {
             return Ok(row.doc);
         };
+        if let Some(secret) = &mut row.doc.reconnect {
+            secret.asked_for = true;
+        }
         match context.store.transact(vec![Write::replace(&row)?, look_up]).await {
             Ok(()) => return Ok(row.doc),
             Err(StoreError::Conflict(_)) => {}

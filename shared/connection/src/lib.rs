@@ -49,7 +49,9 @@ pub use credits::{Credits, count_credits, credits_key, credits_of, get_credits, 
 pub use disconnect::{disconnect, disconnect_for_good, disconnect_if};
 pub use facts::{Admin, Facts, Health, Load, Status};
 pub use find::{ConnectionFilter, find_connection, list_connections};
-pub use hear::{may_be_health, note_answer, note_failure, note_failure_within, probe_verdict};
+pub use hear::{
+    Agreed, agree, may_be_health, note_answer, note_failure, note_failure_within, probe_verdict,
+};
 pub use history::{ConnectionEvent, Occasion, Trigger, first_event, list_events};
 pub use hook::{find_by_hook, forget_hook, hook_secret, rotate_hook};
 pub use issues::{

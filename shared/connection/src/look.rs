@@ -49,6 +49,12 @@ pub async fn look_within(
         return Ok(first);
     }
     tokio::time::sleep(SECOND_TRY_AFTER).await;
+    let second = ask(&system, within).await;
+    if known == Health::Refused || !matches!(second, Some(Observation::Refused(_))) {
+        return Ok(second);
+    }
+    // One refusal is none.
+    tokio::time::sleep(SECOND_TRY_AFTER).await;
     Ok(ask(&system, within).await)
 }
 

@@ -98,14 +98,17 @@ async fn note_if(
 }
 
 /// Writes into a connection what was found out because somebody asked, also where it was known: for
-/// [`crate::revise`]. What there is to say of it.
+/// [`crate::revise`]. What there is to say of it. A failure leaves the next check where it is: who asks by
+/// hand does not make the waits of an outage longer.
 pub fn take_note(
     context: &ConnectionContext,
     connection: &mut Connection,
     observation: &Observation,
     now: Now,
 ) -> Option<String> {
-    connection.next_check_at = None;
+    if *observation == Observation::Answered {
+        connection.next_check_at = None;
+    }
     apply(connection, observation, now, context.timing, rand::random())
 }
 
@@ -124,7 +127,9 @@ pub async fn conclude_check(
         if own.watch.lease.fence == checked.watch.lease.fence {
             own.watch.lease.release();
         }
+        let others = own.renewed != checked.renewed;
         let reason = match &observation {
+            _ if others => None,
             Some(observation) => apply(own, observation, now, timing, chance),
             None => inconclusive(own, now, timing, chance),
         };

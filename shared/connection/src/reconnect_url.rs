@@ -21,6 +21,9 @@ pub struct ReconnectSecret {
     /// Its SHA-256, in hexadecimal.
     hash: String,
     sealed: Sealed,
+    /// Whether the workspace asked for it, and no episode began it: then none ends it.
+    #[serde(default)]
+    pub(crate) asked_for: bool,
 }
 
 impl fmt::Debug for ReconnectSecret {
@@ -67,7 +70,7 @@ pub async fn new_reconnect(
     let owner =
         Reconnecting { workspace: connection.workspace.clone(), connection: connection.id.clone() };
     let write = Write::put(&owner_at(&hash), &owner, Expect::Absent)?;
-    connection.reconnect = Some(ReconnectSecret { hash, sealed });
+    connection.reconnect = Some(ReconnectSecret { hash, sealed, asked_for: false });
     Ok(Some(write))
 }
 

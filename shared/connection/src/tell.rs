@@ -15,6 +15,8 @@ pub(crate) struct Told {
     /// The status they know; nothing while it is the one that the connection had before its first
     /// change.
     pub status: Option<Status>,
+    /// Whether a failure was told, and since then neither its end nor another end.
+    pub failing: bool,
     /// When a change that the system's health caused was last told.
     pub health_at: Option<ScheduleTime>,
     /// When a change that was held back is to be told, unless it is undone by then.
@@ -48,7 +50,13 @@ impl Told {
             return None;
         }
         self.status = Some(step.after);
-        if is_failure(known) || is_failure(step.after) {
+        match step.after {
+            Status::Unavailable | Status::ReauthorizationRequired => self.failing = true,
+            Status::Active | Status::Synchronizing | Status::Disconnected => self.failing = false,
+            Status::Pending | Status::Inactive => {}
+        }
+        let by_health = step.by_health || !changed;
+        if by_health || is_failure(known) || is_failure(step.after) {
             self.health_at = Some(now);
         }
         Some(known)
@@ -123,6 +131,18 @@ mod tests {
         assert_eq!((told.due, told.status), (None, Some(Inactive)));
         let resumed = Step { before: Inactive, after: Active, by_health: false };
         assert_eq!(told.step(resumed, at(21), QUIET), Some(Inactive));
+    }
+
+    #[test]
+    fn a_failure_that_was_told_is_remembered_through_a_pause_until_its_end_is_told() {
+        let mut told = Told::default();
+        told.step(health(Active, Unavailable), at(0), QUIET);
+        let paused = Step { before: Unavailable, after: Inactive, by_health: false };
+        told.step(paused, at(1), QUIET);
+        assert!(told.failing);
+        let resumed = Step { before: Inactive, after: Active, by_health: false };
+        told.step(resumed, at(2), QUIET);
+        assert!(!told.failing);
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use millwright_connection::{
-    Connection, ConnectionContext, Health, IssueChanges, Noticed, Observation, Problem, Trigger,
-    may_be_health, observe_known, outage_backoff, probe_verdict, raise_issue, settle_issue,
+    Agreed, Connection, ConnectionContext, Health, IssueChanges, Noticed, Observation, Problem,
+    Trigger, agree, may_be_health, observe_known, outage_backoff, raise_issue, settle_issue,
 };
 use millwright_connector::{SystemError, SystemErrorClass};
 use millwright_core::{ErrorCode, MessageId, QueueName, Result};
@@ -195,16 +195,21 @@ async fn verdict(slice: &Slice<'_>, error: SystemError) -> (Verdict, SystemError
     if !may_be_health(&error) {
         return (Verdict::NotOfHealth, error);
     }
-    tokio::time::sleep(SECOND_TRY_AFTER).await;
-    let second = match slice.ask(slice.system.probe()).await {
-        Ok(_) => return (Verdict::ProbeIsWell, error),
-        Err(StepError::System(second)) => second,
-        // No time to ask: what was seen stands.
-        Err(_) => error,
-    };
-    match probe_verdict(&second) {
-        Some(observation) => (Verdict::Observed(observation), second),
-        None => (Verdict::NotOfHealth, second),
+    let mut first = error;
+    loop {
+        tokio::time::sleep(SECOND_TRY_AFTER).await;
+        let second = match slice.ask(slice.system.probe()).await {
+            Ok(_) => return (Verdict::ProbeIsWell, first),
+            Err(StepError::System(second)) => second,
+            // It has not answered for as long as there was time: that is an outage.
+            Err(_) => SystemError { class: SystemErrorClass::Unreachable, ..first.clone() },
+        };
+        match agree(&first, &second) {
+            Agreed::On(observation) => return (Verdict::Observed(observation), second),
+            Agreed::OnNothing => return (Verdict::NotOfHealth, second),
+            // The second is a refusal, so that the third agrees with it or does not.
+            Agreed::AskAgain => first = second,
+        }
     }
 }
 
