@@ -31,8 +31,15 @@ const alarm = setTimeout(() => end(new Error("it took too long")), (plan.seconds
 
 async function end(error) {
   clearTimeout(alarm);
-  browser.process()?.kill("SIGKILL");
-  rmSync(home, { recursive: true, force: true, maxRetries: 5 });
+  const chromium = browser.process();
+  const gone = new Promise((done) => chromium.once("exit", done));
+  chromium.kill("SIGKILL");
+  await Promise.race([gone, new Promise((done) => setTimeout(done, 2000))]);
+  try {
+    rmSync(home, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+  } catch {
+    // Its children may still be writing: what is left is in the folder of what is temporary.
+  }
   if (error) {
     console.error(error.stack ?? String(error));
     console.error(JSON.stringify(seen, null, 1));

@@ -103,8 +103,7 @@ async fn no_text_that_is_shown_again_becomes_code() {
     }
     let page = visitor.get(&authorization(client, callback, &[("state", "s")])).await;
     assert!(page.text.contains("Acme &lt;b&gt;Planner&lt;/b&gt;"), "the name is shown as text");
-    let systems = page.after("role=\"search\"", "action");
-    let systems = if systems.is_empty() { page.after("<form", "action") } else { systems };
+    let systems = page.after("<form", "action");
     let query: String = url::form_urlencoded::byte_serialize(attack.as_bytes()).collect();
     let searched = visitor.get(&format!("{systems}?q={query}")).await;
     is_harmless(&searched);

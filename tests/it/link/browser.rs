@@ -10,7 +10,7 @@ use millwright_tests::{
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::scene::tryton_connection;
+use crate::scene::{tryton_connection, wait_until_synced};
 
 /// Longer than the script gives itself.
 const AT_MOST: Duration = Duration::from_secs(130);
@@ -119,7 +119,7 @@ async fn everything_works_without_a_script() {
         "url": link(&millwright, json!({})).await, "name": "plain", "script": false,
         "choose": "sandbox",
         "rounds": [
-            { "fill": { "credentials.username": "denied" }, "cause": "permission_missing" },
+            { "fill": { "credentials.username": "down" }, "cause": "connection_refused" },
             { "fill": { "credentials.username": "ok" } },
         ],
         "leave": "main .actions a",
@@ -162,4 +162,41 @@ async fn what_is_wrong_with_a_real_system_is_said_and_once_it_is_right_it_connec
     assert_eq!(seen["connected"], "Your system is connected");
     let log = std::fs::read_to_string(millwright.data().with_extension("log")).unwrap();
     assert!(!log.contains("not the password"));
+}
+
+#[tokio::test]
+async fn a_password_that_was_changed_is_entered_anew_in_the_browser_and_everything_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let millwright = Millwright::start(folder.path(), &[]).await;
+    let tryton = Tryton::start(folder.path(), "orders").await;
+    let made = millwright.api().post("/v1/connections", &tryton_connection(&tryton), 201).await;
+    let own = format!("/v1/connections/{}", made["id"].as_str().unwrap());
+    let api = millwright.api().about(made["id"].as_str().unwrap());
+    wait_until_synced(&api).await;
+    let before = api.get("/v1/purchase-orders?limit=3").await["data"].clone();
+
+    tryton.does(&["set-password", "changed behind our back"]);
+    millwright.api().post(&format!("{own}/check"), &json!({}), 200).await;
+    let refused = millwright.api().get(&own).await;
+    assert_eq!(refused["status"], "reauthorization_required", "{refused:#}");
+    let round = |url: String, password: &str, cause: Option<&str>| {
+        json!({ "cause": cause, "fill": {
+            "settings.url": url, "credentials.username": "admin", "credentials.password": password,
+        } })
+    };
+    let seen = browse(json!({
+        "url": refused["reconnect_url"], "name": "again",
+        "rounds": [
+            round(tryton.server(), "adminpw", Some("login_refused")),
+            round(tryton.server(), "changed behind our back", None),
+        ],
+        "leave": "main .actions a",
+    }))
+    .await;
+    assert_eq!(seen["connected"], "You are connected again");
+    let after = millwright.api().get(&own).await;
+    assert_eq!((&after["id"], &after["reconnect_url"]), (&made["id"], &Value::Null));
+    assert_eq!(after["status"], "active");
+    assert_eq!(after["settings"]["url"], tryton.server());
+    assert_eq!(api.get("/v1/purchase-orders?limit=3").await["data"], before);
 }

@@ -104,7 +104,7 @@ async fn refused(scene: &Scene) -> Value {
     let made = scene.api.post("/v1/connections", &request, 201).await;
     let id = made["id"].as_str().unwrap().parse().unwrap();
     let said = Observation::Refused("login refused".to_owned());
-    observe(&scene.context, &scene.workspace, &id, &said, Trigger::Call).await.unwrap();
+    observe(&scene.context, &scene.workspace, &id, &said, Trigger::Sync).await.unwrap();
     scene.api.get(&format!("/v1/connections/{id}")).await
 }
 
@@ -127,10 +127,20 @@ async fn logging_in_again_keeps_the_connection_and_ends_its_link() {
     assert_eq!(visitor.post(&action, &wrong).await.status, 422);
     let right =
         [("csrf", csrf.as_str()), ("settings.data", "empty"), ("credentials.username", "ok")];
+    let at = format!("/v1/connections/{}", connection["id"].as_str().unwrap());
+    let elsewhere = json!({ "rules": [{
+        "match": { "operation": "probe" },
+        "respond": { "status": 200, "body": { "instance": "elsewhere" } },
+    }] });
+    scene.api.put(&format!("{at}/scenario"), &elsewhere).await;
+    let another = visitor.post(&action, &right).await;
+    another.is_safe();
+    assert_eq!(another.status, 409);
+    assert!(another.text.contains("This is another system than before"), "{}", another.text);
+    scene.api.put(&format!("{at}/scenario"), &json!({ "name": "ok" })).await;
     let sent = visitor.post(&action, &right).await;
     let page = visitor.follow(sent).await;
     assert_eq!(page.title(), "You are connected again", "{}", page.text);
-    let at = format!("/v1/connections/{}", connection["id"].as_str().unwrap());
     let after = scene.api.get(&at).await;
     assert_eq!((&after["id"], &after["reconnect_url"]), (&connection["id"], &Value::Null));
     assert_ne!(after["status"], "reauthorization_required");

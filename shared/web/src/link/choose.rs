@@ -44,7 +44,7 @@ pub(super) fn page(app: &App, visit: &Visit, q: &str) -> Response {
     let found: Vec<&Arc<Manifest>> =
         offered(app, session).into_iter().filter(|own| fits(own, q)).collect();
     let body = html! {
-        p.lead { "Choose the system that you want to connect. You need an account in it." }
+        p.lead { "You need an account in it." }
         form.search method="get" action=(here) role="search" {
             label for="q" { "Search by name" }
             div.row {

@@ -46,7 +46,8 @@ impl End {
             Self::Unknown => (
                 StatusCode::NOT_FOUND,
                 "This link is not known",
-                "There is nothing at this address. Perhaps it was not copied whole.",
+                "There is nothing at this address. Perhaps the link has done its work, or was not \
+                 copied whole.",
                 "Open the link again from where you got it, or ask for a new one.",
             ),
             Self::Expired => (

@@ -154,8 +154,17 @@ fn steps_of(help: &str, id: &str) -> Markup {
     html! {
         @match lines.as_slice() {
             [] => {}
-            [one] => p.hint id=(id) { (one) },
-            several => ol.hint id=(id) { @for line in several { li { (line) } } },
+            [one] => p.hint id=(id) { (marked(one)) },
+            several => ol.hint id=(id) { @for line in several { li { (marked(line)) } } },
+        }
+    }
+}
+
+/// Text in which what stands between backticks is to be typed as it is.
+fn marked(text: &str) -> Markup {
+    html! {
+        @for (at, part) in text.split('`').enumerate() {
+            @if at % 2 == 1 { code { (part) } } @else { (part) }
         }
     }
 }
@@ -199,5 +208,7 @@ mod tests {
     fn help_of_several_lines_is_a_list_of_steps() {
         let steps = steps_of("First.\nThen.\n", "x").into_string();
         assert_eq!(steps, "<ol class=\"hint\" id=\"x\"><li>First.</li><li>Then.</li></ol>");
+        let typed = steps_of("Enter `<ok>`.", "x").into_string();
+        assert_eq!(typed, "<p class=\"hint\" id=\"x\">Enter <code>&lt;ok&gt;</code>.</p>");
     }
 }

@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use millwright_connection::{Cause, find_connection};
 use millwright_connector::{
     Manifest,
-    manifest::{Auth, Form},
+    manifest::{Auth, FieldKind, Form},
 };
 use millwright_core::{FieldError, Upstream};
 use serde_json::{Map, Value};
@@ -108,9 +108,12 @@ pub(super) fn page(app: &App, visit: &Visit, manifest: &Manifest, entered: &Ente
         }
         (leave::cancel_link(app, visit))
     };
-    let what = if reconnects { "Log in again to" } else { "Connect" };
-    let mark = if failed { "Not connected yet: " } else { "" };
-    let title = format!("{mark}{what} {}", manifest.name);
+    let name = &manifest.name;
+    let title = match (failed, reconnects) {
+        (true, _) => format!("{name} is not connected yet"),
+        (false, true) => format!("Log in again to {name}"),
+        (false, false) => format!("Connect {name}"),
+    };
     let mut page = Page::new(title, body).of(Some(&session.brand)).step(Step::Enter);
     if has_conditions(&manifest.settings) || has_conditions(&manifest.credentials) {
         page = page.styled(format!("/conditions/{}", encoded(&manifest.id)));
@@ -171,7 +174,9 @@ fn form(manifest: &Manifest, entered: &Entered, here: &str, csrf: &str, failed: 
             @if has(&manifest.credentials) {
                 fieldset {
                     legend { "Your login" }
-                    @if failed { p.hint { "What you enter here as a secret is not shown again." } }
+                    @if failed && has_secrets(&manifest.credentials) {
+                        p.hint { "Passwords and keys have to be entered again: they are never shown." }
+                    }
                     (credentials.fields())
                 }
             }
@@ -181,6 +186,10 @@ fn form(manifest: &Manifest, entered: &Entered, here: &str, csrf: &str, failed: 
             }
         }
     }
+}
+
+fn has_secrets(form: &Form) -> bool {
+    form.fields().iter().any(|field| field.kind == FieldKind::Secret)
 }
 
 /// What went wrong, why, and what to do.

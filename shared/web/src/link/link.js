@@ -12,7 +12,8 @@ async function refresh() {
       const fresh = page.getElementById("progress");
       if (!fresh) return location.reload();
       // Only what has changed is touched, so that it alone is read out.
-      for (const part of fresh.querySelectorAll("[id]")) {
+      for (const part of page.querySelectorAll("main [id]")) {
+        if (part.querySelector("[id]")) continue;
         const old = document.getElementById(part.id);
         if (old && old.textContent !== part.textContent) old.replaceChildren(...part.childNodes);
       }

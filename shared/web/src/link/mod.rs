@@ -24,7 +24,7 @@ mod upstream;
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Request, State},
+    extract::{Request, State},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Redirect, Response},
     routing::get,
@@ -51,7 +51,6 @@ pub(crate) fn routes(app: &App) -> Router<App> {
         .route(&at("/connect/{connector}"), get(form::show).post(connect::take))
         .route(&at("/leave"), get(leave::leave))
         .route(&at("/cancel"), get(leave::cancel))
-        .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(app.clone(), shown))
 }
 

@@ -51,7 +51,7 @@ fn page(app: &App, visit: &Visit, connection: &Connection, states: &[SyncState])
     let again = matches!(session.purpose, Purpose::Reconnect(_));
     let running = connection.status() == Status::Synchronizing;
     let body = html! {
-        p.lead { (lead(connection, again)) }
+        p #lead .lead { (lead(connection, again)) }
         p.actions { (leave::leave_link(app, visit)) }
         section #progress data-running[running] aria-labelledby="progress-title" {
             h2 #progress-title { "What is read" }

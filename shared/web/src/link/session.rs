@@ -305,4 +305,39 @@ mod tests {
         assert_ne!(csrf_of("one"), csrf_of("two"));
         assert_ne!(csrf_of("one"), sha256_hex(b"one"), "what is in the table is no token");
     }
+
+    fn session(phase: Phase) -> Session {
+        Session {
+            name: "name".to_owned(),
+            hash: "hash".to_owned(),
+            workspace: WorkspaceId::new_at(1),
+            purpose: Purpose::Reconnect(ConnectionId::new_at(1)),
+            brand: Brand::new("Acme", None),
+            popup: false,
+            connectors: Vec::new(),
+            sandbox: false,
+            phase,
+            expires_at: WallTime::from_millis(0),
+        }
+    }
+
+    #[test]
+    fn of_forms_that_are_sent_at_once_one_is_tried_and_none_after_it_has_succeeded() {
+        let mut one = session(Phase::Open);
+        let now = WallTime::from_millis(0);
+        assert_eq!(one.claim(now), Claim::Taken);
+        assert_eq!(one.claim(now + Duration::from_secs(44)), Claim::Busy);
+        // Whoever tried it has died.
+        assert_eq!(one.claim(now + TRYING), Claim::Taken);
+        let mut done = session(Phase::Connected(ConnectionId::new_at(2)));
+        assert_eq!(done.claim(now + 2 * TRYING), Claim::Done);
+    }
+
+    #[test]
+    fn what_is_offered_is_what_was_allowed_and_sandboxes_only_for_trying_out() {
+        let mut own = session(Phase::Open);
+        assert!(own.admits("tryton", false) && !own.admits("sandbox", true));
+        own.connectors = vec!["sandbox".to_owned()];
+        assert!(!own.admits("tryton", false) && own.admits("sandbox", true));
+    }
 }

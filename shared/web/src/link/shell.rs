@@ -131,7 +131,6 @@ impl<'a> Page<'a> {
                     meta name="color-scheme" content="light dark";
                     title { (title) }
                     link rel="stylesheet" href={ (base) "/assets/link.css" };
-                    link rel="icon" href="data:,";
                     @if let Some(path) = &self.styles {
                         link rel="stylesheet" href={ (base) (path) };
                     }
@@ -148,7 +147,11 @@ impl<'a> Page<'a> {
                         h1 { (self.title) }
                         (self.body)
                     }
-                    footer { p { "What you enter is kept encrypted, and is used for this connection only." } }
+                    @if self.step.is_some() {
+                        footer {
+                            p { "What you enter is kept encrypted, and is used for this connection only." }
+                        }
+                    }
                 }
             }
         }
