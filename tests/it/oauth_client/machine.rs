@@ -10,11 +10,11 @@ use super::scene::{Scene, credentials, new, outlive};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_machine_is_given_its_token_and_asks_for_the_next_when_it_ends() {
     let scene = Scene::new().await;
-    scene.server.set(&json!({"access_ttl": 1})).await;
+    scene.server.set(&json!({"access_ttl": 4})).await;
     let new = new("machine", scene.settings(), credentials("machine"));
     let connection = connect(&scene.process(), &scene.workspace, new).await.unwrap();
     assert_eq!(scene.server.given("client_credentials").await, 1, "the probe and what is kept");
-    outlive(1).await;
+    outlive(4).await;
     scene.server.set(&json!({"access_ttl": 3600})).await;
     for _ in 0..3 {
         scene.call(&scene.process(), &connection).await.unwrap();

@@ -12,9 +12,9 @@ use super::scene::{Scene, outlive};
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_fifty_callers_in_five_processes_one_renews() {
     let scene = Arc::new(Scene::new().await);
-    scene.server.set(&json!({"access_ttl": 2})).await;
+    scene.server.set(&json!({"access_ttl": 4})).await;
     let connection = scene.connected().await;
-    outlive(2).await;
+    outlive(4).await;
     scene.server.set(&json!({"access_ttl": 3600, "token_delay_ms": 400})).await;
     let processes: Vec<_> = (0..5).map(|_| scene.process()).collect();
     let callers = (0..50).map(|at| {
@@ -39,10 +39,10 @@ async fn of_fifty_callers_in_five_processes_one_renews() {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_renewal_goes_on_from_the_token_that_the_last_one_gave() {
     let scene = Scene::new().await;
-    scene.server.set(&json!({"access_ttl": 1})).await;
+    scene.server.set(&json!({"access_ttl": 4})).await;
     let connection = scene.connected().await;
     for round in 1..=3 {
-        outlive(1).await;
+        outlive(4).await;
         scene.call(&scene.process(), &connection).await.unwrap();
         assert_eq!(scene.server.given("refresh_token").await, round);
     }
@@ -52,10 +52,10 @@ async fn each_renewal_goes_on_from_the_token_that_the_last_one_gave() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_token_to_renew_with_is_kept_where_the_answer_leaves_it_out() {
     let scene = Scene::new().await;
-    scene.server.set(&json!({"access_ttl": 1, "rotate": false, "omit_refresh": true})).await;
+    scene.server.set(&json!({"access_ttl": 4, "rotate": false, "omit_refresh": true})).await;
     let connection = scene.connected().await;
     for round in 1..=2 {
-        outlive(1).await;
+        outlive(4).await;
         scene.call(&scene.process(), &connection).await.unwrap();
         assert_eq!(scene.server.given("refresh_token").await, round);
     }
@@ -64,9 +64,9 @@ async fn the_token_to_renew_with_is_kept_where_the_answer_leaves_it_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_given_is_stored_though_its_caller_has_gone() {
     let scene = Scene::new().await;
-    scene.server.set(&json!({"access_ttl": 1})).await;
+    scene.server.set(&json!({"access_ttl": 4})).await;
     let connection = scene.connected().await;
-    outlive(1).await;
+    outlive(4).await;
     scene.server.set(&json!({"access_ttl": 3600, "token_delay_ms": 600})).await;
     let context = scene.process();
     let system = open_system(&context, &connection).await.unwrap();

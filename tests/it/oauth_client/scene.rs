@@ -38,6 +38,7 @@ entities:
     read: { request: { method: GET, path: orders, query: { after: "{page.after}" } }, rows: orders }
     get: { request: { method: GET, path: orders, query: { ids: "{ids}" } }, rows: orders }
     fields: { title: id }
+limits: { concurrency: 50, wait_seconds_max: 30 }
 passthrough: { allow: [{ methods: [GET], path: "/**" }] }
 "#;
 

@@ -14,10 +14,10 @@ const COOLED_DOWN: Duration = Duration::from_secs(16 * 60);
 #[tokio::test(flavor = "multi_thread")]
 async fn a_withdrawn_consent_is_told_once_it_is_confirmed_and_then_left_alone_for_a_day() {
     let scene = Scene::new().await;
-    scene.server.set(&json!({"access_ttl": 1})).await;
+    scene.server.set(&json!({"access_ttl": 4})).await;
     let connection = scene.connected().await;
     scene.server.set(&json!({"revoke": "all"})).await;
-    outlive(1).await;
+    outlive(4).await;
     let context = scene.process();
     let error = scene.call(&context, &connection).await.unwrap_err();
     assert_eq!(error.class, SystemErrorClass::Reauthorize);
@@ -42,9 +42,9 @@ async fn a_withdrawn_consent_is_told_once_it_is_confirmed_and_then_left_alone_fo
 async fn a_silent_authorization_server_is_an_outage_that_heals() {
     for silence in [json!("reset"), json!(503)] {
         let scene = Scene::new().await;
-        scene.server.set(&json!({"access_ttl": 1})).await;
+        scene.server.set(&json!({"access_ttl": 4})).await;
         let connection = scene.connected().await;
-        outlive(1).await;
+        outlive(4).await;
         scene.server.set(&json!({"token_status": silence, "access_ttl": 3600})).await;
         let context = scene.process();
         let error = scene.call(&context, &connection).await.unwrap_err();
@@ -66,10 +66,10 @@ async fn a_silent_authorization_server_is_an_outage_that_heals() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_good_token_is_used_while_it_cannot_be_renewed() {
     let scene = Scene::new().await;
-    scene.server.set(&json!({"access_ttl": 12})).await;
+    scene.server.set(&json!({"access_ttl": 24})).await;
     let connection = scene.connected().await;
     // Three quarters of its life are over: it is time, and there is time.
-    tokio::time::sleep(Duration::from_millis(9_200)).await;
+    tokio::time::sleep(Duration::from_millis(18_200)).await;
     scene.server.set(&json!({"token_status": 503})).await;
     for _ in 0..3 {
         scene.call(&scene.process(), &connection).await.unwrap();
