@@ -20,6 +20,7 @@ const how = { access_ttl: 3600, rotate: true, omit_refresh: false, token_status:
 const seen = { asked: {}, given: {}, refused: {}, most_at_once: 0, api_calls: 0, api_refused: 0, token_requests: 0 };
 const grants = new Set();
 const accessTokens = new Set();
+const issued = new Set();
 const count = (what, name) => { what[name] = (what[name] ?? 0) + 1; };
 
 const client = (id, more) => ({
@@ -55,9 +56,11 @@ const provider = new Provider(issuer, {
   findAccount: (ctx, sub) => ({ accountId: sub, claims: () => ({ sub }) }),
 });
 
-provider.on('access_token.saved', (token) => { grants.add(token.grantId); accessTokens.add(token.jti); });
-provider.on('client_credentials.saved', (token) => accessTokens.add(token.jti));
-provider.on('refresh_token.saved', (token) => grants.add(token.grantId));
+// Its tokens are opaque: their name is all of them.
+provider.on('access_token.saved', (token) => { grants.add(token.grantId); accessTokens.add(token.jti); issued.add(token.jti); });
+provider.on('client_credentials.saved', (token) => { accessTokens.add(token.jti); issued.add(token.jti); });
+provider.on('refresh_token.saved', (token) => { grants.add(token.grantId); issued.add(token.jti); });
+provider.on('authorization_code.saved', (token) => issued.add(token.jti));
 provider.on('grant.success', (ctx) => count(seen.given, ctx.oidc.params.grant_type));
 provider.on('grant.error', (ctx, error) => count(seen.refused, `${ctx.oidc.params?.grant_type}: ${error.error}`));
 
@@ -125,7 +128,7 @@ async function control(request, response) {
     Object.assign(how, changes);
     if (revoke) await withdraw(revoke);
   }
-  answer(response, 200, { ...seen, how });
+  answer(response, 200, { ...seen, issued: [...issued], how });
 }
 
 const oidc = provider.callback();

@@ -10,6 +10,7 @@ pub mod faults;
 pub mod lambda;
 pub mod millwright;
 pub mod parts;
+pub mod planted;
 pub mod process;
 pub mod pump;
 pub mod receiver;

@@ -11,12 +11,12 @@ use millwright_core::{
     Clock, Error, Result, WallTime,
     config::{ConfigError, Source},
 };
-use millwright_job::{JobKind, JobState, JobTask, announce_job, find_job};
+use millwright_job::{Job, JobKind, JobState, JobTask, announce_job, find_job};
 use millwright_queue::{Outcome, each_message, parse_body};
 use millwright_records::{Settled, WriteTask, settle_write};
 use millwright_sync::{
-    CheckEnd, EraseEnd, HintTask, HintsEnd, SliceEnd, SliceTask, check_connection, run_erase,
-    run_hints, run_slice,
+    CheckEnd, EraseEnd, HintTask, HintsEnd, RotationEnd, RotationTask, SliceEnd, SliceTask,
+    check_connection, rotate_secrets, run_erase, run_hints, run_rotation, run_slice,
 };
 use serde::Deserialize;
 
@@ -29,6 +29,7 @@ enum Task {
     Write(WriteTask),
     Hints(HintTask),
     Connection(ConnectionTask),
+    Rotation(RotationTask),
 }
 
 /// The function, built once per process.
@@ -67,6 +68,10 @@ impl Handler {
             Task::Write(task) => self.write(&task).await,
             Task::Hints(task) => self.hints(&task, deadline).await,
             Task::Connection(task) => self.check(&task, received.hop).await,
+            Task::Rotation(task) => {
+                rotate_secrets(&self.context.connection, &task.workspace).await?;
+                Ok(Outcome::Done)
+            }
         }
     }
 
@@ -108,8 +113,11 @@ impl Handler {
         if job.state != JobState::Running {
             return Ok(Outcome::Done);
         }
-        let JobKind::DeleteConnection(id) = &job.kind;
         let enough = deadline - self.context.limits.margin;
+        let id = match &job.kind {
+            JobKind::DeleteConnection(id) => id,
+            JobKind::RotateSecrets(since) => return self.rotation(&job, *since, hop, enough).await,
+        };
         Ok(match run_erase(context, &job, id, enough).await? {
             EraseEnd::Done => Outcome::Done,
             EraseEnd::More => {
@@ -118,5 +126,19 @@ impl Handler {
             }
             EraseEnd::Busy(until) => Outcome::Later(until.since(context.store.clock().wall())),
         })
+    }
+
+    async fn rotation(
+        &self,
+        job: &Job,
+        since: WallTime,
+        hop: u8,
+        enough: WallTime,
+    ) -> Result<Outcome> {
+        let context = &self.context.connection;
+        if run_rotation(context, job, since, enough).await? == RotationEnd::More {
+            announce_job(&context.queue, job, hop + 1).await;
+        }
+        Ok(Outcome::Done)
     }
 }

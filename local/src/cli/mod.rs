@@ -68,6 +68,9 @@ enum Command {
     /// Workspaces
     #[command(subcommand)]
     Workspace(WorkspaceCommand),
+    /// The keys of the stored secrets
+    #[command(subcommand)]
+    Vault(VaultCommand),
     /// Files of connectors: check and test them
     #[command(subcommand)]
     Connector(connector::ConnectorCommand),
@@ -102,6 +105,23 @@ enum WorkspaceCommand {
         /// What its data is worth
         #[arg(long, value_enum)]
         environment: EnvironmentOption,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum VaultCommand {
+    /// Put a new master key before those that there are. A running server takes it by itself
+    AddKey {
+        #[command(flatten)]
+        data: DataOption,
+    },
+    /// Ask for every secret of a workspace to be sealed anew; the server does it when it runs again
+    Rotate {
+        #[command(flatten)]
+        data: DataOption,
+        /// The workspace [default: the one of the first start]
+        #[arg(long, value_name = "ID")]
+        workspace: Option<WorkspaceId>,
     },
 }
 
@@ -208,6 +228,10 @@ async fn run(cli: Cli) -> Result<(), Line> {
         None => serve::serve(cli.serve).await,
         Some(Command::Key(KeyCommand::Create { data, workspace, role, name })) => {
             commands::create_key(data.data, workspace, role.into(), &name).await
+        }
+        Some(Command::Vault(VaultCommand::AddKey { data })) => commands::add_key(&data.data),
+        Some(Command::Vault(VaultCommand::Rotate { data, workspace })) => {
+            commands::rotate(data.data, workspace).await
         }
         Some(Command::Workspace(WorkspaceCommand::Create { data, name, environment })) => {
             commands::create_workspace(data.data, &name, environment.into()).await

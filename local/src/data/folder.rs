@@ -13,6 +13,8 @@ use super::{ClockKeeper, DataError};
 
 /// The version of the layout that this program writes.
 const FORMAT: u32 = 1;
+/// The master keys' file.
+pub const VAULT_KEY: &str = "vault.key";
 const OWNER_ONLY: u32 = 0o600;
 const OWNER_ONLY_FOLDER: u32 = 0o700;
 
@@ -86,7 +88,7 @@ impl DataFolder {
     /// The master key's file.
     #[must_use]
     pub fn vault_key(&self) -> PathBuf {
-        self.file("vault.key")
+        self.file(VAULT_KEY)
     }
 
     /// The schedule clock, going on from where it stood, `speed` times as fast as the wall clock.

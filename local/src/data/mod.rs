@@ -15,7 +15,7 @@ mod folder;
 use std::path::{Path, PathBuf};
 
 pub use clock::ClockKeeper;
-pub use folder::DataFolder;
+pub use folder::{DataFolder, VAULT_KEY};
 
 /// Why a data folder cannot be used: one line that says what to do.
 #[derive(Debug, thiserror::Error)]

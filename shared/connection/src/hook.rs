@@ -2,7 +2,8 @@
 //! found by its hash and kept sealed, so that admins can be shown it again.
 
 use millwright_core::{
-    ConnectionId, Error, ExposeSecret, Result, SecretString, WorkspaceId, random_token, sha256_hex,
+    ConnectionId, Error, ExposeSecret, Result, SecretString, WallTime, WorkspaceId, random_token,
+    sha256_hex,
 };
 use millwright_store::{Document, Expect, Key, Row, StoreError, Write};
 use millwright_vault::Sealed;
@@ -137,6 +138,21 @@ pub async fn forget_hook(
         context.store.transact(vec![owner, Write::delete(&key, Expect::Anything)]).await?;
     }
     Ok(())
+}
+
+/// Seals a connection's secret anew, unless it is young: part of rotating the vault's keys.
+pub(crate) async fn reseal_hook(
+    context: &ConnectionContext,
+    connection: &Connection,
+    since: WallTime,
+) -> Result<bool> {
+    let Connection { workspace, id, .. } = connection;
+    let decide = |row: HookSecret| async move {
+        let bound = sealed_for(connection);
+        let young = context.vault.reseal(workspace, &bound, &row.sealed, since).await?;
+        Ok(young.map(|sealed| HookSecret { hash: row.hash, sealed }))
+    };
+    context.store.modify_slowly(&secret_at(workspace, id), decide).await
 }
 
 fn sealed_for(connection: &Connection) -> String {

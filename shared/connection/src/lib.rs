@@ -34,6 +34,7 @@ mod pending;
 mod prepare;
 mod reconnect_url;
 mod refusal;
+mod reseal;
 mod revise;
 mod tell;
 #[cfg(test)]
@@ -73,5 +74,6 @@ pub use reconnect_url::{
     ReconnectSecret, Reconnecting, find_reconnect, forget_reconnect, new_reconnect, reconnect_url,
 };
 pub use refusal::{allow_data, allow_stale_data};
+pub use reseal::{Resealed, reseal_connections};
 pub use revise::{Along, Revised, revise};
 pub use watch::{ConnectionTask, Duties, HealthTiming, Watch};

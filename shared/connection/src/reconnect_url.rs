@@ -4,7 +4,8 @@
 use std::fmt;
 
 use millwright_core::{
-    ConnectionId, ExposeSecret, Result, SecretString, WorkspaceId, random_token, sha256_hex,
+    ConnectionId, ExposeSecret, Result, SecretString, WallTime, WorkspaceId, random_token,
+    sha256_hex,
 };
 use millwright_store::{Document, Expect, Key, Write};
 use millwright_vault::Sealed;
@@ -72,6 +73,24 @@ pub async fn new_reconnect(
     let write = Write::put(&owner_at(&hash), &owner, Expect::Absent)?;
     connection.reconnect = Some(ReconnectSecret { hash, sealed, asked_for: false });
     Ok(Some(write))
+}
+
+/// The connection with its address sealed anew; nothing when there is none or it is young.
+///
+/// # Errors
+/// When the vault fails.
+pub(crate) async fn resealed(
+    context: &ConnectionContext,
+    connection: &Connection,
+    since: WallTime,
+) -> Result<Option<Connection>> {
+    let Some(secret) = &connection.reconnect else { return Ok(None) };
+    let (workspace, bound) = (&connection.workspace, sealed_for(connection));
+    let young = context.vault.reseal(workspace, &bound, &secret.sealed, since).await?;
+    Ok(young.map(|sealed| {
+        let reconnect = Some(ReconnectSecret { hash: secret.hash.clone(), sealed });
+        Connection { reconnect, ..connection.clone() }
+    }))
 }
 
 /// Ends the episode: the address is dead once the caller has written the row and what is returned.

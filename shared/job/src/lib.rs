@@ -21,6 +21,8 @@ const JOB_RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
 pub enum JobKind {
     /// Erases a connection and everything that belongs to it.
     DeleteConnection(ConnectionId),
+    /// Seals every secret of the workspace anew whose data key was made before this time.
+    RotateSecrets(WallTime),
 }
 
 /// How far a job is.
@@ -46,6 +48,9 @@ pub struct Job {
     pub state: JobState,
     /// How many things it has done.
     pub done: u64,
+    /// Where it goes on, for a job that goes through a list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
     /// When it was started.
     pub created_at: WallTime,
     /// When it last got on.
@@ -73,6 +78,7 @@ impl Job {
             kind,
             state: JobState::Running,
             done: 0,
+            cursor: None,
             created_at: now,
             updated_at: now,
             attempt_at: at,
@@ -150,6 +156,23 @@ pub async fn announce_job(queue: &Queue, job: &Job, hop: u8) {
     if let Err(error) = sent {
         tracing::warn!(job = %job.id, %error, "job left to the sweep");
     }
+}
+
+/// Notes that a job got on by `more`, and where it goes on.
+///
+/// # Errors
+/// When the table fails.
+pub async fn note_progress(store: &Store, job: &Job, more: u64, cursor: &str) -> Result<()> {
+    let (now, at) = (store.clock().wall(), store.clock().schedule());
+    let key = job.key();
+    let noted = store.modify(&key, |job: &mut Job| {
+        job.done += more;
+        job.cursor = Some(cursor.to_owned());
+        job.updated_at = now;
+        job.attempt_at = at;
+        Ok(())
+    });
+    noted.await?.map(|_| ()).ok_or_else(|| Error::not_found("job"))
 }
 
 /// Notes that a job got on by `more`, or ended.

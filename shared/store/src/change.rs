@@ -96,6 +96,33 @@ impl Store {
         Err(Error::internal(StoreError::Conflict(0)))
     }
 
+    /// Reads a row, has `decide` make another document of it, which may take time, and writes that back;
+    /// begins again when somebody else wrote in between. Nothing is written when it makes none. Answers
+    /// whether there was something to write.
+    ///
+    /// # Errors
+    /// What `decide` answers.
+    pub async fn modify_slowly<T, F, D>(&self, key: &Key, decide: F) -> Result<bool>
+    where
+        T: Document,
+        F: Fn(T) -> D + Send + Sync,
+        D: Future<Output = Result<Option<T>>> + Send,
+    {
+        for tries in 0..TRIES {
+            pause_before(tries).await;
+            let Some(Row { key, doc, body, version }) = self.get::<T>(key).await? else {
+                return Ok(false);
+            };
+            let Some(doc) = decide(doc).await? else { return Ok(false) };
+            match self.write(Write::replace(&Row { key, doc, body, version })?).await {
+                Ok(_) => return Ok(true),
+                Err(StoreError::Conflict(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Error::internal(StoreError::Conflict(0)))
+    }
+
     /// Makes all of the writes or none of them; at most 100, no two on one row (TransactWriteItems).
     /// A meeting with another transaction is tried again.
     ///

@@ -17,6 +17,7 @@ mod reconnect;
 mod remap;
 mod request;
 mod resume;
+mod rotate;
 mod seen;
 mod slice;
 mod state;
@@ -33,6 +34,7 @@ pub use reconnect::reconnect;
 pub use remap::{Remapped, change_overlay};
 pub use request::{RequestedSync, request_sync};
 pub use resume::{check, resume};
+pub use rotate::{RotationEnd, RotationTask, rotate_secrets, rotation, run_rotation};
 pub use slice::{SliceEnd, SliceLimits, run_slice};
 pub use state::{
     Counts, Mode, NextRun, Remap, RemapStage, SliceTask, SyncState, SyncStatus, Trigger, sync_key,

@@ -5,4 +5,5 @@ mod code;
 mod machine;
 mod renewing;
 mod scene;
+mod secrets;
 mod trouble;

@@ -111,3 +111,64 @@ async fn tokens_that_nobody_uses_are_renewed_daily() {
     scene.call(&context, &connection).await.unwrap();
     assert_eq!(scene.server.given("refresh_token").await, 1);
 }
+
+/// The row of the credentials, as it lies in the table.
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+struct Raw(serde_json::Map<String, serde_json::Value>);
+
+impl millwright_store::Document for Raw {}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_who_died_while_renewing_holds_the_others_up_until_its_lease_ends() {
+    let scene = Scene::new().await;
+    scene.server.set(&json!({"access_ttl": 4})).await;
+    let connection = scene.connected().await;
+    outlive(4).await;
+    let context = scene.process();
+    let key = millwright_connection::secret_key(&scene.workspace, &connection.id);
+    let mut row = context.store.get::<Raw>(&key).await.unwrap().unwrap();
+    let until = context.store.clock().wall() + Duration::from_secs(3);
+    row.doc.0["oauth"]["lease"] = json!({"fence": 7, "until": until.millis()});
+    context.store.write(millwright_store::Write::replace(&row).unwrap()).await.unwrap();
+    scene.server.set(&json!({"access_ttl": 3600})).await;
+    scene.call(&context, &connection).await.unwrap();
+    assert!(context.store.clock().wall() >= until, "it waited");
+    assert_eq!(scene.server.given("refresh_token").await, 1);
+    let row = context.store.get::<Raw>(&key).await.unwrap().unwrap();
+    assert_eq!(row.doc.0["oauth"]["lease"]["fence"], 8);
+    assert!(row.doc.0["oauth"]["lease"]["until"].is_null(), "given back");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewal_does_not_undo_a_login_that_was_made_meanwhile() {
+    let scene = Scene::new().await;
+    scene.server.set(&json!({"access_ttl": 4})).await;
+    let connection = scene.connected().await;
+    outlive(4).await;
+    scene.server.set(&json!({"access_ttl": 3600})).await;
+    let again = scene.authorized("guarded-basic", "basic-client").await;
+    scene.server.set(&json!({"token_delay_ms": 2500})).await;
+    let (context, own) = (scene.process(), connection.clone());
+    let renewing =
+        tokio::spawn(
+            async move { open_system(&context, &own).await.unwrap().probe().await.map(drop) },
+        );
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    let context = scene.process();
+    let login = millwright_sync::reconnect(
+        &context,
+        &scene.workspace,
+        &connection.id,
+        None,
+        again.credentials,
+    );
+    login.await.unwrap();
+    let key = millwright_connection::secret_key(&scene.workspace, &connection.id);
+    let stored = context.store.get::<Raw>(&key).await.unwrap().unwrap().doc.0;
+    // Whoever was renewing the old tokens gets the new login's.
+    renewing.await.unwrap().unwrap();
+    let now = context.store.get::<Raw>(&key).await.unwrap().unwrap().doc.0;
+    assert_eq!(now, stored, "the login stands");
+    scene.call(&scene.process(), &connection).await.unwrap();
+}

@@ -82,7 +82,7 @@ pub struct Scene {
     pub clock: Clock,
     pub cloud: Cloud,
     variables: Variables,
-    _folder: tempfile::TempDir,
+    pub folder: tempfile::TempDir,
 }
 
 impl Scene {
@@ -96,7 +96,7 @@ impl Scene {
             clock: Clock::system(),
             cloud,
             variables,
-            _folder: folder,
+            folder,
         }
     }
 

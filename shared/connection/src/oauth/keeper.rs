@@ -48,7 +48,7 @@ pub(super) struct Stored {
 enum Claim {
     Ours,
     Another,
-    /// Other tokens are stored by now.
+    /// Somebody else has renewed, or tried in vain.
     Done,
 }
 
@@ -85,7 +85,7 @@ impl Keeper {
                 Next::Wait(error) => return Err(error),
                 Next::Renew { ended } => ended,
             };
-            match self.claim(&stored.keeping.set).await.map_err(|error| self.ours(&error))? {
+            match self.claim(&stored.keeping).await.map_err(|error| self.ours(&error))? {
                 Claim::Ours => {
                     let still_good = stored.tokens.clone().filter(|_| !ended);
                     return match (self.renew(stored, ended, dead.is_some()).await, still_good) {
@@ -129,12 +129,12 @@ impl Keeper {
         Ok(Stored { keeping: row.doc.oauth, credentials, tokens, authority })
     }
 
-    /// Takes the lease, unless another one has it or other tokens than `set` are stored.
-    async fn claim(&self, set: &str) -> Result<Claim> {
+    /// Takes the lease, unless another one has it or something has happened since the row was read.
+    async fn claim(&self, seen: &Keeping) -> Result<Claim> {
         let store = &self.0.context.store;
         let now = store.clock().wall();
         let claimed = store.modify(&self.0.key, |doc: &mut SealedCredentials| {
-            if doc.oauth.set != set {
+            if doc.oauth.set != seen.set || doc.oauth.trouble != seen.trouble {
                 return Ok(Claim::Done);
             }
             Ok(match doc.oauth.lease.take(now, TERM) {
@@ -245,7 +245,7 @@ impl Keeper {
             let now = self.0.context.store.clock().wall();
             stored.tokens.as_ref().is_none_or(|tokens| tokens.have_ended(now))
         };
-        if matches!(self.claim(&stored.keeping.set).await?, Claim::Ours) {
+        if matches!(self.claim(&stored.keeping).await?, Claim::Ours) {
             // What came of it stands in the row; the verdict on the connection is the probe's.
             let _ = self.renew(stored, ended, false).await;
         }

@@ -8,6 +8,7 @@ mod auth;
 mod errors;
 mod hooks;
 mod limits;
+mod oauth;
 mod passthrough;
 mod permissions;
 mod secrets;

@@ -18,6 +18,8 @@ use crate::{
 pub(crate) enum JobType {
     /// Erases a connection and everything that belongs to it.
     DeleteConnection,
+    /// Seals the workspace's secrets anew, under young keys.
+    RotateSecrets,
 }
 
 /// How far a job is.
@@ -41,9 +43,9 @@ pub(crate) struct Job {
     job_type: JobType,
     /// How far it is.
     status: JobStatus,
-    /// The connection it is about.
-    #[schema(value_type = String, example = "conn_01jd8r2v7m5w3k9x1c4t6z8q0a")]
-    connection_id: ConnectionId,
+    /// The connection it is about, if it is about one.
+    #[schema(value_type = Option<String>, example = "conn_01jd8r2v7m5w3k9x1c4t6z8q0a")]
+    connection_id: Option<ConnectionId>,
     /// How many things it has done so far.
     progress: u64,
     /// When it was started.
@@ -56,14 +58,17 @@ pub(crate) struct Job {
 
 impl From<job::Job> for Job {
     fn from(own: job::Job) -> Self {
-        let job::JobKind::DeleteConnection(connection_id) = own.kind;
+        let (job_type, connection_id) = match own.kind {
+            job::JobKind::DeleteConnection(id) => (JobType::DeleteConnection, Some(id)),
+            job::JobKind::RotateSecrets(_) => (JobType::RotateSecrets, None),
+        };
         let status = match own.state {
             job::JobState::Running => JobStatus::Running,
             job::JobState::Succeeded => JobStatus::Succeeded,
         };
         Self {
             id: own.id,
-            job_type: JobType::DeleteConnection,
+            job_type,
             status,
             connection_id,
             progress: own.done,

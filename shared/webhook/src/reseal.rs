@@ -1,0 +1,36 @@
+//! Sealing the secrets of endpoints anew.
+
+use millwright_core::{Result, WallTime, WorkspaceId};
+use millwright_store::{Range, Store, Table};
+use millwright_vault::Vault;
+
+use crate::{
+    endpoint::{Endpoint, EndpointSecret},
+    keys::{ENDPOINT_PREFIX, secret_key},
+};
+
+/// Seals the secrets of a workspace's endpoints anew whose data keys were made before `since`; answers
+/// how many. Harmless while they are used, and to do twice.
+///
+/// # Errors
+/// When the table or the vault fails.
+pub async fn reseal_endpoints(
+    store: &Store,
+    vault: &Vault,
+    workspace: &WorkspaceId,
+    since: WallTime,
+) -> Result<u64> {
+    let range = Range::Prefix(ENDPOINT_PREFIX.to_owned());
+    let endpoints = store.query_all::<Endpoint>(Table::State, workspace.as_str(), &range).await?;
+    let mut done = 0;
+    for endpoint in endpoints {
+        let id = &endpoint.doc.id;
+        let key = secret_key(workspace, id);
+        let decide = |secret: EndpointSecret| async move {
+            let young = vault.reseal(workspace, id.as_str(), &secret.sealed, since).await?;
+            Ok(young.map(|sealed| EndpointSecret { sealed }))
+        };
+        done += u64::from(store.modify_slowly(&key, decide).await?);
+    }
+    Ok(done)
+}
