@@ -88,7 +88,7 @@ pub(crate) async fn resealed(
     let (workspace, bound) = (&connection.workspace, sealed_for(connection));
     let young = context.vault.reseal(workspace, &bound, &secret.sealed, since).await?;
     Ok(young.map(|sealed| {
-        let reconnect = Some(ReconnectSecret { hash: secret.hash.clone(), sealed });
+        let reconnect = Some(ReconnectSecret { sealed, ..secret.clone() });
         Connection { reconnect, ..connection.clone() }
     }))
 }
