@@ -7,6 +7,7 @@ mod e2e_day;
 mod e2e_kill;
 mod e2e_large;
 mod e2e_oauth;
+mod e2e_trouble;
 mod e2e_tryton;
 mod e2e_tryton_cycle;
 mod e2e_tryton_postgresql;
