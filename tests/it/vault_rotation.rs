@@ -103,7 +103,7 @@ async fn everything_is_sealed_anew_while_it_is_read_and_written() {
     let scene = Scene::new().await;
     let context = scene.process();
     let (api, workspace) = api(&context).await;
-    let endpoint = json!({"url": "http://127.0.0.1:9/receiver"});
+    let endpoint = json!({"url": "https://8.8.8.8/receiver"});
     let endpoint = api.post("/v1/webhook-endpoints", &endpoint, 201).await;
     let secret_at = format!("/v1/webhook-endpoints/{}/secret", endpoint["id"].as_str().unwrap());
     let signing = api.get(&secret_at).await;
