@@ -74,11 +74,11 @@ async function simpleOauth2() {
       tokenHost: base,
       tokenPath: "/oauth/token",
       revokePath: "/oauth/revoke",
-      authorizePath: "/link/authorize",
     },
     options: { authorizationMethod: method === "client_secret_post" ? "body" : "header" },
   };
-  const client = new AuthorizationCode(config);
+  const authorizePath = "/link/authorize";
+  const client = new AuthorizationCode({ ...config, auth: { ...config.auth, authorizePath } });
   const verifier = randomBytes(48).toString("base64url");
   const url = client.authorizeURL({
     redirect_uri: redirect,

@@ -144,23 +144,26 @@ impl From<ApplicationRequest> for access::NewApplication {
 
 /// What to change of an application: what is not given stays.
 #[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
-#[derive(Default)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct ApplicationPatch {
     /// What people will call it.
+    #[serde(default)]
     #[schema(min_length = 1, max_length = 200, nullable = false)]
     name: Option<String>,
     /// Its logo: an `https://` address, or null for none.
-    #[serde(deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>, max_length = 2_000)]
     logo_url: Option<Option<String>>,
     /// Where hosted pages may return to: all of them.
+    #[serde(default)]
     #[schema(max_items = 20, nullable = false)]
     redirect_uris: Option<Vec<String>>,
     /// What its tokens may do.
+    #[serde(default)]
     #[schema(nullable = false)]
     role: Option<Role>,
     /// What they may do beside that: all of it.
+    #[serde(default)]
     #[schema(nullable = false)]
     scopes: Option<Vec<Scope>>,
 }

@@ -20,11 +20,13 @@ use crate::{
 
 /// What the token may do.
 #[derive(Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct ConnectionTokenRequest {
     /// What it may do with the connection's data; `write` unless given.
+    #[serde(default)]
     role: Option<Role>,
     /// What it may do beside that.
+    #[serde(default)]
     scopes: Vec<Scope>,
 }
 
