@@ -9,7 +9,7 @@ use millwright_store::DUE_SHARDS;
 use millwright_tests::{
     cloud::Cloud,
     lambda::{Function, Outcome},
-    template::Template,
+    template::{Template, text},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -28,13 +28,15 @@ struct Deployed {
 fn variables(name: &str, cloud: &Cloud, folder: &TempDir) -> HashMap<String, String> {
     let place = |part: &str| format!("file:{}", folder.path().join(part).display());
     let mut values = HashMap::new();
-    for variable in Template::read().function(name).variables.into_keys() {
+    for (variable, set) in Template::read().function(name).variables {
         let value = match variable.as_str() {
             "MILLWRIGHT_BLOB" => place("blobs"),
             "MILLWRIGHT_VAULT" => place("vault.key"),
             "MILLWRIGHT_ALLOW_TARGETS" => "127.0.0.0/8".to_owned(),
             "MILLWRIGHT_HTTPS_REQUIRED" => "false".to_owned(),
             "MILLWRIGHT_PUBLIC_URL" => "https://api.example.com".to_owned(),
+            "MILLWRIGHT_OAUTH_CLIENTS" => "{}".to_owned(),
+            name if name.starts_with("MILLWRIGHT_RATE_LIMIT_") => text(&set),
             name => cloud.variables().get(name).expect("a table or a queue").clone(),
         };
         values.insert(variable, value);

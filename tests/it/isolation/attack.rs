@@ -160,9 +160,21 @@ pub async fn attack(
     (count, faults)
 }
 
+/// An answer without what its own askers have named: their log tells what they tried it on.
+fn told_by_others(target: &Target, body: &Value) -> Value {
+    let mut body = body.clone();
+    if target.path == "/v1/audit-log" {
+        let entries = body["data"].as_array_mut().into_iter().flatten();
+        entries.filter_map(Value::as_object_mut).for_each(|entry| {
+            entry.retain(|name, _| !["target_id", "connection_id"].contains(&name.as_str()));
+        });
+    }
+    body
+}
+
 /// What is wrong with an answer.
 fn judge(target: &Target, loot: &Loot, answer: &Answer) -> Option<String> {
-    let text = format!("{:?} {}", answer.headers, answer.body);
+    let text = format!("{:?} {}", answer.headers, told_by_others(target, &answer.body));
     if answer.status >= 500 {
         return Some(format!("{} {}", answer.status, answer.body));
     }

@@ -197,13 +197,13 @@ fn bodies(things: &BTreeMap<&str, String>, loot: &Loot) -> BTreeMap<String, Valu
         ("reconnect_connection", json!({ "credentials": { "username": "ok" } })),
         ("set_scenario", json!({ "name": "down" })),
         ("set_mapping", json!({ "fields": [] })),
-        ("set_custom_fields", json!({ "fields": [] })),
+        ("choose_custom_fields", json!({ "fields": [] })),
         ("set_credits", json!({ "limit": 1000 })),
         (
             "create_webhook_endpoint",
             json!({ "url": "http://127.0.0.1:1/", "connection_ids": [loot.connection] }),
         ),
-        ("create_webhook_message", json!({ "type": "attack.made", "data": things["jobs"] })),
+        ("create_webhook_message", json!({ "type": "attack.made", "data": { "by": "another" } })),
     ];
     pairs.into_iter().map(|(name, body)| (name.to_owned(), body)).collect()
 }
