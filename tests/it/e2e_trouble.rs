@@ -73,6 +73,8 @@ async fn a_password_changed_behind_our_back_is_found_told_and_mended() {
             changes.iter().any(|change| change["entity"] == "purchase-orders").then_some(())
         })
         .await;
+        // The recovery is told by then: a status is told at most once in five minutes.
+        scene.millwright.step(HOUR / 6).await;
         // The address of this episode is dead.
         let spent = Api::new("", None).raw(Method::GET, &url, None).await;
         assert!(matches!(spent.status, 404 | 410), "{}", spent.status);
