@@ -19,6 +19,7 @@ use crate::scene::{
     LONG, Scene, changes_after, end_of_feed, sync_now, text, tryton_connection, wait_until_synced,
 };
 
+const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 /// The waits between checks of a system that is down, in seconds.
 const WAITS_S: [i64; 10] = [30, 60, 120, 240, 480, 960, 1920, 3840, 7680, 15_360];
@@ -53,7 +54,7 @@ async fn a_password_changed_behind_our_back_is_found_told_and_mended() {
         tryton.does_with(&password, &["set-password", next]);
         password = next.to_owned();
         find(&scene, &api, found).await;
-        let refused = status_is(&api, "reauthorization_required").await;
+        let refused = refused_at_last(&scene, &api).await;
         let url = text(&refused, "reconnect_url").to_owned();
         assert_eq!(refused["reauthorization_required"], true, "{found:?}");
         data_calls_say_so(&api, &url).await;
@@ -111,6 +112,20 @@ async fn find(scene: &Scene, api: &Api, found: Found) {
             scene.millwright.step_to(at).await;
         }
     }
+}
+
+/// The connection once its credentials are known as refused. Tryton answers ever more slowly to logins
+/// that it has refused before, so that it may look as if it were gone, for a while.
+async fn refused_at_last(scene: &Scene, api: &Api) -> Value {
+    wait::until("the credentials are known as refused", LONG, async || {
+        let own = api.get("/v1/connection").await;
+        if own["status"] == "unavailable" {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            scene.millwright.step(MINUTE).await;
+        }
+        (own["status"] == "reauthorization_required").then_some(own)
+    })
+    .await
 }
 
 /// The connection once it is in a status.
