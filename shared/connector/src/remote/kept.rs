@@ -20,6 +20,7 @@ use super::{
     gate::{Bounds, Gate, Rows},
 };
 use crate::{
+    error::SystemError,
     manifest::{BudgetScope, Manifest},
     system::Permissions,
 };
@@ -51,6 +52,8 @@ pub(crate) struct Kept {
     pub(super) session: tokio::sync::Mutex<Option<Arc<Session>>>,
     /// Calls at the same time in this process.
     pub(super) turns: Semaphore,
+    /// When a login was last refused, and how.
+    refused: Mutex<Option<(WallTime, SystemError)>>,
     /// By entity, each until when it is believed.
     permissions: Mutex<HashMap<String, (WallTime, Permissions)>>,
 }
@@ -95,6 +98,7 @@ impl Shared {
             print,
             session: tokio::sync::Mutex::default(),
             turns: Semaphore::new(manifest.limits.concurrency),
+            refused: Mutex::default(),
             permissions: Mutex::default(),
         };
         entry(&mut connections, key, self.clock.wall(), new)
@@ -134,6 +138,17 @@ impl Shared {
 }
 
 impl Kept {
+    /// How a login was refused, if one was since then.
+    pub(super) fn refused_since(&self, since: WallTime) -> Option<SystemError> {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.as_ref().filter(|(at, _)| *at >= since).map(|(_, error)| error.clone())
+    }
+
+    /// Keeps how a login was refused.
+    pub(super) fn note_refused(&self, at: WallTime, error: SystemError) {
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some((at, error));
+    }
+
     /// What the account may do with an entity, if that was found out a while ago.
     pub(crate) fn permissions(&self, entity: &str, now: WallTime) -> Option<Permissions> {
         let kept = self.permissions.lock().unwrap_or_else(PoisonError::into_inner);

@@ -134,6 +134,19 @@ async fn of_several_calls_at_once_one_logs_in() {
 }
 
 #[tokio::test]
+async fn of_several_calls_at_once_one_is_refused_for_all_and_who_comes_later_asks_again() {
+    let refused = || on("POST /api/login", 401, Value::Null);
+    let (server, system) = play(LOGIN, [refused(), refused()]).await;
+    let (a, b, c) = tokio::join!(system.probe(), system.probe(), system.probe());
+    for told in [a, b, c] {
+        assert_eq!(told.unwrap_err().class, SystemErrorClass::Reauthorize);
+    }
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    assert_eq!(system.probe().await.unwrap_err().class, SystemErrorClass::Reauthorize);
+    server.assert_played();
+}
+
+#[tokio::test]
 async fn logging_out_ends_the_session_that_is_kept() {
     let out = on("POST /api/logout?s=t1", 500, Value::Null);
     let answers = [login("t1", 600), me_with("t1"), out, login("t2", 600), me_with("t2")];

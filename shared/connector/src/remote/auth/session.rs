@@ -64,6 +64,7 @@ impl Remote {
         if auth.login().is_none() && auth.csrf().is_none() && auth.oauth().is_none() {
             return Ok(None);
         }
+        let waits_since = self.clock().wall();
         let mut kept = self.kept.session.lock().await;
         let now = self.clock().wall();
         if let Some(session) = &*kept
@@ -79,7 +80,13 @@ impl Remote {
         }
         let made = match auth.oauth() {
             Some(rules) => self.take_token(rules, dead).await?,
-            None => Some(self.log_in(turn).await?),
+            // Systems count refused logins and lock accounts: those who waited for one ask no more.
+            None => match self.kept.refused_since(waits_since) {
+                Some(refused) => return Err(refused),
+                None => {
+                    Some(self.log_in(turn).await.inspect_err(|error| self.note_refused(error))?)
+                }
+            },
         };
         let session = match (made, dead) {
             (Some(made), _) => Arc::new(made),
@@ -87,6 +94,12 @@ impl Remote {
             (None, None) => return Err(no_token()),
         };
         Ok(Some(kept.insert(session).clone()))
+    }
+
+    fn note_refused(&self, error: &SystemError) {
+        if error.class == SystemErrorClass::Reauthorize {
+            self.kept.note_refused(self.clock().wall(), error.clone());
+        }
     }
 
     /// A session with a token; nothing when there is no other than the `dead` one.
