@@ -11,6 +11,7 @@ use millwright_connection::link::{
 use millwright_core::{
     ApplicationId, ConnectionId, Error, ErrorCode, ExposeSecret, FieldError, LinkId, WallTime,
 };
+use millwright_sync::METADATA_MAX;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -24,8 +25,6 @@ use crate::{
 };
 
 const LIST: &str = "connect-links";
-/// The most bytes of JSON that a connection's metadata may have.
-const METADATA_MAX: usize = 16 * 1024;
 
 /// How a connect link is.
 #[derive(Clone, Copy, Serialize, ToSchema)]
