@@ -22,7 +22,7 @@ use crate::{
     Handled, Webhooks,
     attempt_log::AttemptEnd,
     decide::{Claimant, Now, Refusal},
-    delivery::{AttemptTask, Delivery, State},
+    delivery::{AbortReason, AttemptTask, Delivery, State},
     endpoint::Endpoint,
     keys::delivery_key,
     post::Prepared,
@@ -97,7 +97,7 @@ impl Webhooks {
         hop: u8,
     ) -> Result<Option<Handled>> {
         let Some(prepared) = self.gather(&row.doc.workspace, &row.doc.id()).await? else {
-            row.doc.abort(self.clock().schedule());
+            row.doc.abort(AbortReason::EndpointDeleted, self.clock().schedule());
             return Ok(self.replace(&mut row).await?.then_some(Handled::Done));
         };
         let now = Now::read(self.clock());

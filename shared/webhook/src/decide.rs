@@ -7,7 +7,7 @@ use millwright_core::{Clock, ScheduleTime, WallTime};
 
 use crate::{
     attempt_log::{Attempt, AttemptEnd, Outcome, Trigger},
-    delivery::{Claim, Delivery, Fallback, Plan, State, Waiting},
+    delivery::{AbortReason, Claim, Delivery, Fallback, Plan, State, Waiting},
     schedule::{Jitter, RetrySchedule},
 };
 
@@ -59,6 +59,8 @@ pub(crate) enum RetryRefusal {
     Aborted,
     /// An attempt is being made or about to be.
     Busy,
+    /// Its endpoint is paused or disabled.
+    Held,
     /// It has been tried too often to keep count.
     TooMany,
 }
@@ -75,9 +77,11 @@ impl Delivery {
             State::Waiting(waiting) => Ok(waiting.plan),
             State::Attempting(claim) if claim.until > now.wall => Err(Refusal::Busy(claim.until)),
             State::Attempting(_) => Err(Refusal::Interrupted),
-            State::Delivered { .. } | State::Failed { .. } | State::Aborted { .. } => {
-                Err(Refusal::Superseded)
-            }
+            State::Held(_)
+            | State::Offered { .. }
+            | State::Delivered { .. }
+            | State::Failed { .. }
+            | State::Aborted { .. } => Err(Refusal::Superseded),
         }
     }
 
@@ -134,10 +138,12 @@ impl Delivery {
         }
     }
 
-    /// Gives up a delivery whose endpoint is gone.
-    pub(crate) fn abort(&mut self, now: ScheduleTime) {
-        if matches!(self.state, State::Pending | State::Waiting(_)) {
-            self.state = State::Aborted { at: now };
+    /// Gives up a delivery that nobody is attempting.
+    pub(crate) fn abort(&mut self, reason: AbortReason, now: ScheduleTime) {
+        if let State::Pending | State::Waiting(_) | State::Held(_) | State::Offered { .. } =
+            self.state
+        {
+            self.state = State::Aborted { at: now, reason };
         }
     }
 
@@ -148,9 +154,12 @@ impl Delivery {
         let fallback = match &self.state {
             State::Delivered { .. } => return Err(RetryRefusal::Delivered),
             State::Aborted { .. } => return Err(RetryRefusal::Aborted),
-            State::Pending | State::Attempting(_) => return Err(RetryRefusal::Busy),
+            State::Pending | State::Attempting(_) | State::Offered { .. } => {
+                return Err(RetryRefusal::Busy);
+            }
             _ if self.attempts.len() >= ATTEMPTS_MAX => return Err(RetryRefusal::TooMany),
             State::Failed { at } => Fallback::FailedAt(*at),
+            State::Held(_) => return Err(RetryRefusal::Held),
             State::Waiting(Waiting { plan: Plan::Manual(fallback), .. }) => *fallback,
             State::Waiting(Waiting { at, .. }) => Fallback::WaitUntil(*at),
         };
@@ -191,7 +200,7 @@ impl Delivery {
         let automatic = self.attempts.iter().filter(|a| a.trigger == Trigger::Automatic).count();
         let made = u32::try_from(automatic).unwrap_or(u32::MAX);
         let first = self.first_attempt_at.unwrap_or(from);
-        RetrySchedule::PROMISED.next(made, first, from, jitter)
+        RetrySchedule::Promised.next(made, first, from, jitter)
     }
 
     fn wait(&mut self, at: ScheduleTime, now: ScheduleTime, plan: Plan) {

@@ -74,11 +74,43 @@ pub enum State {
         /// When the last of them did.
         at: ScheduleTime,
     },
-    /// It will not be tried: its endpoint is gone.
+    /// Its endpoint is paused or disabled, or was when its time came.
+    Held(Held),
+    /// Its endpoint is polled: whoever polls may fetch it.
+    Offered {
+        /// Since when.
+        since: ScheduleTime,
+    },
+    /// It will not be tried.
     Aborted {
         /// Since when.
         at: ScheduleTime,
+        /// Why.
+        reason: AbortReason,
     },
+}
+
+/// A delivery that is kept until its endpoint goes on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// Since when.
+    pub since: ScheduleTime,
+    /// What its next attempt is made for.
+    pub plan: Plan,
+}
+
+/// Why a delivery was given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AbortReason {
+    /// Its endpoint was deleted.
+    EndpointDeleted,
+    /// Somebody aborted the message, or its content was removed.
+    MessageAborted,
+    /// The message's own time was up.
+    Expired,
+    /// The receiver asked for it with the header `webhook-delivery: abort-message`.
+    Refused,
 }
 
 /// A wait for the next attempt.
@@ -157,7 +189,10 @@ impl Delivery {
             State::Waiting(_) | State::Attempting(_) if !self.attempts.is_empty() => {
                 DeliveryStatus::Waiting
             }
-            State::Pending | State::Waiting(_) | State::Attempting(_) => DeliveryStatus::Pending,
+            State::Pending | State::Waiting(_) | State::Attempting(_) | State::Offered { .. } => {
+                DeliveryStatus::Pending
+            }
+            State::Held(_) => DeliveryStatus::Held,
             State::Delivered { .. } => DeliveryStatus::Delivered,
             State::Failed { .. } => DeliveryStatus::Failed,
             State::Aborted { .. } => DeliveryStatus::Aborted,

@@ -7,44 +7,110 @@ use millwright_vault::Sealed;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::pattern::EventPattern;
+use crate::{
+    body_filter::BodyFilter, health::Health, pattern::EventPattern, schedule::RetrySchedule,
+    sign::Signing,
+};
 
 /// How many endpoints a workspace may have: a fan-out reads them all.
 pub const ENDPOINTS_MAX: usize = 50;
 
-/// A webhook URL of a workspace.
+/// Where messages of a workspace go: a URL that they are sent to, or a place they are fetched from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoint {
     /// Its id.
     pub id: EndpointId,
     /// Whose it is.
     pub workspace: WorkspaceId,
-    /// Where messages are sent to, as it was given.
-    pub url: String,
+    /// Where messages are sent to, as it was given; nothing for an endpoint that is polled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The workspace's words for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
     /// Which types of events it gets.
     pub event_types: Vec<EventPattern>,
     /// The connections it gets events about; all when empty.
     pub connection_ids: Vec<ConnectionId>,
     /// The customers it gets events about; all when empty.
     pub customer_ids: Vec<String>,
+    /// What else a message must have in it; everything passes when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<BodyFilter>,
+    /// The workspace's own headers of every attempt, by name, sealed: they may hold keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub headers: Option<Sealed>,
+    /// How much record events say.
+    #[serde(default)]
+    pub payload: Payload,
     /// Whatever the workspace wants to keep with it.
     pub metadata: Map<String, Value>,
     /// How long a whole exchange may take.
     pub timeout_seconds: u8,
+    /// How many attempts begin in a second at most; as many as there are when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_limit_per_second: Option<u32>,
+    /// When deliveries are tried again.
+    #[serde(default)]
+    pub retry_schedule: RetrySchedule,
+    /// How attempts are signed.
+    #[serde(default)]
+    pub signing: Signing,
     /// Whether it also gets the rows that a first load brings.
     pub initial_load: bool,
     /// Whether deliveries are made.
     pub status: EndpointStatus,
+    /// How it has been doing. Written when that changes, never for each delivery.
+    #[serde(default)]
+    pub health: Health,
+    /// Changes whenever its secrets do: what has been read under another number is not current.
+    #[serde(default)]
+    pub secret_version: u32,
     /// When it was made.
     pub created_at: ScheduleTime,
 }
 
 /// Whether deliveries are made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EndpointStatus {
     /// They are.
     Enabled,
+    /// They are held, and made when it goes on.
+    Paused {
+        /// Since when.
+        since: ScheduleTime,
+    },
+    /// They are held, and made only when somebody asks for it.
+    Disabled {
+        /// Since when.
+        since: ScheduleTime,
+        /// Why.
+        reason: DisabledReason,
+    },
+}
+
+/// Why an endpoint is disabled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DisabledReason {
+    /// Somebody did it.
+    ByHand,
+    /// It answered 410, or asked for it with the header `webhook-delivery: disable`.
+    Refused,
+    /// Nothing has arrived for days.
+    Failing,
+}
+
+/// How much record events say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Payload {
+    /// The keys of the records.
+    #[default]
+    Keys,
+    /// The records themselves.
+    Records,
 }
 
 impl Document for Endpoint {}

@@ -10,6 +10,7 @@
 
 mod attempt;
 mod attempt_log;
+mod body_filter;
 mod create_endpoint;
 mod decide;
 mod delivery;
@@ -18,6 +19,7 @@ mod endpoint;
 mod endpoints;
 mod failed_list;
 mod fanout;
+mod health;
 mod keys;
 mod message_list;
 mod new_endpoint;
@@ -32,13 +34,18 @@ mod webhooks;
 mod window;
 
 pub use attempt_log::{Answer, Attempt, AttemptEnd, Outcome, Trigger};
-pub use delivery::{AttemptTask, Claim, Delivery, Fallback, Plan, State, Waiting};
+pub use body_filter::BodyFilter;
+pub use delivery::{
+    AbortReason, AttemptTask, Claim, Delivery, Fallback, Held, Plan, State, Waiting,
+};
 pub use delivery_list::DeliveryFilter;
-pub use endpoint::{ENDPOINTS_MAX, Endpoint, EndpointStatus};
+pub use endpoint::{DisabledReason, ENDPOINTS_MAX, Endpoint, EndpointStatus, Payload};
+pub use health::Health;
 pub use message_list::MessageFilter;
 pub use new_endpoint::NewEndpoint;
 pub use pattern::{EventPattern, is_event_type};
 pub use reseal::reseal_endpoints;
 pub use schedule::{Jitter, RetrySchedule};
+pub use sign::{Scheme, Signing};
 pub use status::DeliveryStatus;
 pub use webhooks::{Handled, Listed, Webhooks};

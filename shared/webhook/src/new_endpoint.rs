@@ -9,8 +9,11 @@ use millwright_outbound::Url;
 use serde_json::{Map, Value};
 
 use crate::{
-    endpoint::{Endpoint, EndpointStatus},
+    endpoint::{Endpoint, EndpointStatus, Payload},
+    health::Health,
     pattern::EventPattern,
+    schedule::RetrySchedule,
+    sign::Signing,
 };
 
 const URL_MAX: usize = 2048;
@@ -64,14 +67,23 @@ impl NewEndpoint {
         let endpoint = Endpoint {
             id: EndpointId::new_at(now.millis()),
             workspace: workspace.clone(),
-            url: self.url,
+            url: Some(self.url),
+            description: None,
             event_types,
             connection_ids,
             customer_ids: self.customer_ids,
+            filter: None,
+            headers: None,
+            payload: Payload::default(),
             metadata: self.metadata,
             timeout_seconds,
+            rate_limit_per_second: None,
+            retry_schedule: RetrySchedule::default(),
+            signing: Signing::default(),
             initial_load: self.initial_load,
             status: EndpointStatus::Enabled,
+            health: Health::default(),
+            secret_version: 0,
             created_at: now,
         };
         Ok((endpoint, url))

@@ -51,7 +51,7 @@ impl Webhooks {
         )?;
         Ok(Prepared {
             message: message.id.clone(),
-            url: endpoint.url.clone(),
+            url: endpoint.url.clone().unwrap_or_default(),
             timeout: Duration::from_secs(endpoint.timeout_seconds.into()),
             key: SigningKey::from_secret(&secret)?,
             body,

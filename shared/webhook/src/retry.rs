@@ -46,6 +46,7 @@ fn refused(refusal: RetryRefusal) -> Error {
         RetryRefusal::Delivered => conflict("it has been delivered"),
         RetryRefusal::Aborted => conflict("it was aborted"),
         RetryRefusal::Busy => conflict("an attempt is being made"),
+        RetryRefusal::Held => conflict("its endpoint is paused or disabled"),
         RetryRefusal::TooMany => {
             conflict(&format!("it has been tried {ATTEMPTS_MAX} times, which is the limit"))
         }

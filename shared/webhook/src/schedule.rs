@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use millwright_core::ScheduleTime;
+use serde::{Deserialize, Serialize};
 
 /// The first wait.
 const FIRST_WAIT: Duration = Duration::from_secs(30);
@@ -10,6 +11,9 @@ const FIRST_WAIT: Duration = Duration::from_secs(30);
 const STRETCH_MAX: f64 = 0.1;
 /// When the last attempt is, counted from the first.
 const WINDOW: Duration = Duration::from_secs(24 * 3600);
+
+/// The promised attempts in all.
+const PROMISED_ATTEMPTS: u32 = 13;
 
 /// How much of the allowed stretch a wait gets, from 0 (none) to 1 (all). Waits that are stretched
 /// by chance keep deliveries that failed together from coming back together.
@@ -33,43 +37,64 @@ impl Jitter {
     }
 }
 
-/// The promised schedule as a value: after 30 seconds, doubling, each wait lengthened by up to a
-/// tenth and never shortened; the last attempt 24 hours after the first. 13 attempts in all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RetrySchedule {
-    attempts: u32,
+/// When deliveries are tried again, counted from each attempt's end.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RetrySchedule {
+    /// What every endpoint has unless it says otherwise: after 30 seconds, doubling, each wait
+    /// lengthened by up to a tenth and never shortened; the last attempt 24 hours after the first. 13
+    /// attempts in all.
+    #[default]
+    Promised,
+    /// An endpoint's own waits in seconds, lengthened likewise: at least one.
+    Own(Vec<u32>),
 }
 
 impl RetrySchedule {
-    /// The schedule every endpoint has.
-    pub const PROMISED: Self = Self { attempts: 13 };
-
     /// How many automatic attempts there are at most.
     #[must_use]
-    pub const fn attempts(self) -> u32 {
-        self.attempts
+    pub fn attempts(&self) -> u32 {
+        match self {
+            Self::Promised => PROMISED_ATTEMPTS,
+            Self::Own(waits) => u32::try_from(waits.len()).map_or(u32::MAX, |waits| waits + 1),
+        }
     }
 
     /// When to try again after `made` automatic attempts have failed, the first of them begun at
     /// `first` and the latest over at `now`; nothing when all have been made.
     #[must_use]
     pub fn next(
-        self,
+        &self,
         made: u32,
         first: ScheduleTime,
         now: ScheduleTime,
         jitter: Jitter,
     ) -> Option<ScheduleTime> {
-        if made >= self.attempts {
-            return None;
+        match self {
+            Self::Promised => next_promised(made, first, now, jitter),
+            Self::Own(waits) => {
+                let wait = waits.get(usize::try_from(made).ok()?.checked_sub(1)?)?;
+                Some(now + stretched(Duration::from_secs((*wait).into()), jitter))
+            }
         }
-        if made + 1 == self.attempts {
-            // Where we were down ourselves, the window may have passed with attempts left over.
-            // They are made all the same: our downtime costs a receiver none of them.
-            return Some((first + WINDOW).max(now + FIRST_WAIT));
-        }
-        Some(now + stretched(doubled(made), jitter))
     }
+}
+
+fn next_promised(
+    made: u32,
+    first: ScheduleTime,
+    now: ScheduleTime,
+    jitter: Jitter,
+) -> Option<ScheduleTime> {
+    if made >= PROMISED_ATTEMPTS {
+        return None;
+    }
+    if made + 1 == PROMISED_ATTEMPTS {
+        // Where we were down ourselves, the window may have passed with attempts left over. They are
+        // made all the same: our downtime costs a receiver none of them.
+        return Some((first + WINDOW).max(now + FIRST_WAIT));
+    }
+    Some(now + stretched(doubled(made), jitter))
 }
 
 /// The wait after attempt `made`: 30 seconds after the first, twice as long after each further one.
@@ -87,7 +112,7 @@ mod tests {
 
     use super::*;
 
-    const SCHEDULE: RetrySchedule = RetrySchedule::PROMISED;
+    const SCHEDULE: RetrySchedule = RetrySchedule::Promised;
     const FIRST: ScheduleTime = ScheduleTime::from_millis(1_700_000_000_000);
 
     /// The times of all attempts, in seconds after the first, of a receiver that fails at once.

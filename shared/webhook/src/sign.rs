@@ -7,6 +7,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use millwright_core::{Error, ExposeSecret, MessageId, Result, SecretString, WallTime};
 use secrecy::SecretSlice;
+use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 /// The prefix of a secret's text.
@@ -17,6 +18,28 @@ const LENGTH: usize = 32;
 const ID: HeaderName = HeaderName::from_static("webhook-id");
 const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+
+/// How an endpoint's attempts are signed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signing {
+    /// The scheme of Standard Webhooks.
+    #[serde(default)]
+    pub scheme: Scheme,
+    /// Whether `X-Webhook-Signature` is sent too: the base64 of an HMAC-SHA256 of the body alone.
+    #[serde(default)]
+    pub body_signature: bool,
+}
+
+/// A signature scheme of Standard Webhooks 1.0.0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scheme {
+    /// `v1`: HMAC-SHA256 with a shared secret.
+    #[default]
+    V1,
+    /// `v1a`: ed25519; receivers hold the public key only.
+    V1a,
+}
 
 /// A new secret as it is shown: `whsec_` and the base64 of 32 random bytes.
 ///

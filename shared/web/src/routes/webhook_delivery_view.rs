@@ -135,7 +135,7 @@ impl From<&webhook::Delivery> for WebhookDelivery {
         let ended_at = match own.state {
             webhook::State::Delivered { at }
             | webhook::State::Failed { at }
-            | webhook::State::Aborted { at } => Some(at.iso()),
+            | webhook::State::Aborted { at, .. } => Some(at.iso()),
             _ => None,
         };
         Self {

@@ -62,6 +62,10 @@ fn ten() -> u8 {
 pub(crate) enum EndpointStatus {
     /// It does.
     Enabled,
+    /// They are held, and made when it goes on.
+    Paused,
+    /// They are held, and made only when somebody asks for it.
+    Disabled,
 }
 
 /// A webhook URL.
@@ -143,17 +147,21 @@ async fn known_connections(
 
 impl From<webhook::Endpoint> for WebhookEndpoint {
     fn from(own: webhook::Endpoint) -> Self {
-        let webhook::EndpointStatus::Enabled = own.status;
+        let status = match own.status {
+            webhook::EndpointStatus::Enabled => EndpointStatus::Enabled,
+            webhook::EndpointStatus::Paused { .. } => EndpointStatus::Paused,
+            webhook::EndpointStatus::Disabled { .. } => EndpointStatus::Disabled,
+        };
         Self {
             id: own.id,
-            url: own.url,
+            url: own.url.unwrap_or_default(),
             event_types: own.event_types.iter().map(|own| own.as_str().to_owned()).collect(),
             connection_ids: own.connection_ids,
             customer_ids: own.customer_ids,
             metadata: own.metadata,
             timeout_seconds: own.timeout_seconds,
             initial_load: own.initial_load,
-            status: EndpointStatus::Enabled,
+            status,
             created_at: own.created_at.iso(),
         }
     }

@@ -218,7 +218,7 @@ fn a_retry_by_hand_waits_for_a_running_attempt_and_takes_over_a_dead_one() {
 fn a_delivery_whose_endpoint_is_gone_is_aborted() {
     let mut delivery = delivery();
     tried(&mut delivery, 0, answer(500));
-    delivery.abort(at(30).schedule);
+    delivery.abort(AbortReason::EndpointDeleted, at(30).schedule);
     assert_eq!(delivery.status(), DeliveryStatus::Aborted);
     assert_eq!(delivery.claimable(2, at(30)), Err(Refusal::Superseded));
     assert_eq!(delivery.retry(at(31), Jitter::NONE), Err(RetryRefusal::Aborted));
