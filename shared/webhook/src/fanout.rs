@@ -102,7 +102,7 @@ impl Webhooks {
     ) -> Result<Handled> {
         let on_the_spot = endpoints.len() <= ON_THE_SPOT;
         let start = |endpoint| async move {
-            if on_the_spot {
+            if on_the_spot && self.may_begin_here(endpoint) {
                 self.attempt_first(message, endpoint, hop).await
             } else {
                 self.enqueue_first(message, endpoint, hop).await

@@ -8,6 +8,7 @@
 //! the queue message that caused the attempt ends. Whoever makes an attempt claims it first in the
 //! row, so that copies of a task, which queues make, end as one attempt.
 
+mod admit;
 mod attempt;
 mod attempt_log;
 mod body_filter;
@@ -19,12 +20,16 @@ mod endpoint;
 mod endpoints;
 mod failed_list;
 mod fanout;
+mod gate;
 mod health;
 mod keys;
 mod message_list;
 mod new_endpoint;
+mod note_outcome;
 mod pattern;
 mod post;
+mod pulse;
+mod rate;
 mod reseal;
 mod retry;
 mod schedule;
@@ -33,6 +38,7 @@ mod status;
 mod webhooks;
 mod window;
 
+pub use admit::{Admission, Pass};
 pub use attempt_log::{Answer, Attempt, AttemptEnd, Outcome, Trigger};
 pub use body_filter::BodyFilter;
 pub use delivery::{
@@ -40,7 +46,8 @@ pub use delivery::{
 };
 pub use delivery_list::DeliveryFilter;
 pub use endpoint::{DisabledReason, ENDPOINTS_MAX, Endpoint, EndpointStatus, Payload};
-pub use health::Health;
+pub use gate::Gate;
+pub use health::{Circuit, Health};
 pub use message_list::MessageFilter;
 pub use new_endpoint::NewEndpoint;
 pub use pattern::{EventPattern, is_event_type};

@@ -35,6 +35,11 @@ impl Jitter {
     pub fn by_chance() -> Self {
         Self(rand::random())
     }
+
+    /// That share of a time.
+    pub(crate) fn part_of(self, time: Duration) -> Duration {
+        time.mul_f64(self.0)
+    }
 }
 
 /// When deliveries are tried again, counted from each attempt's end.

@@ -9,6 +9,8 @@ use millwright_queue::Queue;
 use millwright_store::Store;
 use millwright_vault::Vault;
 
+use crate::admit::Care;
+
 /// The operations on endpoints, messages and deliveries. Each takes the workspace it acts in;
 /// nothing of another workspace is within its reach. Clones share all connections.
 #[derive(Clone, Debug)]
@@ -18,6 +20,7 @@ pub struct Webhooks {
     pub(crate) blob: Blob,
     pub(crate) vault: Vault,
     pub(crate) outbound: Outbound,
+    pub(crate) care: Care,
 }
 
 /// What becomes of a queue message whose task has been worked on. A failed attempt is `Done`: it is
@@ -48,7 +51,7 @@ impl Webhooks {
     /// The operations over these parts. The clock is the store's.
     #[must_use]
     pub fn new(store: Store, queue: Queue, blob: Blob, vault: Vault, outbound: Outbound) -> Self {
-        Self { store, queue, blob, vault, outbound }
+        Self { store, queue, blob, vault, outbound, care: Care::default() }
     }
 
     pub(crate) fn clock(&self) -> &Clock {

@@ -1,0 +1,61 @@
+//! Whether an attempt may be made now: what an endpoint's row says about it.
+
+use std::time::Duration;
+
+use millwright_core::ScheduleTime;
+
+use crate::{
+    endpoint::{Endpoint, EndpointStatus},
+    health::Health,
+};
+
+/// What an endpoint's row says about an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// It may be made.
+    Open,
+    /// Its circuit was open until now: one attempt is let through, and what comes of it decides.
+    Trial,
+    /// The endpoint is paused or disabled: the delivery is held.
+    Hold,
+    /// Not before this time. A wait until then is no attempt, and the plan stays as it was.
+    Park {
+        /// When to ask again.
+        until: ScheduleTime,
+    },
+}
+
+impl Endpoint {
+    /// What the row says about an attempt at `now`. [`crate::Webhooks::admit`] asks this and in
+    /// addition what no row knows: rate limits, trials of others, attempts under way.
+    #[must_use]
+    pub fn gate(&self, now: ScheduleTime) -> Gate {
+        match self.status {
+            EndpointStatus::Enabled => self.health.gate(now),
+            EndpointStatus::Paused { .. } | EndpointStatus::Disabled { .. } => Gate::Hold,
+        }
+    }
+
+    /// Whether nothing is known against it: only then are first attempts made where the message is
+    /// fanned out, so that no fan-out waits for one that hangs.
+    pub(crate) fn seems_well(&self) -> bool {
+        self.status == EndpointStatus::Enabled && self.health == Health::default()
+    }
+
+    /// How long one exchange may take.
+    pub(crate) fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout_seconds.into())
+    }
+}
+
+impl Health {
+    fn gate(&self, now: ScheduleTime) -> Gate {
+        let circuit = self.circuit.as_ref();
+        let closed_until = self.slow_until.max(circuit.map(|circuit| circuit.until));
+        match closed_until.filter(|until| *until > now) {
+            Some(until) => Gate::Park { until },
+            None if circuit.is_some() => Gate::Trial,
+            None => Gate::Open,
+        }
+    }
+}
