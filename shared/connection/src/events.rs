@@ -26,6 +26,7 @@ pub(crate) async fn event(
             connection_id: Some(connection.id.clone()),
             customer_id: connection.customer.as_ref().map(|customer| customer.id.clone()),
             initial_load: false,
+            only: None,
         },
     };
     Message::render(&context.blob, context.store.clock(), new).await

@@ -8,5 +8,7 @@
 mod message;
 mod publish;
 
-pub use message::{Body, MESSAGE_RETENTION, Message, NewMessage, Scope, event_data, message_key};
-pub use publish::{FanoutTask, accept, announce, body_bytes, feed_work, publish};
+pub use message::{
+    Body, MESSAGE_RETENTION, Message, NewMessage, Scope, Stopped, event_data, message_key,
+};
+pub use publish::{FanoutTask, accept, announce, body_bytes, feed_work, full_body_bytes, publish};

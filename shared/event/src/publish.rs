@@ -89,13 +89,24 @@ pub async fn publish(store: &Store, queue: &Queue, message: &Message) -> Result<
 /// The bytes of a message's body.
 ///
 /// # Errors
-/// When the blob store fails, or has lost the body.
+/// When the blob store fails, has lost the body, or it was removed.
 pub async fn body_bytes(blob: &Blob, message: &Message) -> Result<Bytes> {
-    match &message.body {
+    bytes_of(blob, message, &message.body).await
+}
+
+/// The bytes that endpoints get who ask for the records themselves.
+///
+/// # Errors
+/// When the blob store fails, has lost the body, or it was removed.
+pub async fn full_body_bytes(blob: &Blob, message: &Message) -> Result<Bytes> {
+    bytes_of(blob, message, message.full_body.as_ref().unwrap_or(&message.body)).await
+}
+
+async fn bytes_of(blob: &Blob, message: &Message, body: &Body) -> Result<Bytes> {
+    let gone = || Error::internal(format!("the body of {} is gone", message.id));
+    match body {
         Body::Inline(text) => Ok(Bytes::from(text.clone())),
-        Body::Blob(path) => {
-            let body = blob.get(path).await?;
-            body.ok_or_else(|| Error::internal(format!("the body of {} is gone", message.id)))
-        }
+        Body::Blob(path) => blob.get(path).await?.ok_or_else(gone),
+        Body::Expunged => Err(gone()),
     }
 }

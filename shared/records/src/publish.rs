@@ -86,6 +86,7 @@ async fn message_of(
             connection_id: Some(scope.connection.clone()),
             customer_id: customer_id(scope),
             initial_load: page.initial,
+            only: None,
         },
     };
     Message::render(blob, store.clock(), new).await

@@ -357,6 +357,7 @@ async fn render(ending: &Ending<'_>, event_type: &str, data: Value) -> Result<Me
             connection_id: Some(connection.id.clone()),
             customer_id: connection.customer.as_ref().map(|customer| customer.id.clone()),
             initial_load: false,
+            only: None,
         },
     };
     Message::render(&context.blob, context.store.clock(), new).await

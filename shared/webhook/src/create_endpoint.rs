@@ -8,6 +8,7 @@ use crate::{
     NewEndpoint, Webhooks,
     endpoint::{ENDPOINTS_MAX, Endpoint, EndpointSecret},
     keys::{endpoint_key, secret_key},
+    new_endpoint::Checked,
     sign::new_secret,
 };
 
@@ -23,14 +24,16 @@ impl Webhooks {
         workspace: &WorkspaceId,
         new: NewEndpoint,
     ) -> Result<Endpoint> {
-        let (endpoint, url) = new.validate(workspace, self.clock().schedule())?;
-        self.check_url(&url).await?;
+        let checked = new.validate(workspace, self.clock().schedule())?;
+        let Checked { mut endpoint, url, headers } = checked;
+        self.check_target(url.as_ref()).await?;
         // Two calls at the same moment may exceed the limit by one. It guards the cost of a
         // fan-out, which one more does not hurt.
         if self.endpoints_of(workspace).await?.len() >= ENDPOINTS_MAX {
             let message = format!("a workspace has at most {ENDPOINTS_MAX} webhook endpoints");
             return Err(Error::new(ErrorCode::StateConflict, message));
         }
+        endpoint.headers = self.seal_headers(workspace, &endpoint.id, &headers).await?;
         let id = endpoint.id.as_str();
         let secret =
             EndpointSecret { sealed: self.vault.seal(workspace, id, &new_secret()?).await? };
@@ -44,7 +47,9 @@ impl Webhooks {
         Ok(endpoint)
     }
 
-    async fn check_url(&self, url: &Url) -> Result<()> {
+    /// Whether messages may be sent to a URL: the same verdict as every delivery's.
+    pub(crate) async fn check_target(&self, url: Option<&Url>) -> Result<()> {
+        let Some(url) = url else { return Ok(()) };
         match self.outbound.check_url(url).await {
             Ok(()) => Ok(()),
             // Name servers have bad moments, and a new name takes a while to be known. Such a URL

@@ -3,7 +3,7 @@
 use millwright_core::{
     DeliveryId, EndpointId, MessageId, QueueName, Result, ScheduleTime, WallTime, Work, WorkspaceId,
 };
-use millwright_event::{MESSAGE_RETENTION, Message};
+use millwright_event::Message;
 use millwright_store::{Document, Due, FailedMark};
 use serde::{Deserialize, Serialize};
 
@@ -172,7 +172,7 @@ impl Delivery {
             state: State::Pending,
             attempts: Vec::new(),
             // Its body must outlive it, or a retry by hand would have nothing to send.
-            expires_at: message.timestamp + MESSAGE_RETENTION,
+            expires_at: message.kept_until(),
         }
     }
 

@@ -124,11 +124,17 @@ pub(crate) struct EndpointSecret {
 impl Document for EndpointSecret {}
 
 impl Endpoint {
-    /// Whether it gets a message. An endpoint that names connections or customers gets only what is
-    /// about one of them.
+    /// Whether it gets a message, as far as that can be told without the message's content: an
+    /// endpoint that names connections or customers gets only what is about one of them. What passes
+    /// here has yet to pass its [`filter`](Self::filter), if it has one
+    /// ([`Webhooks::choose`](crate::Webhooks::choose)). A message for one endpoint alone goes there
+    /// whatever that endpoint chooses.
     #[must_use]
     pub fn wants(&self, message: &Message) -> bool {
         let scope = &message.scope;
+        if let Some(only) = &scope.only {
+            return *only == self.id;
+        }
         let chosen = |listed: &[String], id: Option<&str>| {
             listed.is_empty() || id.is_some_and(|id| listed.iter().any(|one| one == id))
         };
@@ -138,6 +144,19 @@ impl Endpoint {
                 || connection.is_some_and(|id| self.connection_ids.contains(id)))
             && chosen(&self.customer_ids, scope.customer_id.as_deref())
             && (self.initial_load || !scope.initial_load)
+    }
+
+    /// Whether its messages are fetched instead of sent.
+    #[must_use]
+    pub fn is_polled(&self) -> bool {
+        self.url.is_none()
+    }
+
+    /// Whether a message that it wants passes its filter. The body is the one that it would get.
+    #[must_use]
+    pub fn passes(&self, message: &Message, body: &Value) -> bool {
+        let filter = self.filter.as_ref().filter(|_| message.scope.only.is_none());
+        filter.is_none_or(|filter| filter.passes(body))
     }
 }
 
@@ -150,11 +169,11 @@ mod tests {
     use crate::NewEndpoint;
 
     fn endpoint(change: impl FnOnce(&mut NewEndpoint)) -> Result<Endpoint> {
-        let mut new =
-            NewEndpoint { url: "https://example.com/hook".to_owned(), ..NewEndpoint::default() };
+        let url = Some("https://example.com/hook".to_owned());
+        let mut new = NewEndpoint { url, ..NewEndpoint::default() };
         change(&mut new);
         let now = ScheduleTime::from_millis(1_700_000_000_000);
-        new.validate(&WorkspaceId::new_at(1), now).map(|(endpoint, _)| endpoint)
+        new.validate(&WorkspaceId::new_at(1), now).map(|checked| checked.endpoint)
     }
 
     fn message(event_type: &str, scope: Scope) -> Message {
@@ -165,8 +184,12 @@ mod tests {
             created_at: ScheduleTime::from_millis(1),
             timestamp: WallTime::from_millis(1),
             body: Body::Inline("{}".to_owned()),
+            full_body: None,
             scope,
             endpoints: None,
+            abort_at: None,
+            aborted_at: None,
+            kept_days: None,
         }
     }
 
@@ -177,6 +200,17 @@ mod tests {
         assert!(endpoint.wants(&message("test.ping", Scope::default())));
         let first_load = Scope { initial_load: true, ..Scope::default() };
         assert!(!endpoint.wants(&message("vendors.inserted", first_load)));
+    }
+
+    #[test]
+    fn a_message_for_one_endpoint_goes_there_alone_whatever_it_chooses() {
+        let choosy = endpoint(|new| new.event_types = vec!["a.b".to_owned()]).unwrap();
+        let only = |id: &EndpointId| {
+            let scope = Scope { only: Some(id.clone()), ..Scope::default() };
+            message("test.ping", scope)
+        };
+        assert!(choosy.wants(&only(&choosy.id)));
+        assert!(!endpoint(|_| {}).unwrap().wants(&only(&choosy.id)));
     }
 
     #[test]
@@ -198,7 +232,7 @@ mod tests {
         let about = |connection_id: Option<&ConnectionId>, customer: Option<&str>| Scope {
             connection_id: connection_id.cloned(),
             customer_id: customer.map(str::to_owned),
-            initial_load: false,
+            ..Scope::default()
         };
         let wants = |scope| endpoint.wants(&message("vendors.updated", scope));
         assert!(wants(about(Some(&mine), Some("acme"))));

@@ -35,7 +35,7 @@ impl Webhooks {
     /// # Errors
     /// When Millwright failed: the queue message must come back.
     pub async fn fan_out(&self, mut message: Message, hop: u8) -> Result<Handled> {
-        let endpoints = self.choose(&message).await?;
+        let endpoints = self.endpoints_for(&message).await?;
         message.endpoints = Some(ids_of(&endpoints));
         if self.store.create(&message.key(), &message).await? {
             return self.distribute(&message, &endpoints, hop).await;
@@ -70,18 +70,12 @@ impl Webhooks {
     }
 
     async fn fan_out_row(&self, message: Message, hop: u8) -> Result<Handled> {
-        let endpoints = self.choose(&message).await?;
+        let endpoints = self.endpoints_for(&message).await?;
         let handled = self.distribute(&message, &endpoints, hop).await?;
         if handled == Handled::Done {
             self.mark(&message, &ids_of(&endpoints)).await?;
         }
         Ok(handled)
-    }
-
-    async fn choose(&self, message: &Message) -> Result<Vec<Endpoint>> {
-        let mut endpoints = self.endpoints_of(&message.workspace).await?;
-        endpoints.retain(|endpoint| endpoint.wants(message));
-        Ok(endpoints)
     }
 
     /// Takes the message out of the due index. Its deliveries carry on by themselves.

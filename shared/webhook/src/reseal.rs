@@ -1,12 +1,13 @@
 //! Sealing the secrets of endpoints anew.
 
 use millwright_core::{Result, WallTime, WorkspaceId};
-use millwright_store::{Range, Store, Table};
+use millwright_store::{Key, Range, Store, Table};
 use millwright_vault::Vault;
 
 use crate::{
     endpoint::{Endpoint, EndpointSecret},
     keys::{ENDPOINT_PREFIX, secret_key},
+    own_headers::headers_context,
 };
 
 /// Seals the secrets of a workspace's endpoints anew whose data keys were made before `since`; answers
@@ -31,6 +32,19 @@ pub async fn reseal_endpoints(
             Ok(young.map(|sealed| EndpointSecret { sealed }))
         };
         done += u64::from(store.modify_slowly(&key, decide).await?);
+        if endpoint.doc.headers.is_some() {
+            done += u64::from(reseal_headers(store, vault, &endpoint.key, since).await?);
+        }
     }
     Ok(done)
+}
+
+async fn reseal_headers(store: &Store, vault: &Vault, key: &Key, since: WallTime) -> Result<bool> {
+    let decide = |endpoint: Endpoint| async move {
+        let Some(headers) = &endpoint.headers else { return Ok(None) };
+        let (workspace, context) = (&endpoint.workspace, headers_context(&endpoint.id));
+        let young = vault.reseal(workspace, &context, headers, since).await?;
+        Ok(young.map(|sealed| Endpoint { headers: Some(sealed), ..endpoint.clone() }))
+    };
+    store.modify_slowly(key, decide).await
 }

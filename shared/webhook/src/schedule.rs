@@ -56,6 +56,15 @@ pub enum RetrySchedule {
 }
 
 impl RetrySchedule {
+    /// The endpoint's own waits, if it has any.
+    #[must_use]
+    pub fn own(&self) -> Option<&[u32]> {
+        match self {
+            Self::Promised => None,
+            Self::Own(waits) => Some(waits),
+        }
+    }
+
     /// How many automatic attempts there are at most.
     #[must_use]
     pub fn attempts(&self) -> u32 {

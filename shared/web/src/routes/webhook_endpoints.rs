@@ -120,7 +120,7 @@ pub(crate) struct EndpointList {
 impl EndpointRequest {
     fn into_new(self, known_connections: BTreeSet<ConnectionId>) -> NewEndpoint {
         NewEndpoint {
-            url: self.url,
+            url: Some(self.url),
             event_types: self.event_types,
             connection_ids: self.connection_ids,
             known_connections,
@@ -128,6 +128,7 @@ impl EndpointRequest {
             metadata: self.metadata,
             timeout_seconds: Some(self.timeout_seconds.into()),
             initial_load: self.initial_load,
+            ..NewEndpoint::default()
         }
     }
 }

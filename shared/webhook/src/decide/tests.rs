@@ -26,8 +26,12 @@ fn delivery() -> Delivery {
         created_at: at(0).schedule,
         timestamp: at(0).wall,
         body: Body::Inline("{}".to_owned()),
+        full_body: None,
         scope: Scope::default(),
         endpoints: None,
+        abort_at: None,
+        aborted_at: None,
+        kept_days: None,
     };
     Delivery::new(&message, &EndpointId::new_at(2))
 }
