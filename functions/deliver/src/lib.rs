@@ -24,6 +24,11 @@ use serde_json::Value;
 /// How long before an invocation's end no new work is begun.
 const MARGIN: Duration = Duration::from_secs(5);
 
+/// How long an attempt and the record of it may take: the longest timeout of an endpoint, and some.
+const ATTEMPT_MAX: Duration = Duration::from_secs(40);
+/// What becomes of an attempt that might not end before the invocation does.
+const TOO_LATE: Handled = Handled::Later { after: Duration::from_secs(1) };
+
 /// The function, built once per process.
 #[derive(Clone)]
 pub struct Handler {
@@ -60,6 +65,7 @@ impl Handler {
         let task = envelope.work.task;
         let handled = match envelope.queue {
             QueueName::Fanout => self.fan_out(read(task)?, envelope.hop, deadline).await?,
+            QueueName::Delivery | QueueName::Retry if self.is_late(deadline) => TOO_LATE,
             QueueName::Delivery | QueueName::Retry => {
                 let task: AttemptTask = read(task)?;
                 self.context.webhooks.attempt(&task, envelope.hop).await?
@@ -71,6 +77,11 @@ impl Handler {
             Handled::Done | Handled::Dropped => Outcome::Done,
             Handled::Later { after } => Outcome::Later(after),
         })
+    }
+
+    /// Whether an attempt that begins now might be cut off by the invocation's end.
+    fn is_late(&self, deadline: WallTime) -> bool {
+        self.context.store.clock().wall() + ATTEMPT_MAX > deadline
     }
 
     async fn fan_out(&self, task: FanoutTask, hop: u8, deadline: WallTime) -> Result<Handled> {

@@ -8,8 +8,10 @@ use millwright_core::{
     Clock,
     config::{ConfigError, Source, parsed_in},
 };
+use millwright_outbound::Outbound;
 use millwright_records::WriteTiming;
 use millwright_sync::SliceLimits;
+use millwright_webhook::Webhooks;
 
 /// The parts, shared by all invocations of a process.
 #[derive(Clone)]
@@ -17,14 +19,24 @@ pub(crate) struct Context {
     pub connection: ConnectionContext,
     pub limits: SliceLimits,
     pub write_timing: WriteTiming,
+    pub webhooks: Webhooks,
 }
 
 impl Context {
     pub fn build(source: &impl Source, clock: Clock, sdk: &SdkConfig) -> Result<Self, ConfigError> {
+        let connection = ConnectionContext::from_source(source, clock, sdk)?;
+        let webhooks = Webhooks::new(
+            connection.store.clone(),
+            connection.queue.clone(),
+            connection.blob.clone(),
+            connection.vault.clone(),
+            Outbound::from_source(source)?,
+        );
         Ok(Self {
-            connection: ConnectionContext::from_source(source, clock, sdk)?,
+            connection,
             limits: limits(source)?,
             write_timing: WriteTiming::from_source(source)?,
+            webhooks,
         })
     }
 }

@@ -11,13 +11,14 @@ use millwright_core::{
     Clock, Error, Result, WallTime,
     config::{ConfigError, Source},
 };
-use millwright_job::{Job, JobKind, JobState, JobTask, announce_job, find_job};
+use millwright_job::{Job, JobKind, JobState, JobTask, announce_job, announce_job_after, find_job};
 use millwright_queue::{Outcome, each_message, parse_body};
 use millwright_records::{Settled, WriteTask, settle_write};
 use millwright_sync::{
     CheckEnd, EraseEnd, HintTask, HintsEnd, RotationEnd, RotationTask, SliceEnd, SliceTask,
     check_connection, rotate_secrets, run_erase, run_hints, run_rotation, run_slice,
 };
+use millwright_webhook::JobEnd;
 use serde::Deserialize;
 
 /// What the sync queue carries.
@@ -117,6 +118,10 @@ impl Handler {
         let id = match &job.kind {
             JobKind::DeleteConnection(id) => id,
             JobKind::RotateSecrets(since) => return self.rotation(&job, *since, hop, enough).await,
+            JobKind::RetryDeliveries(_)
+            | JobKind::RecoverEndpoint(_)
+            | JobKind::ReplayEndpoint(_)
+            | JobKind::ReleaseEndpoint(_) => return self.deliveries(&job, hop, enough).await,
         };
         Ok(match run_erase(context, &job, id, enough).await? {
             EraseEnd::Done => Outcome::Done,
@@ -126,6 +131,13 @@ impl Handler {
             }
             EraseEnd::Busy(until) => Outcome::Later(until.since(context.store.clock().wall())),
         })
+    }
+
+    async fn deliveries(&self, job: &Job, hop: u8, enough: WallTime) -> Result<Outcome> {
+        if let JobEnd::More { rest } = self.context.webhooks.run_job(job, enough).await? {
+            announce_job_after(&self.context.connection.queue, job, hop + 1, rest).await;
+        }
+        Ok(Outcome::Done)
     }
 
     async fn rotation(

@@ -3,10 +3,13 @@
 //! A job's row is due while the job runs, so a job whose messages are lost or whose function is killed
 //! is taken up again. What a job does must therefore be harmless to do twice.
 
+mod kind;
+
 use std::time::Duration;
 
+pub use kind::{DeliveryScope, JobKind, ReplayScope, RestState};
 use millwright_core::{
-    ConnectionId, Error, JobId, QueueName, Result, ScheduleTime, WallTime, Work, WorkspaceId,
+    Error, ErrorCode, JobId, QueueName, Result, ScheduleTime, WallTime, Work, WorkspaceId,
 };
 use millwright_queue::{MAX_HOPS, Queue};
 use millwright_store::{Document, Due, Expect, Key, Row, Store, Write};
@@ -14,16 +17,6 @@ use serde::{Deserialize, Serialize};
 
 /// How long an ended job can be read.
 const JOB_RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
-
-/// What a job does.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum JobKind {
-    /// Erases a connection and everything that belongs to it.
-    DeleteConnection(ConnectionId),
-    /// Seals every secret of the workspace anew whose data key was made before this time.
-    RotateSecrets(WallTime),
-}
 
 /// How far a job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +26,8 @@ pub enum JobState {
     Running,
     /// It is done.
     Succeeded,
+    /// Somebody ended it before it was done. What it had done stays done.
+    Cancelled,
 }
 
 /// A job's row.
@@ -146,11 +141,16 @@ pub async fn find_job(store: &Store, workspace: &WorkspaceId, id: &JobId) -> Res
 /// Tells the queue of a job whose row has been written. A failure is only logged: the row is due, and
 /// so is one whose `hop` has come to its end.
 pub async fn announce_job(queue: &Queue, job: &Job, hop: u8) {
+    announce_job_after(queue, job, hop, Duration::ZERO).await;
+}
+
+/// Tells the queue of a job that goes on after a rest ([`rest_job`]).
+pub async fn announce_job_after(queue: &Queue, job: &Job, hop: u8, rest: Duration) {
     if hop > MAX_HOPS {
         return;
     }
     let sent = match job.work() {
-        Ok(work) => queue.send_after(QueueName::Sync, &work, Duration::ZERO, hop).await,
+        Ok(work) => queue.send_after(QueueName::Sync, &work, rest, hop).await,
         Err(error) => Err(error),
     };
     if let Err(error) = sent {
@@ -158,37 +158,147 @@ pub async fn announce_job(queue: &Queue, job: &Job, hop: u8) {
     }
 }
 
-/// Notes that a job got on by `more`, and where it goes on.
+/// Notes that a job got on by `more`, and where it goes on. Answers how it stands: it may have ended
+/// meanwhile, and then stays ended.
 ///
 /// # Errors
 /// When the table fails.
-pub async fn note_progress(store: &Store, job: &Job, more: u64, cursor: &str) -> Result<()> {
-    let (now, at) = (store.clock().wall(), store.clock().schedule());
-    let key = job.key();
-    let noted = store.modify(&key, |job: &mut Job| {
-        job.done += more;
+pub async fn note_progress(store: &Store, job: &Job, more: u64, cursor: &str) -> Result<JobState> {
+    let at = store.clock().schedule();
+    change(store, job, more, |job| {
         job.cursor = Some(cursor.to_owned());
-        job.updated_at = now;
         job.attempt_at = at;
-        Ok(())
-    });
-    noted.await?.map(|_| ()).ok_or_else(|| Error::not_found("job"))
+    })
+    .await
 }
 
-/// Notes that a job got on by `more`, or ended.
+/// Like [`note_progress`], for a job that rests until `at` before it goes on.
+///
+/// # Errors
+/// When the table fails.
+pub async fn rest_job(
+    store: &Store,
+    job: &Job,
+    more: u64,
+    cursor: Option<&str>,
+    at: ScheduleTime,
+) -> Result<JobState> {
+    change(store, job, more, |job| {
+        job.cursor = cursor.map(str::to_owned);
+        job.attempt_at = at;
+    })
+    .await
+}
+
+/// Notes that a job got on by `more`, or ended. One that has ended stays as it is, so that of two who
+/// run it the slower cannot wake it.
 ///
 /// # Errors
 /// When the table fails.
 pub async fn advance_job(store: &Store, job: &Job, more: u64, state: JobState) -> Result<()> {
-    let (now, at) = (store.clock().wall(), store.clock().schedule());
-    let changed = store
-        .modify(&job.key(), |job: &mut Job| {
+    let at = store.clock().schedule();
+    change(store, job, more, |job| {
+        job.state = state;
+        job.attempt_at = at;
+    })
+    .await
+    .map(drop)
+}
+
+/// Ends a job before it is done; what it had done stays done.
+///
+/// # Errors
+/// `NOT_FOUND`; `STATE_CONFLICT` for a job that is done, or of a kind that cannot stop half way.
+pub async fn cancel_job(store: &Store, workspace: &WorkspaceId, id: &JobId) -> Result<Job> {
+    let now = store.clock().wall();
+    let cancel = |job: &mut Job| job.cancel(now);
+    let cancelled = store.modify(&job_key(workspace, id), cancel).await?;
+    cancelled.map(|(row, ())| row.doc).ok_or_else(|| Error::not_found("job"))
+}
+
+/// Changes a job that runs; answers how it stands then.
+async fn change<F>(store: &Store, job: &Job, more: u64, change: F) -> Result<JobState>
+where
+    F: Fn(&mut Job) + Send + Sync,
+{
+    let now = store.clock().wall();
+    let decide = |job: &mut Job| {
+        if job.state == JobState::Running {
             job.done += more;
-            job.state = state;
             job.updated_at = now;
-            job.attempt_at = at;
-            Ok(())
-        })
-        .await?;
-    changed.map(|_| ()).ok_or_else(|| Error::not_found("job"))
+            change(job);
+        }
+        Ok(job.state)
+    };
+    let changed = store.modify(&job.key(), decide).await?;
+    changed.map(|(_, state)| state).ok_or_else(|| Error::not_found("job"))
+}
+
+impl Job {
+    fn cancel(&mut self, now: WallTime) -> Result<()> {
+        match self.state {
+            JobState::Cancelled => Ok(()),
+            JobState::Succeeded => Err(conflict("it is done")),
+            JobState::Running if !self.kind.may_be_cancelled() => {
+                Err(conflict("this kind of job does not stop half way"))
+            }
+            JobState::Running => {
+                self.state = JobState::Cancelled;
+                self.updated_at = now;
+                Ok(())
+            }
+        }
+    }
+}
+
+fn conflict(why: &str) -> Error {
+    Error::new(ErrorCode::StateConflict, format!("the job cannot be cancelled: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use millwright_core::EndpointId;
+
+    use super::*;
+
+    fn job(kind: JobKind) -> Job {
+        let now = WallTime::from_millis(1_700_000_000_000);
+        Job::new(&WorkspaceId::new_at(1), kind, now, ScheduleTime::from_millis(1))
+    }
+
+    #[test]
+    fn a_running_job_about_deliveries_can_be_cancelled_and_a_done_one_cannot() {
+        let later = WallTime::from_millis(1_700_000_001_000);
+        let mut running = job(JobKind::ReleaseEndpoint(EndpointId::new_at(1)));
+        assert!(running.due().is_some());
+        running.cancel(later).unwrap();
+        assert_eq!((running.state, running.updated_at), (JobState::Cancelled, later));
+        assert!(running.due().is_none() && running.expires_at().is_some());
+        running.cancel(later).unwrap();
+        running.state = JobState::Succeeded;
+        assert_eq!(running.cancel(later).unwrap_err().code, ErrorCode::StateConflict);
+    }
+
+    #[test]
+    fn an_erasure_goes_on_to_its_end() {
+        let id = millwright_core::ConnectionId::new_at(1);
+        let mut running = job(JobKind::DeleteConnection(id));
+        let refused = running.cancel(running.created_at).unwrap_err();
+        assert_eq!(refused.code, ErrorCode::StateConflict);
+        assert_eq!(running.state, JobState::Running);
+    }
+
+    #[test]
+    fn a_job_survives_its_row() {
+        let scope = DeliveryScope {
+            endpoint: Some(EndpointId::new_at(1)),
+            state: Some(RestState::Held),
+            event_type: Some("a.b".to_owned()),
+            since: Some(ScheduleTime::from_millis(5)),
+            until: None,
+        };
+        let job = job(JobKind::RetryDeliveries(scope));
+        let text = serde_json::to_string(&job).unwrap();
+        assert_eq!(serde_json::from_str::<Job>(&text).unwrap(), job);
+    }
 }

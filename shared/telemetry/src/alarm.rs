@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::logs::on_aws;
 
 /// The namespace of all metrics.
-const NAMESPACE: &str = "Millwright";
+pub(crate) const NAMESPACE: &str = "Millwright";
 
 /// Raises the alarm `name` once. On AWS the line is a metric in CloudWatch's embedded metric
 /// format, which Lambda's log turns into one without a call; on a terminal it is a plain error.

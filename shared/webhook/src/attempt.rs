@@ -171,6 +171,9 @@ impl Webhooks {
 
     /// Writes a delivery back and takes up its new version; false when somebody else was first.
     async fn replace(&self, row: &mut Row<Delivery>) -> Result<bool> {
+        if let Some(message) = self.failure_event(&row.doc).await? {
+            return self.replace_and_tell(row, message).await;
+        }
         let written = self.put(&row.key, &row.doc, Expect::Version(row.version)).await?;
         row.version = written.unwrap_or(row.version);
         Ok(written.is_some())

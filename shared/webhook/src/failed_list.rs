@@ -18,10 +18,10 @@ const AT_A_TIME: usize = 8;
 /// What is read beyond a page: about the failures of one endpoint in one millisecond.
 const SLACK: usize = 50;
 
-/// A failed delivery's place in the list: later failures first, then by id.
+/// The place in the list of a delivery that has come to rest: the later ones first, then by id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct Place {
-    failed_at: ScheduleTime,
+pub(crate) struct Place {
+    pub(crate) failed_at: ScheduleTime,
     /// As text, which sorts.
     id: String,
 }
@@ -42,7 +42,8 @@ impl Webhooks {
         };
         let after = after.as_ref();
         let failed = |endpoint: EndpointId| async move {
-            self.failed_of_endpoint(workspace, &endpoint, after, limit).await
+            let of = failed_of(workspace, &endpoint);
+            self.resting_of_endpoint(&of, &endpoint, after, limit).await
         };
         let found: Vec<Vec<(Place, DeliveryId)>> =
             stream::iter(endpoints).map(failed).buffer_unordered(AT_A_TIME).try_collect().await?;
@@ -59,22 +60,21 @@ impl Webhooks {
         Ok(Listed { data, next_cursor })
     }
 
-    /// The next failed deliveries of an endpoint, at least `limit` where there are so many. The
-    /// index knows times only: those of the cursor's own millisecond are read again and passed over
-    /// by id, and those of the last millisecond read may not be all of it.
-    async fn failed_of_endpoint(
+    /// The next deliveries of an endpoint under the index's partition `of`, at least `limit` where
+    /// there are so many. The index knows times only: those of the cursor's own millisecond are read
+    /// again and passed over by id, and those of the last millisecond read may not be all of it.
+    pub(crate) async fn resting_of_endpoint(
         &self,
-        workspace: &WorkspaceId,
+        of: &str,
         endpoint: &EndpointId,
         after: Option<&Place>,
         limit: usize,
     ) -> Result<Vec<(Place, DeliveryId)>> {
-        let of = failed_of(workspace, endpoint);
         let before = after.map(|place| ScheduleTime::from_millis(place.failed_at.millis() + 1));
         let mut read = limit + SLACK;
         loop {
             let most = i32::try_from(read).unwrap_or(i32::MAX);
-            let mut keys = self.store.failed(&of, before, most).await?;
+            let mut keys = self.store.failed(of, before, most).await?;
             let more = keys.len() >= read;
             if more {
                 let last = keys.last().map(|(_, failed_at)| *failed_at);

@@ -64,6 +64,11 @@ pub(crate) fn failed_of(workspace: &WorkspaceId, endpoint: &EndpointId) -> Strin
     format!("{workspace}#{endpoint}")
 }
 
+/// The partition of an endpoint's held deliveries in the same index.
+pub(crate) fn held_of(workspace: &WorkspaceId, endpoint: &EndpointId) -> String {
+    format!("{workspace}#{endpoint}#held")
+}
+
 /// The delivery whose row is at `key`, if it is one of `endpoint`.
 pub(crate) fn delivery_at(endpoint: &EndpointId, key: &Key) -> Option<DeliveryId> {
     let message: MessageId = key.sk.parse().ok()?;

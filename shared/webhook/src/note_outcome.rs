@@ -2,6 +2,7 @@
 
 use millwright_core::{Result, ScheduleTime};
 use millwright_outbound::FailureClass;
+use millwright_telemetry::{Measured, Unit, measure};
 
 use crate::{
     Webhooks,
@@ -10,6 +11,7 @@ use crate::{
     health::Health,
     keys::endpoint_key,
     pulse::Beat,
+    stats::latency,
 };
 
 impl Webhooks {
@@ -19,6 +21,7 @@ impl Webhooks {
     /// # Errors
     /// When the table fails. The attempt stays recorded; the next one notes the same again.
     pub async fn note_outcome(&self, endpoint: &Endpoint, end: &AttemptEnd) -> Result<()> {
+        measure_attempt(endpoint, end);
         let now = self.clock().schedule();
         let beat = match end.outcome() {
             Outcome::Delivered => Beat::Arrived,
@@ -28,22 +31,32 @@ impl Webhooks {
         };
         let up = self.arrived_lately(&endpoint.id, now);
         let opens = self.beat(&endpoint.id, beat, now);
-        let note = Note { beat, opens, up };
-        let mut after = endpoint.health.clone();
-        note.on(&mut after, now);
-        if after == endpoint.health {
-            return Ok(());
-        }
-        self.note(endpoint, note, now).await
+        let slow_until = None;
+        let note = Note { beat, opens, up, slow_until };
+        let health = self.note(endpoint, note, now).await?;
+        if beat == Beat::Arrived { Ok(()) } else { self.follow_failure(endpoint, &health).await }
     }
 
-    async fn note(&self, endpoint: &Endpoint, note: Note, now: ScheduleTime) -> Result<()> {
+    /// Notes in the row that something has arrived after all.
+    pub(crate) async fn note_arrival(&self, endpoint: &Endpoint) -> Result<()> {
+        let note = Note { beat: Beat::Arrived, opens: false, up: true, slow_until: None };
+        self.note(endpoint, note, self.clock().schedule()).await.map(drop)
+    }
+
+    /// Writes what is new into the row, if anything is; answers how the endpoint has been doing.
+    async fn note(&self, endpoint: &Endpoint, note: Note, now: ScheduleTime) -> Result<Health> {
+        let mut health = endpoint.health.clone();
+        note.on(&mut health, now);
+        if health == endpoint.health {
+            return Ok(health);
+        }
         let key = endpoint_key(&endpoint.workspace, &endpoint.id);
         let decide = |row: &mut Endpoint| {
             note.on(&mut row.health, now);
             Ok(())
         };
-        self.store.modify(&key, decide).await.map(drop)
+        let written = self.store.modify(&key, decide).await?;
+        Ok(written.map(|(row, ())| row.doc.health).unwrap_or_default())
     }
 }
 
@@ -55,10 +68,15 @@ struct Note {
     opens: bool,
     /// Whether something arrived a short while before.
     up: bool,
+    /// Until when the endpoint asked to be left alone.
+    slow_until: Option<ScheduleTime>,
 }
 
 impl Note {
     fn on(self, health: &mut Health, now: ScheduleTime) {
+        if let Some(until) = self.slow_until {
+            health.slow_down(until);
+        }
         if self.beat == Beat::Arrived {
             health.arrived();
             return;
@@ -75,4 +93,56 @@ impl Note {
 
 fn timed_out(end: &AttemptEnd) -> bool {
     matches!(end, AttemptEnd::Unanswered { class: FailureClass::Timeout, .. })
+}
+
+/// One attempt for the metrics of its endpoint and of all together. Nothing of the message is in them.
+fn measure_attempt(endpoint: &Endpoint, end: &AttemptEnd) {
+    let arrived = if end.outcome() == Outcome::Delivered { 1 } else { 0 };
+    let mut values = vec![
+        Measured { name: "WebhookAttempts", unit: Unit::Count, value: 1 },
+        Measured { name: "WebhookArrivals", unit: Unit::Count, value: arrived },
+    ];
+    if let Some(value) = latency(end) {
+        values.push(Measured { name: "WebhookLatency", unit: Unit::Milliseconds, value });
+    }
+    measure(("endpoint", endpoint.id.as_str()), &values);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const NOW: ScheduleTime = ScheduleTime::from_millis(1_700_000_000_000);
+
+    fn note(beat: Beat) -> Note {
+        Note { beat, opens: false, up: false, slow_until: None }
+    }
+
+    #[test]
+    fn an_arrival_at_an_endpoint_that_is_well_changes_nothing() {
+        let mut health = Health::default();
+        note(Beat::Arrived).on(&mut health, NOW);
+        assert_eq!(health, Health::default());
+    }
+
+    #[test]
+    fn a_failure_is_noted_once_and_not_at_all_where_something_has_just_arrived() {
+        let mut health = Health::default();
+        Note { up: true, ..note(Beat::Failed) }.on(&mut health, NOW);
+        assert_eq!(health, Health::default());
+        note(Beat::Failed).on(&mut health, NOW);
+        let noted = health.clone();
+        note(Beat::TimedOut).on(&mut health, NOW + Duration::from_secs(60));
+        assert_eq!(health, noted);
+    }
+
+    #[test]
+    fn who_asks_to_be_left_alone_is_left_alone_even_by_an_answer_that_arrived() {
+        let mut health = Health::default();
+        let until = NOW + Duration::from_secs(30);
+        Note { slow_until: Some(until), ..note(Beat::Arrived) }.on(&mut health, NOW);
+        assert_eq!(health.slow_until, Some(until));
+    }
 }

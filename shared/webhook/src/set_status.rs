@@ -57,7 +57,7 @@ impl Endpoint {
         self.status == EndpointStatus::Enabled
     }
 
-    fn change_status(&mut self, change: StatusChange, now: ScheduleTime) -> Result<()> {
+    pub(crate) fn change_status(&mut self, change: StatusChange, now: ScheduleTime) -> Result<()> {
         let disabled = matches!(self.status, EndpointStatus::Disabled { .. });
         match change {
             StatusChange::Enable if self.is_enabled() => {}

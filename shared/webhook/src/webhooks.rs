@@ -9,7 +9,7 @@ use millwright_queue::Queue;
 use millwright_store::Store;
 use millwright_vault::Vault;
 
-use crate::admit::Care;
+use crate::{admit::Care, lasting::DISABLE_AFTER};
 
 /// The operations on endpoints, messages and deliveries. Each takes the workspace it acts in;
 /// nothing of another workspace is within its reach. Clones share all connections.
@@ -21,6 +21,7 @@ pub struct Webhooks {
     pub(crate) vault: Vault,
     pub(crate) outbound: Outbound,
     pub(crate) care: Care,
+    pub(crate) disable_after: Duration,
 }
 
 /// What becomes of a queue message whose task has been worked on. A failed attempt is `Done`: it is
@@ -51,7 +52,21 @@ impl Webhooks {
     /// The operations over these parts. The clock is the store's.
     #[must_use]
     pub fn new(store: Store, queue: Queue, blob: Blob, vault: Vault, outbound: Outbound) -> Self {
-        Self { store, queue, blob, vault, outbound, care: Care::default() }
+        Self {
+            store,
+            queue,
+            blob,
+            vault,
+            outbound,
+            care: Care::default(),
+            disable_after: DISABLE_AFTER,
+        }
+    }
+
+    /// The same, where an endpoint is disabled after so long of only failures.
+    #[must_use]
+    pub fn disabling_after(self, disable_after: Duration) -> Self {
+        Self { disable_after, ..self }
     }
 
     pub(crate) fn clock(&self) -> &Clock {

@@ -136,11 +136,15 @@ fn places(
         ("issues", "/unmute"),
         ("webhook-endpoints", ""),
         ("webhook-endpoints", "/secret"),
+        ("webhook-endpoints", "/recover"),
+        ("webhook-endpoints", "/replay"),
+        ("webhook-endpoints", "/stats"),
         ("webhook-messages", ""),
         ("webhook-deliveries", ""),
         ("webhook-deliveries", "/attempts"),
         ("webhook-deliveries", "/retry"),
         ("jobs", ""),
+        ("jobs", "/cancel"),
         ("writes", ""),
     ];
     for (kind, more) in paths {
@@ -202,6 +206,12 @@ fn bodies(things: &BTreeMap<&str, String>, loot: &Loot) -> BTreeMap<String, Valu
         (
             "create_webhook_endpoint",
             json!({ "url": "http://127.0.0.1:1/", "connection_ids": [loot.connection] }),
+        ),
+        ("recover_webhook_endpoint", json!({ "since": "2020-01-01T00:00:00Z" })),
+        ("replay_webhook_endpoint", json!({ "since": "2020-01-01T00:00:00Z" })),
+        (
+            "retry_webhook_deliveries",
+            json!({ "endpoint_id": things["webhook-endpoints"], "status": "failed" }),
         ),
         ("create_webhook_message", json!({ "type": "attack.made", "data": { "by": "another" } })),
     ];

@@ -1,7 +1,7 @@
 //! `/v1/jobs`.
 
 use axum::{Json, extract::State};
-use millwright_core::{ConnectionId, JobId};
+use millwright_core::{ConnectionId, EndpointId, JobId};
 use millwright_job as job;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::{
     App,
     error::Answer,
-    extract::{IdPath, Reader},
+    extract::{IdPath, Reader, Writer},
 };
 
 /// What a job does.
@@ -20,6 +20,14 @@ pub(crate) enum JobType {
     DeleteConnection,
     /// Seals the workspace's secrets anew, under young keys.
     RotateSecrets,
+    /// Tries webhook deliveries again.
+    RetryDeliveries,
+    /// Tries everything again that failed at one webhook endpoint.
+    RecoverEndpoint,
+    /// Sends a webhook endpoint what it never got.
+    ReplayEndpoint,
+    /// Sends a webhook endpoint what was held while it was paused.
+    ReleaseEndpoint,
 }
 
 /// How far a job is.
@@ -30,6 +38,8 @@ pub(crate) enum JobStatus {
     Running,
     /// It is done.
     Succeeded,
+    /// It was ended before it was done.
+    Cancelled,
 }
 
 /// Long work that a call started.
@@ -46,6 +56,9 @@ pub(crate) struct Job {
     /// The connection it is about, if it is about one.
     #[schema(value_type = Option<String>, example = "conn_01jd8r2v7m5w3k9x1c4t6z8q0a")]
     connection_id: Option<ConnectionId>,
+    /// The webhook endpoint it is about, if it is about one.
+    #[schema(value_type = Option<String>, example = "ep_01jd8r2v7m5w3k9x1c4t6z8q0a")]
+    endpoint_id: Option<EndpointId>,
     /// How many things it has done so far.
     progress: u64,
     /// When it was started.
@@ -58,19 +71,26 @@ pub(crate) struct Job {
 
 impl From<job::Job> for Job {
     fn from(own: job::Job) -> Self {
+        let endpoint_id = own.kind.endpoint().cloned();
         let (job_type, connection_id) = match own.kind {
             job::JobKind::DeleteConnection(id) => (JobType::DeleteConnection, Some(id)),
             job::JobKind::RotateSecrets(_) => (JobType::RotateSecrets, None),
+            job::JobKind::RetryDeliveries(_) => (JobType::RetryDeliveries, None),
+            job::JobKind::RecoverEndpoint(_) => (JobType::RecoverEndpoint, None),
+            job::JobKind::ReplayEndpoint(_) => (JobType::ReplayEndpoint, None),
+            job::JobKind::ReleaseEndpoint(_) => (JobType::ReleaseEndpoint, None),
         };
         let status = match own.state {
             job::JobState::Running => JobStatus::Running,
             job::JobState::Succeeded => JobStatus::Succeeded,
+            job::JobState::Cancelled => JobStatus::Cancelled,
         };
         Self {
             id: own.id,
             job_type,
             status,
             connection_id,
+            endpoint_id,
             progress: own.done,
             created_at: own.created_at.iso(),
             updated_at: own.updated_at.iso(),
@@ -96,4 +116,25 @@ pub(crate) async fn get_job(
 ) -> Answer<Json<Job>> {
     let row = job::find_job(&app.store, &caller.workspace, &id).await?;
     Ok(Json(row.doc.into()))
+}
+
+/// Cancel a job
+///
+/// What it has done stays done; a little more may be done while it stops. Only jobs about webhook
+/// deliveries can be cancelled.
+#[utoipa::path(
+    post,
+    path = "/v1/jobs/{id}/cancel",
+    operation_id = "cancel_job",
+    tag = "Jobs",
+    params(("id" = String, Path, description = "The job's id.")),
+    responses((status = 200, description = "The job.", body = Job))
+)]
+pub(crate) async fn cancel(
+    caller: Writer,
+    State(app): State<App>,
+    IdPath(id): IdPath<JobId>,
+) -> Answer<Json<Job>> {
+    let job = job::cancel_job(&app.store, &caller.workspace, &id).await?;
+    Ok(Json(job.into()))
 }

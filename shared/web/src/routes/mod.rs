@@ -32,6 +32,7 @@ mod remapping;
 mod scenario;
 pub(crate) mod sign_in;
 mod syncs;
+mod webhook_care;
 mod webhook_deliveries;
 mod webhook_delivery_view;
 mod webhook_endpoints;
@@ -81,6 +82,7 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .merge(webhooks())
         .routes(routes!(audit_log::list))
         .routes(routes!(jobs::get_job))
+        .routes(routes!(jobs::cancel))
 }
 
 fn connection_life() -> OpenApiRouter<App> {
@@ -134,4 +136,8 @@ fn webhooks() -> OpenApiRouter<App> {
         .routes(routes!(webhook_deliveries::get))
         .routes(routes!(webhook_deliveries::list_attempts))
         .routes(routes!(webhook_deliveries::retry))
+        .routes(routes!(webhook_care::recover))
+        .routes(routes!(webhook_care::replay))
+        .routes(routes!(webhook_care::retry))
+        .routes(routes!(webhook_care::stats))
 }
