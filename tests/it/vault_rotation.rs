@@ -15,14 +15,16 @@ use millwright_connection::{
     Connection, ConnectionContext, NewConnection, hook_secret, open_system, rotate_hook, secret_key,
 };
 use millwright_connector::Credentials;
-use millwright_core::{Clock, ExposeSecret, SecretString, WallTime, WorkspaceId};
+use millwright_core::{Clock, ExposeSecret, MessageId, SecretString, WallTime, WorkspaceId};
 use millwright_job::{Job, JobState, find_job};
 use millwright_store::{Document, Expect, Write};
 use millwright_sync::{RotationEnd, connect, reconnect, rotate_secrets, run_rotation};
 use millwright_tests::{api::Api, cloud::Cloud};
 use millwright_vault::add_master_key;
+use millwright_webhook::Webhooks;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use standardwebhooks::Webhook;
 
 use crate::in_process::{self, Variables};
 
@@ -98,6 +100,30 @@ fn since(job: &Job) -> WallTime {
     }
 }
 
+/// The newest secret of an endpoint and the one before it are both opened and sign.
+async fn both_sign(
+    process: &ConnectionContext,
+    workspace: &WorkspaceId,
+    endpoint: &str,
+    shown: [&Value; 2],
+) {
+    let webhooks = Webhooks::new(
+        process.store.clone(),
+        process.queue.clone(),
+        process.blob.clone(),
+        process.vault.clone(),
+        in_process::outbound_to_loopback(),
+    );
+    let endpoint = webhooks.get_endpoint(workspace, &endpoint.parse().unwrap()).await.unwrap();
+    let signer = webhooks.signer(&endpoint).await.unwrap();
+    let now = process.store.clock().wall();
+    let headers = signer.headers(&MessageId::new_at(1), now, b"{}").unwrap();
+    for secret in shown {
+        let webhook = Webhook::new(secret["secret"].as_str().unwrap()).unwrap();
+        assert!(webhook.verify(b"{}", &headers).is_ok());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn everything_is_sealed_anew_while_it_is_read_and_written() {
     let scene = Scene::new().await;
@@ -105,7 +131,10 @@ async fn everything_is_sealed_anew_while_it_is_read_and_written() {
     let (api, workspace) = api(&context).await;
     let endpoint = json!({"url": "https://8.8.8.8/receiver"});
     let endpoint = api.post("/v1/webhook-endpoints", &endpoint, 201).await;
-    let secret_at = format!("/v1/webhook-endpoints/{}/secret", endpoint["id"].as_str().unwrap());
+    let endpoint = endpoint["id"].as_str().unwrap();
+    let secret_at = format!("/v1/webhook-endpoints/{endpoint}/secret");
+    let former = api.get(&secret_at).await;
+    api.post(&format!("/v1/webhook-endpoints/{endpoint}/rotate-secret"), &json!({}), 200).await;
     let signing = api.get(&secret_at).await;
     let mut connections = Vec::new();
     for _ in 0..CONNECTIONS {
@@ -138,6 +167,7 @@ async fn everything_is_sealed_anew_while_it_is_read_and_written() {
     for connection in &connections {
         open_system(&fresh, connection).await.unwrap().probe().await.unwrap();
     }
+    both_sign(&fresh, &workspace, endpoint, [&former, &signing]).await;
     let kept = hook_secret(&fresh, &connections[0]).await.unwrap();
     assert_eq!(kept.expose_secret(), hook.expose_secret());
     let api = in_process::serve(&fresh, |_| {}).await;

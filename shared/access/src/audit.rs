@@ -31,6 +31,8 @@ pub enum AuditAction {
     HookRotated,
     /// The signing secret of a webhook endpoint was shown.
     EndpointSecretShown,
+    /// A webhook endpoint was given another signing secret.
+    EndpointSecretRotated,
     /// An API key was made.
     ApiKeyCreated,
     /// An API key was revoked.

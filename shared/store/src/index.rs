@@ -99,6 +99,27 @@ impl Store {
         };
         Ok(answer.items.unwrap_or_default().iter().filter_map(keyed).collect())
     }
+
+    /// The keys of the oldest rows marked with `of` in the index of failed rows, oldest first. The index
+    /// trails the table.
+    ///
+    /// # Errors
+    /// When the table fails.
+    pub async fn oldest_marked(&self, of: &str, limit: i32) -> Result<Vec<Key>, StoreError> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.tables.state)
+            .index_name("failed")
+            .key_condition_expression("failed = :of")
+            .expression_attribute_values(":of", text_value(of))
+            .limit(limit)
+            .send()
+            .await
+            .map_err(StoreError::sdk)?;
+        let key = |item: &Item| Key::state(text(item, attr::PK), text(item, attr::SK));
+        Ok(answer.items.unwrap_or_default().iter().map(key).collect())
+    }
 }
 
 fn due_row(item: &Item) -> Option<DueRow> {

@@ -25,6 +25,8 @@ pub enum Trigger {
     Automatic,
     /// A person or a program asked for it.
     Manual,
+    /// Whoever polls the endpoint fetched the message.
+    Poll,
 }
 
 /// How an attempt ended.
@@ -44,6 +46,8 @@ pub enum AttemptEnd {
     },
     /// Nobody knows: whoever made it died. It counts as an attempt, for it may have arrived.
     Unknown,
+    /// Whoever polled said that they have it.
+    Acknowledged,
 }
 
 /// What an endpoint answered.
@@ -76,6 +80,7 @@ impl AttemptEnd {
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         match self {
+            Self::Acknowledged => Outcome::Delivered,
             Self::Answered(answer) if (200..300).contains(&answer.status) => Outcome::Delivered,
             Self::Answered(_) | Self::Unanswered { .. } => Outcome::Failed,
             Self::Unknown => Outcome::Unknown,
@@ -88,7 +93,7 @@ impl AttemptEnd {
         match self {
             Self::Unanswered { class, .. } => Some(class.as_str()),
             Self::Answered(_) if self.outcome() == Outcome::Failed => Some("status"),
-            Self::Answered(_) | Self::Unknown => None,
+            Self::Answered(_) | Self::Unknown | Self::Acknowledged => None,
         }
     }
 }

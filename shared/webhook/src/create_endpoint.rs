@@ -6,14 +6,15 @@ use millwright_store::{Expect, Write};
 
 use crate::{
     NewEndpoint, Webhooks,
-    endpoint::{ENDPOINTS_MAX, Endpoint, EndpointSecret},
+    endpoint::{ENDPOINTS_MAX, Endpoint},
     keys::{endpoint_key, secret_key},
     new_endpoint::Checked,
-    sign::new_secret,
+    secrets::EndpointSecret,
+    signing_key::{chosen_secret, new_secret},
 };
 
 impl Webhooks {
-    /// Makes an endpoint with a new secret. Its URL is checked as a delivery would, addresses
+    /// Makes an endpoint with a new secret, or the one that was chosen. Its URL is checked as a delivery would, addresses
     /// included, so what can never be delivered to is refused here.
     ///
     /// # Errors
@@ -24,6 +25,9 @@ impl Webhooks {
         workspace: &WorkspaceId,
         new: NewEndpoint,
     ) -> Result<Endpoint> {
+        let chosen = new.secret.as_ref();
+        // Whether it fits is among what is checked next.
+        let chosen = chosen.and_then(|text| chosen_secret(new.signing.scheme, text).ok());
         let checked = new.validate(workspace, self.clock().schedule())?;
         let Checked { mut endpoint, url, headers } = checked;
         self.check_target(url.as_ref()).await?;
@@ -35,8 +39,11 @@ impl Webhooks {
         }
         endpoint.headers = self.seal_headers(workspace, &endpoint.id, &headers).await?;
         let id = endpoint.id.as_str();
-        let secret =
-            EndpointSecret { sealed: self.vault.seal(workspace, id, &new_secret()?).await? };
+        let secret = match chosen {
+            Some(secret) => secret,
+            None => new_secret(endpoint.signing.scheme)?,
+        };
+        let secret = EndpointSecret::first(self.vault.seal(workspace, id, &secret).await?);
         let key = endpoint_key(workspace, &endpoint.id);
         self.store
             .transact(vec![

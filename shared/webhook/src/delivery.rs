@@ -7,7 +7,11 @@ use millwright_event::Message;
 use millwright_store::{Document, Due, FailedMark};
 use serde::{Deserialize, Serialize};
 
-use crate::{attempt_log::Attempt, keys::failed_of, status::DeliveryStatus};
+use crate::{
+    attempt_log::Attempt,
+    keys::{failed_of, offered_of},
+    status::DeliveryStatus,
+};
 
 /// What the delivery and retry queues carry: make this attempt of this delivery.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -236,8 +240,14 @@ impl Document for Delivery {
     }
 
     fn failed(&self) -> Option<FailedMark> {
-        let State::Failed { at } = self.state else { return None };
-        Some(FailedMark { of: failed_of(&self.workspace, &self.endpoint), at })
+        let (workspace, endpoint) = (&self.workspace, &self.endpoint);
+        match self.state {
+            State::Failed { at } => Some(FailedMark { of: failed_of(workspace, endpoint), at }),
+            State::Offered { since } => {
+                Some(FailedMark { of: offered_of(workspace, endpoint), at: since })
+            }
+            _ => None,
+        }
     }
 
     fn expires_at(&self) -> Option<WallTime> {

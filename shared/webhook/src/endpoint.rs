@@ -115,14 +115,6 @@ pub enum Payload {
 
 impl Document for Endpoint {}
 
-/// An endpoint's signing secret, in a row of its own so that no list can hold it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct EndpointSecret {
-    pub(crate) sealed: Sealed,
-}
-
-impl Document for EndpointSecret {}
-
 impl Endpoint {
     /// Whether it gets a message, as far as that can be told without the message's content: an
     /// endpoint that names connections or customers gets only what is about one of them. What passes

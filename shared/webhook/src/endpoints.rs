@@ -1,11 +1,11 @@
-//! Reading and deleting endpoints, and showing their secrets.
+//! Reading and deleting endpoints.
 
-use millwright_core::{Cursor, EndpointId, Error, Result, SecretString, WorkspaceId};
+use millwright_core::{Cursor, EndpointId, Error, Result, WorkspaceId};
 use millwright_store::{Expect, Key, Range, Row, Table, Write};
 
 use crate::{
     Listed, Webhooks,
-    endpoint::{Endpoint, EndpointSecret},
+    endpoint::Endpoint,
     keys::{ENDPOINT_PREFIX, endpoint_key, secret_key},
 };
 
@@ -59,20 +59,6 @@ impl Webhooks {
             Write::delete(&secret_key(workspace, id), Expect::Anything),
         ];
         Ok(self.store.transact(writes).await?)
-    }
-
-    /// An endpoint's signing secret, `whsec_` and base64: for those who may see it.
-    ///
-    /// # Errors
-    /// `NOT_FOUND` when there is no such endpoint; internal when the vault cannot open it.
-    pub async fn endpoint_secret(
-        &self,
-        workspace: &WorkspaceId,
-        id: &EndpointId,
-    ) -> Result<SecretString> {
-        let row: Option<Row<EndpointSecret>> = self.store.get(&secret_key(workspace, id)).await?;
-        let row = row.ok_or_else(|| Error::not_found("webhook endpoint"))?;
-        self.vault.open(workspace, id.as_str(), &row.doc.sealed).await
     }
 
     pub(crate) async fn find_endpoint(

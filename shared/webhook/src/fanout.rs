@@ -96,7 +96,9 @@ impl Webhooks {
     ) -> Result<Handled> {
         let on_the_spot = endpoints.len() <= ON_THE_SPOT;
         let start = |endpoint| async move {
-            if on_the_spot && self.may_begin_here(endpoint) {
+            if Endpoint::is_polled(endpoint) {
+                self.offer_first(message, endpoint).await
+            } else if on_the_spot && self.may_begin_here(endpoint) {
                 self.attempt_first(message, endpoint, hop).await
             } else {
                 self.enqueue_first(message, endpoint, hop).await
@@ -129,6 +131,15 @@ impl Webhooks {
             // A copy of the queue message was here before: go on from what it left.
             None => self.attempt(&task, hop).await,
         }
+    }
+
+    /// Puts the message on offer to whoever polls. A copy of it finds the row there.
+    async fn offer_first(&self, message: &Message, endpoint: &Endpoint) -> Result<Handled> {
+        let mut delivery = Delivery::new(message, &endpoint.id);
+        delivery.offer(self.clock().schedule());
+        let key = delivery_key(&message.workspace, &delivery.id());
+        let made = self.store.create(&key, &delivery).await?;
+        Ok(if made { Handled::Done } else { Handled::Dropped })
     }
 
     /// Hands the first attempt to the delivery queue. A copy may be sent twice; the attempt's

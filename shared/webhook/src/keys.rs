@@ -69,6 +69,11 @@ pub(crate) fn held_of(workspace: &WorkspaceId, endpoint: &EndpointId) -> String 
     format!("{workspace}#{endpoint}#held")
 }
 
+/// The partition of what a polled endpoint offers in that index.
+pub(crate) fn offered_of(workspace: &WorkspaceId, endpoint: &EndpointId) -> String {
+    format!("{workspace}#{endpoint}#offered")
+}
+
 /// The delivery whose row is at `key`, if it is one of `endpoint`.
 pub(crate) fn delivery_at(endpoint: &EndpointId, key: &Key) -> Option<DeliveryId> {
     let message: MessageId = key.sk.parse().ok()?;

@@ -52,6 +52,10 @@ pub struct NewEndpoint {
     pub retry_schedule: Option<Vec<i64>>,
     /// `initial_load`.
     pub initial_load: bool,
+    /// `signature` and `body_signature`.
+    pub signing: Signing,
+    /// `secret`; a new one is made when it is not given.
+    pub secret: Option<SecretString>,
 }
 
 /// What can be made of a [`NewEndpoint`]. Its headers have yet to be sealed.
@@ -89,6 +93,8 @@ impl NewEndpoint {
                 .own()
                 .map(|waits| waits.iter().map(|wait| i64::from(*wait)).collect()),
             initial_load: endpoint.initial_load,
+            signing: endpoint.signing,
+            secret: None,
         }
     }
 
@@ -109,6 +115,7 @@ impl NewEndpoint {
         let timeout_seconds = faults.timeout_seconds(self.timeout_seconds);
         let rate_limit_per_second = faults.rate_limit(self.rate_limit_per_second);
         let retry_schedule = faults.retry_schedule(self.retry_schedule);
+        faults.signing(self.signing, self.secret.as_ref());
         if let Some(error) = Error::from_fields(faults.0) {
             return Err(error);
         }
@@ -124,6 +131,7 @@ impl NewEndpoint {
             timeout_seconds,
             rate_limit_per_second,
             retry_schedule,
+            signing: self.signing,
             initial_load: self.initial_load,
             ..blank(workspace, now)
         };

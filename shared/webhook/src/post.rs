@@ -1,6 +1,6 @@
 //! One HTTP try: what is sent, and what is kept of the answer.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
@@ -12,7 +12,7 @@ use crate::{
     Webhooks,
     attempt_log::{Answer, AttemptEnd},
     endpoint::Endpoint,
-    sign::SigningKey,
+    sign::Signer,
 };
 
 /// How much of an answer's body is kept, in bytes of text.
@@ -31,7 +31,7 @@ pub(crate) struct Prepared {
     message: MessageId,
     url: String,
     timeout: Duration,
-    key: SigningKey,
+    signer: Arc<Signer>,
     body: Bytes,
 }
 
@@ -45,15 +45,13 @@ impl Prepared {
 impl Webhooks {
     /// Gathers what sending `message` to `endpoint` needs.
     pub(crate) async fn prepare(&self, message: &Message, endpoint: &Endpoint) -> Result<Prepared> {
-        let (secret, body) = futures::try_join!(
-            self.endpoint_secret(&endpoint.workspace, &endpoint.id),
-            body_bytes(&self.blob, message),
-        )?;
+        let (signer, body) =
+            futures::try_join!(self.signer(endpoint), body_bytes(&self.blob, message),)?;
         Ok(Prepared {
             message: message.id.clone(),
             url: endpoint.url.clone().unwrap_or_default(),
             timeout: Duration::from_secs(endpoint.timeout_seconds.into()),
-            key: SigningKey::from_secret(&secret)?,
+            signer,
             body,
         })
     }
@@ -80,7 +78,7 @@ impl Webhooks {
 
 fn request_of(prepared: &Prepared, url: Url, now: WallTime) -> Result<Request> {
     let mut request = Request::new(Method::POST, url);
-    request.headers = prepared.key.headers(&prepared.message, now, &prepared.body)?;
+    request.headers = prepared.signer.headers(&prepared.message, now, &prepared.body)?;
     let json = HeaderValue::from_static("application/json");
     request.headers.insert(header::CONTENT_TYPE, json);
     request.body = prepared.body.clone();

@@ -5,13 +5,14 @@ use millwright_store::{Key, Range, Store, Table};
 use millwright_vault::Vault;
 
 use crate::{
-    endpoint::{Endpoint, EndpointSecret},
+    endpoint::Endpoint,
     keys::{ENDPOINT_PREFIX, secret_key},
     own_headers::headers_context,
+    secrets::EndpointSecret,
 };
 
 /// Seals the secrets of a workspace's endpoints anew whose data keys were made before `since`; answers
-/// how many. Harmless while they are used, and to do twice.
+/// for how many endpoints there were any. Harmless while they are used, and to do twice.
 ///
 /// # Errors
 /// When the table or the vault fails.
@@ -27,9 +28,15 @@ pub async fn reseal_endpoints(
     for endpoint in endpoints {
         let id = &endpoint.doc.id;
         let key = secret_key(workspace, id);
-        let decide = |secret: EndpointSecret| async move {
-            let young = vault.reseal(workspace, id.as_str(), &secret.sealed, since).await?;
-            Ok(young.map(|sealed| EndpointSecret { sealed }))
+        let decide = |mut row: EndpointSecret| async move {
+            let mut changed = false;
+            for sealed in row.all_mut() {
+                if let Some(young) = vault.reseal(workspace, id.as_str(), sealed, since).await? {
+                    *sealed = young;
+                    changed = true;
+                }
+            }
+            Ok(changed.then_some(row))
         };
         done += u64::from(store.modify_slowly(&key, decide).await?);
         if endpoint.doc.headers.is_some() {

@@ -51,6 +51,8 @@ pub struct EndpointChange {
     pub retry_schedule: Option<Option<Vec<i64>>>,
     /// `initial_load`.
     pub initial_load: Option<Option<bool>>,
+    /// `body_signature`.
+    pub body_signature: Option<Option<bool>>,
 }
 
 impl Webhooks {
@@ -98,7 +100,6 @@ impl Webhooks {
         Ok(Endpoint {
             id: own.id.clone(),
             headers: sealed,
-            signing: own.signing,
             status: own.status.clone(),
             health: own.health.clone(),
             secret_version: own.secret_version,
@@ -115,6 +116,7 @@ impl EndpointChange {
         set(&mut new.customer_ids, &self.customer_ids);
         set(&mut new.payload, &self.payload);
         set(&mut new.initial_load, &self.initial_load);
+        set(&mut new.signing.body_signature, &self.body_signature);
         replace(&mut new.description, &self.description);
         replace(&mut new.timeout_seconds, &self.timeout_seconds);
         replace(&mut new.rate_limit_per_second, &self.rate_limit_per_second);

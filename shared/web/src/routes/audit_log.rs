@@ -30,6 +30,8 @@ pub(crate) enum AuditAction {
     HookRotated,
     /// The signing secret of a webhook endpoint was shown.
     EndpointSecretShown,
+    /// A webhook endpoint was given another signing secret.
+    EndpointSecretRotated,
     /// An API key was made.
     ApiKeyCreated,
     /// An API key was revoked.
@@ -191,6 +193,7 @@ impl From<access::AuditAction> for AuditAction {
             access::AuditAction::HookShown => Self::HookShown,
             access::AuditAction::HookRotated => Self::HookRotated,
             access::AuditAction::EndpointSecretShown => Self::EndpointSecretShown,
+            access::AuditAction::EndpointSecretRotated => Self::EndpointSecretRotated,
             access::AuditAction::ApiKeyCreated => Self::ApiKeyCreated,
             access::AuditAction::ApiKeyRevoked => Self::ApiKeyRevoked,
             access::AuditAction::ConnectionCreated => Self::ConnectionCreated,
@@ -219,6 +222,7 @@ impl From<AuditAction> for access::AuditAction {
             AuditAction::HookShown => Self::HookShown,
             AuditAction::HookRotated => Self::HookRotated,
             AuditAction::EndpointSecretShown => Self::EndpointSecretShown,
+            AuditAction::EndpointSecretRotated => Self::EndpointSecretRotated,
             AuditAction::ApiKeyCreated => Self::ApiKeyCreated,
             AuditAction::ApiKeyRevoked => Self::ApiKeyRevoked,
             AuditAction::ConnectionCreated => Self::ConnectionCreated,

@@ -101,7 +101,14 @@ pub(crate) struct ChangeQuery {
 
 /// A wait of up to 20 seconds: API Gateway ends a request after 30.
 #[derive(Clone, Copy, Debug, Default)]
-struct Wait(Duration);
+pub(super) struct Wait(Duration);
+
+impl Wait {
+    /// How long.
+    pub(super) fn duration(self) -> Duration {
+        self.0
+    }
+}
 
 impl<'de> Deserialize<'de> for Wait {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -37,6 +37,8 @@ mod webhook_deliveries;
 mod webhook_delivery_view;
 mod webhook_endpoints;
 mod webhook_messages;
+mod webhook_poll;
+mod webhook_secrets;
 mod writes;
 
 pub(crate) use scenario::sandbox_manifest;
@@ -129,7 +131,9 @@ fn webhooks() -> OpenApiRouter<App> {
     OpenApiRouter::default()
         .routes(routes!(webhook_endpoints::list, webhook_endpoints::create))
         .routes(routes!(webhook_endpoints::get, webhook_endpoints::delete))
-        .routes(routes!(webhook_endpoints::get_secret))
+        .routes(routes!(webhook_secrets::get_secret))
+        .routes(routes!(webhook_secrets::rotate_secret))
+        .routes(routes!(webhook_poll::poll))
         .routes(routes!(webhook_messages::list, webhook_messages::create))
         .routes(routes!(webhook_messages::get))
         .routes(routes!(webhook_deliveries::list))

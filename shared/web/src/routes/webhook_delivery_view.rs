@@ -63,6 +63,8 @@ pub(crate) enum AttemptTrigger {
     Automatic,
     /// Somebody asked for it.
     Manual,
+    /// Whoever polls the endpoint fetched the message.
+    Poll,
 }
 
 /// How an attempt ended.
@@ -164,7 +166,7 @@ impl From<webhook::Attempt> for DeliveryAttempt {
             AttemptEnd::Unanswered { message, latency_ms, .. } => {
                 (None, Some(latency_ms), Some(message), Vec::new(), None)
             }
-            AttemptEnd::Unknown => (None, None, None, Vec::new(), None),
+            AttemptEnd::Unknown | AttemptEnd::Acknowledged => (None, None, None, Vec::new(), None),
         };
         let header = |(name, value)| AnswerHeader { name, value };
         Self {
@@ -187,6 +189,7 @@ impl From<webhook::Trigger> for AttemptTrigger {
         match own {
             webhook::Trigger::Automatic => Self::Automatic,
             webhook::Trigger::Manual => Self::Manual,
+            webhook::Trigger::Poll => Self::Poll,
         }
     }
 }

@@ -4,15 +4,14 @@ use std::collections::BTreeSet;
 
 use axum::{Json, extract::State};
 use http::StatusCode;
-use millwright_access::{AuditAction, Audited};
 use millwright_connection::{Connection, connection_key};
-use millwright_core::{ConnectionId, EndpointId, ExposeSecret, Result, WorkspaceId};
+use millwright_core::{ConnectionId, EndpointId, Result, SecretString, WorkspaceId};
 use millwright_webhook::{self as webhook, NewEndpoint};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
-use super::audit_log::in_log;
+use super::webhook_secrets::SignatureScheme;
 use crate::{
     App,
     error::Answer,
@@ -50,6 +49,19 @@ pub(crate) struct EndpointRequest {
     /// Whether it also gets the records that a first load brings.
     #[serde(default)]
     initial_load: bool,
+    /// How messages are signed.
+    #[serde(default)]
+    #[schema(inline)]
+    signature: SignatureScheme,
+    /// Whether `X-Webhook-Signature` is sent too: the base64 of an HMAC-SHA256 of the body alone, keyed
+    /// with the text of the newest secret. For receivers that were written for it, and not with `v1a`.
+    #[serde(default)]
+    body_signature: bool,
+    /// A secret of your own: `whsec_` and the base64 of 24 to 64 bytes, or for `v1a` `whsk_` and the
+    /// base64 of seed and public key. A new one is made when not given.
+    #[serde(default)]
+    #[schema(max_length = 200)]
+    secret: Option<String>,
 }
 
 fn ten() -> u8 {
@@ -89,19 +101,15 @@ pub(crate) struct WebhookEndpoint {
     timeout_seconds: u8,
     /// Whether it also gets the records that a first load brings.
     initial_load: bool,
+    /// How messages are signed.
+    signature: SignatureScheme,
+    /// Whether `X-Webhook-Signature` is sent too.
+    body_signature: bool,
     /// Whether it gets deliveries.
     status: EndpointStatus,
     /// When it was made.
     #[schema(format = DateTime)]
     created_at: String,
-}
-
-/// An endpoint's signing secret.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct EndpointSecret {
-    /// The key to verify messages with (Standard Webhooks).
-    #[schema(example = "whsec_...")]
-    secret: String,
 }
 
 /// A page of a list of webhook things.
@@ -128,6 +136,11 @@ impl EndpointRequest {
             metadata: self.metadata,
             timeout_seconds: Some(self.timeout_seconds.into()),
             initial_load: self.initial_load,
+            signing: webhook::Signing {
+                scheme: self.signature.into(),
+                body_signature: self.body_signature,
+            },
+            secret: self.secret.map(SecretString::from),
             ..NewEndpoint::default()
         }
     }
@@ -162,6 +175,8 @@ impl From<webhook::Endpoint> for WebhookEndpoint {
             metadata: own.metadata,
             timeout_seconds: own.timeout_seconds,
             initial_load: own.initial_load,
+            signature: own.signing.scheme.into(),
+            body_signature: own.signing.body_signature,
             status,
             created_at: own.created_at.iso(),
         }
@@ -248,29 +263,4 @@ pub(crate) async fn delete(
 ) -> Answer<StatusCode> {
     app.webhooks().delete_endpoint(&caller.workspace, &id).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// Get an endpoint's signing secret
-///
-/// Needs a key with the role `admin`. Being shown it is in the audit log.
-#[utoipa::path(
-    get,
-    path = "/v1/webhook-endpoints/{id}/secret",
-    operation_id = "get_webhook_endpoint_secret",
-    tag = "Webhooks",
-    params(("id" = String, Path, description = "The endpoint's id.")),
-    responses((status = 200, description = "The secret.", body = EndpointSecret))
-)]
-pub(crate) async fn get_secret(
-    caller: Admin,
-    State(app): State<App>,
-    IdPath(id): IdPath<EndpointId>,
-) -> Answer<Json<EndpointSecret>> {
-    let target = Some(id.to_string());
-    let action = AuditAction::EndpointSecretShown;
-    let audited = Audited { action, connection: None, target, call: None };
-    let webhooks = app.webhooks();
-    let read = webhooks.endpoint_secret(&caller.workspace, &id);
-    let secret = in_log(&app, &caller, audited, read).await?;
-    Ok(Json(EndpointSecret { secret: secret.expose_secret().to_owned() }))
 }

@@ -7,8 +7,13 @@ use millwright_outbound::Url;
 use serde_json::{Map, Value};
 
 use crate::{
-    body_filter::BodyFilter, own_headers::OwnHeaders, pattern::EventPattern,
+    body_filter::BodyFilter,
+    own_headers::OwnHeaders,
+    pattern::EventPattern,
+    rotate_secret::NO_SHARED_SECRET,
     schedule::RetrySchedule,
+    sign::{Scheme, Signing},
+    signing_key::chosen_secret,
 };
 
 const URL_MAX: usize = 2048;
@@ -162,6 +167,15 @@ impl Faults {
             }
         }
         RetrySchedule::Own(taken)
+    }
+
+    pub(super) fn signing(&mut self, signing: Signing, secret: Option<&SecretString>) {
+        if signing.scheme == Scheme::V1a && signing.body_signature {
+            self.add("body_signature", NO_SHARED_SECRET);
+        }
+        if let Some(Err(why)) = secret.map(|secret| chosen_secret(signing.scheme, secret)) {
+            self.add("secret", why);
+        }
     }
 
     fn length(&mut self, path: &str, length: usize) {
