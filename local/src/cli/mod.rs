@@ -3,6 +3,7 @@
 
 mod commands;
 mod connector;
+mod listen;
 mod serve;
 mod welcome;
 
@@ -74,6 +75,8 @@ enum Command {
     /// Files of connectors: check and test them
     #[command(subcommand)]
     Connector(connector::ConnectorCommand),
+    /// Receive a workspace's webhooks on this machine, print them, and send them on
+    Listen(listen::ListenOptions),
 }
 
 #[derive(Debug, Subcommand)]
@@ -225,6 +228,7 @@ pub fn main() -> ExitCode {
 async fn run(cli: Cli) -> Result<(), Line> {
     match cli.command {
         Some(Command::Connector(command)) => connector::run(command),
+        Some(Command::Listen(options)) => listen::listen(options).await,
         None => serve::serve(cli.serve).await,
         Some(Command::Key(KeyCommand::Create { data, workspace, role, name })) => {
             commands::create_key(data.data, workspace, role.into(), &name).await

@@ -80,7 +80,7 @@ async fn start(
 }
 
 /// Until the process is interrupted or asked to end.
-async fn asked_to_stop() -> io::Result<()> {
+pub(super) async fn asked_to_stop() -> io::Result<()> {
     let (mut interrupt, mut terminate) =
         (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     tokio::select! {
