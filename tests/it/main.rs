@@ -22,6 +22,7 @@ mod openapi;
 mod planted_secrets;
 mod reading;
 mod reading_histories;
+mod receivers;
 mod sandbox_table;
 mod scene;
 mod secret_types;

@@ -71,6 +71,12 @@ pub fn node_script(name: &str) -> PathBuf {
     FOLDER.get_or_init(|| prepare(&["node"])).join(name)
 }
 
+/// The folder of the scripts for Node: one that lies there finds their packages.
+#[must_use]
+pub fn node() -> PathBuf {
+    node_script("")
+}
+
 /// A ready Tryton database: `orders` or `parties`.
 #[must_use]
 pub fn company(size: &str) -> PathBuf {
