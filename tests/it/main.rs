@@ -31,4 +31,7 @@ mod sync_histories;
 mod template;
 mod tryton_rules;
 mod vault_rotation;
+mod webhook_bodies;
+mod webhook_endpoints;
+mod webhook_messages;
 mod writing;

@@ -5,6 +5,7 @@
     prepare.py postgresql        the same with what Tryton needs for PostgreSQL
     prepare.py openapi           the interpreter with the judge of the OpenAPI document
     prepare.py oauth             the interpreter with an OAuth client
+    prepare.py moto              the interpreter with moto, which speaks S3
     prepare.py sam               the interpreter with the SAM command line
     prepare.py build             the same with what builds the functions for Lambda
     prepare.py node              the npm packages of tests/node, linked from there
@@ -130,6 +131,8 @@ def main(words):
             print(environment("openapi", HERE / "requirements-openapi.txt"))
         case ["oauth"]:
             print(environment("oauth", HERE / "requirements-oauth.txt"))
+        case ["moto"]:
+            print(environment("moto", HERE / "requirements-moto.txt"))
         case ["sam"]:
             print(environment("sam", HERE / "requirements-sam.txt"))
         case ["build"]:

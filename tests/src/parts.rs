@@ -64,6 +64,12 @@ pub fn oauth_python() -> PathBuf {
     prepare(&["oauth"])
 }
 
+/// The Python interpreter that has moto, which speaks S3.
+#[must_use]
+pub fn moto_python() -> PathBuf {
+    prepare(&["moto"])
+}
+
 /// The path of a script for Node, whose packages are there.
 #[must_use]
 pub fn node_script(name: &str) -> PathBuf {

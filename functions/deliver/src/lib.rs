@@ -16,7 +16,7 @@ use millwright_core::{
 use millwright_event::FanoutTask;
 use millwright_fn_tick::SweepTask;
 use millwright_queue::{Envelope, Outcome, each_message, source_queue};
-use millwright_records::{Scope, publish_pages};
+use millwright_records::{Scope, Telling, publish_pages};
 use millwright_webhook::{AttemptTask, Handled};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -90,13 +90,20 @@ impl Handler {
             FanoutTask::Message { workspace, message } => {
                 self.context.webhooks.fan_out_recorded(&workspace, &message, hop).await
             }
+            FanoutTask::Bodies { workspace } => {
+                self.context.webhooks.sweep_bodies(&workspace).await?;
+                Ok(Handled::Done)
+            }
             FanoutTask::Feed { workspace, connection } => {
                 // The customer comes from the feed's head, as it was when the pages were written.
                 let scope = Scope { workspace, connection, customer: None };
                 let context = &self.context;
                 let (store, queue) = (&context.store, &context.queue);
                 let enough = deadline - MARGIN * 2;
-                publish_pages(store, queue, &context.blob, &scope, enough).await?;
+                let blob = &context.blob;
+                let with_records = context.webhooks.asks_for_records(&scope.workspace).await?;
+                let telling = Telling { store, queue, blob, with_records };
+                publish_pages(telling, &scope, enough).await?;
                 Ok(Handled::Done)
             }
         }

@@ -123,6 +123,10 @@ impl Handler {
             | JobKind::ReplayEndpoint(_)
             | JobKind::ReleaseEndpoint(_) => return self.deliveries(&job, hop, enough).await,
         };
+        if !self.context.webhooks.forget_connection(&job, id, enough).await? {
+            announce_job(&context.queue, &job, hop + 1).await;
+            return Ok(Outcome::Done);
+        }
         Ok(match run_erase(context, &job, id, enough).await? {
             EraseEnd::Done => Outcome::Done,
             EraseEnd::More => {

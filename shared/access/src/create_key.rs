@@ -72,6 +72,8 @@ mod tests {
             name: "Acme".to_owned(),
             environment: Environment::Test,
             created_at: WallTime::from_millis(1),
+            webhook_retention_days: None,
+            webhook_retention_before: None,
         };
         let text = key_text::random(workspace.environment);
         let now = WallTime::from_millis(2);

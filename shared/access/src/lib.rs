@@ -41,4 +41,7 @@ pub use list_keys::{KeyPage, get_key, list_keys};
 pub use revoke_key::revoke_key;
 pub use role::Role;
 pub use rotate_key::rotate_key;
-pub use workspace::{Environment, Workspace, create_workspace, ensure_workspace, get_workspace};
+pub use workspace::{
+    Environment, RetentionBefore, WEBHOOK_RETENTION_DAYS, Workspace, WorkspaceChange,
+    change_workspace, create_workspace, ensure_workspace, get_workspace,
+};

@@ -1,5 +1,7 @@
 //! Workspaces: the tenants.
 
+use std::{ops::RangeInclusive, time::Duration};
+
 use millwright_core::{Error, ErrorCode, FieldError, Result, WallTime, WorkspaceId};
 use millwright_store::{Document, Expect, Key, Store, Write};
 use serde::{Deserialize, Serialize};
@@ -36,9 +38,62 @@ pub struct Workspace {
     pub environment: Environment,
     /// When it was made.
     pub created_at: WallTime,
+    /// For how many days it wants webhook messages kept, if it has said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook_retention_days: Option<u16>,
+    /// For how many days it wanted them kept before it shortened that time, while there may be any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook_retention_before: Option<RetentionBefore>,
+}
+
+/// A time for which messages were kept, and until when there may be any of then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetentionBefore {
+    /// For how many days they were kept.
+    pub days: u16,
+    /// When the last of them ceases to be.
+    pub until: WallTime,
 }
 
 impl Document for Workspace {}
+
+/// For how many days webhook messages are kept unless their workspace says otherwise.
+pub const WEBHOOK_RETENTION_DAYS: u16 = 30;
+/// For how many days they may be kept.
+const WEBHOOK_RETENTION: RangeInclusive<u16> = 1..=90;
+
+impl Workspace {
+    /// For how many days webhook messages are kept.
+    #[must_use]
+    pub fn webhook_retention_days(&self) -> u16 {
+        self.webhook_retention_days.unwrap_or(WEBHOOK_RETENTION_DAYS)
+    }
+
+    /// For how many days any message is kept that there is: those of before it shortened that time too.
+    #[must_use]
+    pub fn webhook_retention_at_most(&self, now: WallTime) -> u16 {
+        let before = self.webhook_retention_before.filter(|before| now < before.until);
+        before.map_or(0, |before| before.days).max(self.webhook_retention_days())
+    }
+
+    fn set_webhook_retention(&mut self, days: Option<u16>, now: WallTime) {
+        let at_most = self.webhook_retention_at_most(now);
+        let before = self.webhook_retention_days();
+        self.webhook_retention_days = days;
+        if before > self.webhook_retention_days() {
+            // Some processes learn of it a minute later.
+            let until = now + Duration::from_secs((u64::from(at_most) + 1) * 24 * 3600);
+            self.webhook_retention_before = Some(RetentionBefore { days: at_most, until });
+        }
+    }
+}
+
+/// What to change of a workspace. What is not given stays; `Some(None)` is what it had at first.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WorkspaceChange {
+    /// For how many days webhook messages are kept, from 1 to 90.
+    pub webhook_retention_days: Option<Option<u16>>,
+}
 
 /// Makes a workspace with an id of its own.
 ///
@@ -65,7 +120,15 @@ pub async fn ensure_workspace(
     environment: Environment,
 ) -> Result<Workspace> {
     let name = checked_name(name)?;
-    let workspace = Workspace { id, name, environment, created_at: store.clock().wall() };
+    let created_at = store.clock().wall();
+    let workspace = Workspace {
+        id,
+        name,
+        environment,
+        created_at,
+        webhook_retention_days: None,
+        webhook_retention_before: None,
+    };
     let key = workspace_key(&workspace.id);
     match store.write(Write::put(&key, &workspace, Expect::Absent)?).await {
         Err(error) if error.is_conflict() => get_workspace(store, &workspace.id).await,
@@ -80,6 +143,35 @@ pub async fn ensure_workspace(
 pub async fn get_workspace(store: &Store, id: &WorkspaceId) -> Result<Workspace> {
     let row = store.get::<Workspace>(&workspace_key(id)).await?;
     row.map(|row| row.doc).ok_or_else(|| Error::new(ErrorCode::NotFound, "no such workspace"))
+}
+
+/// Changes a workspace. Nothing is written when that leaves it as it was.
+///
+/// # Errors
+/// `VALIDATION_FAILED` for a number of days out of range; `NOT_FOUND`; when the table fails.
+pub async fn change_workspace(
+    store: &Store,
+    id: &WorkspaceId,
+    change: &WorkspaceChange,
+) -> Result<Workspace> {
+    if let Some(Some(days)) = change.webhook_retention_days
+        && !WEBHOOK_RETENTION.contains(&days)
+    {
+        let path = "webhook_retention_days";
+        let fault = FieldError::new(path, ErrorCode::ValidationFailed, "must be from 1 to 90");
+        return Err(Error::from_fields(vec![fault])
+            .unwrap_or_else(|| Error::internal("one fault is an error")));
+    }
+    let (change, key, now) = (*change, workspace_key(id), store.clock().wall());
+    let changed = store.modify(&key, move |workspace: &mut Workspace| {
+        if let Some(days) = change.webhook_retention_days {
+            workspace.set_webhook_retention(days, now);
+        }
+        Ok(())
+    });
+    let (row, ()) =
+        changed.await?.ok_or_else(|| Error::new(ErrorCode::NotFound, "no such workspace"))?;
+    Ok(row.doc)
 }
 
 fn workspace_key(id: &WorkspaceId) -> Key {
@@ -104,6 +196,27 @@ pub(crate) fn checked_name(name: &str) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_kept_longer_before_is_known_as_long_as_there_may_be_any() {
+        let (now, day) = (WallTime::from_millis(1_000_000), Duration::from_secs(86_400));
+        let mut workspace = Workspace {
+            id: WorkspaceId::new_at(1),
+            name: "Acme".to_owned(),
+            environment: Environment::Test,
+            created_at: now,
+            webhook_retention_days: None,
+            webhook_retention_before: None,
+        };
+        assert_eq!(workspace.webhook_retention_at_most(now), 30);
+        workspace.set_webhook_retention(Some(90), now);
+        assert_eq!(workspace.webhook_retention_at_most(now), 90);
+        workspace.set_webhook_retention(Some(7), now);
+        workspace.set_webhook_retention(Some(1), now + day);
+        assert_eq!(workspace.webhook_retention_days(), 1);
+        assert_eq!(workspace.webhook_retention_at_most(now + day * 91), 90);
+        assert_eq!(workspace.webhook_retention_at_most(now + day * 92), 1);
+    }
 
     #[test]
     fn a_name_is_trimmed_and_must_say_something() {

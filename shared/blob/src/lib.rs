@@ -14,6 +14,15 @@ use object_store::{
 };
 
 const VARIABLE: &str = "MILLWRIGHT_BLOB";
+/// What says how S3 is reached, beside what Lambda itself sets.
+const AWS_VARIABLES: [&str; 6] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_REGION",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ALLOW_HTTP",
+];
 
 /// Named bodies. A name is a path of parts with slashes between; the first part is the workspace.
 /// Clones share one client.
@@ -43,10 +52,15 @@ impl Blob {
             return Err(invalid("it must be file:/path or s3://bucket/prefix".to_owned()));
         };
         let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
-        let bucket = AmazonS3Builder::from_env()
-            .with_bucket_name(bucket)
-            .build()
-            .map_err(|e| invalid(e.to_string()))?;
+        let builder =
+            AWS_VARIABLES.into_iter().fold(AmazonS3Builder::from_env(), |builder, name| {
+                match (source.text(name), name.to_ascii_lowercase().parse()) {
+                    (Some(value), Ok(key)) => builder.with_config(key, value),
+                    _ => builder,
+                }
+            });
+        let bucket =
+            builder.with_bucket_name(bucket).build().map_err(|e| invalid(e.to_string()))?;
         Ok(Self(Arc::new(PrefixStore::new(bucket, prefix))))
     }
 
@@ -90,6 +104,19 @@ impl Blob {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(Error::internal(error)),
         }
+    }
+
+    /// The names of the folders right below `prefix`, in order.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn folders(&self, prefix: &str) -> Result<Vec<String>> {
+        let listed = self.0.list_with_delimiter(Some(&location(prefix)?)).await;
+        let listed = listed.map_err(Error::internal)?;
+        let names = listed.common_prefixes.iter().filter_map(|path| path.filename());
+        let mut names: Vec<String> = names.map(str::to_owned).collect();
+        names.sort_unstable();
+        Ok(names)
     }
 
     /// Deletes every body below `prefix`, which stands for whole parts of a name: `a/b` reaches
@@ -142,6 +169,9 @@ mod tests {
         for path in ["ws_1/a/x", "ws_1/a/y/z", "ws_1/ab/x"] {
             blob.put(path, Bytes::from_static(b"body")).await.unwrap();
         }
+        assert_eq!(blob.folders("ws_1").await.unwrap(), ["a", "ab"]);
+        assert_eq!(blob.folders("ws_1/a").await.unwrap(), ["y"]);
+        assert!(blob.folders("ws_2").await.unwrap().is_empty());
         blob.delete_all("ws_1/a").await.unwrap();
         assert_eq!(blob.get("ws_1/a/x").await.unwrap(), None);
         assert_eq!(blob.get("ws_1/a/y/z").await.unwrap(), None);

@@ -11,4 +11,6 @@ mod publish;
 pub use message::{
     Body, MESSAGE_RETENTION, Message, NewMessage, Scope, Stopped, event_data, message_key,
 };
-pub use publish::{FanoutTask, accept, announce, body_bytes, feed_work, full_body_bytes, publish};
+pub use publish::{
+    FanoutTask, accept, announce, body_bytes, fanout_work, feed_work, full_body_bytes, publish,
+};

@@ -22,6 +22,11 @@ pub enum FanoutTask {
         /// Which.
         message: MessageId,
     },
+    /// A look at a workspace's bodies: those of days that are not kept any more go.
+    Bodies {
+        /// Whose they are.
+        workspace: WorkspaceId,
+    },
     /// Feed pages of a connection that have not been told yet.
     Feed {
         /// Whose it is.
@@ -35,7 +40,7 @@ pub enum FanoutTask {
 ///
 /// # Errors
 /// When the task cannot be written as JSON.
-pub(crate) fn fanout_work(workspace: &WorkspaceId, task: &FanoutTask) -> Result<Work> {
+pub fn fanout_work(workspace: &WorkspaceId, task: &FanoutTask) -> Result<Work> {
     Work::new(workspace.as_str(), task)
 }
 

@@ -35,7 +35,7 @@ pub use model::{
     CommitId, Entry, FEED_RETENTION, FeedHead, FeedPage, Op, Origin, RecordDoc, Scope, SourceTimes,
     feed_pk, head_key, record_key_at, records_pk,
 };
-pub use publish::publish_pages;
+pub use publish::{Telling, publish_pages};
 pub use seq::Seq;
 pub use write::{
     Answered, Askers, Before, IfMatch, Operation, Sent, Settled, Warning, WriteDoc, WriteFault,

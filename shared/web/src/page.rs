@@ -80,6 +80,14 @@ pub(crate) struct Paged {
     pub(crate) limit: Limit<500>,
 }
 
+impl Paged {
+    /// The part that begins at a cursor, with at most so many entries.
+    pub(crate) fn of(cursor: Option<String>, limit: usize) -> Self {
+        let limit = u16::try_from(limit).unwrap_or(500).clamp(1, 500);
+        Self { cursor, limit: Limit(limit) }
+    }
+}
+
 /// How many rows a page may have: 1 to `MAX`, 50 unless told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limit<const MAX: u16>(u16);

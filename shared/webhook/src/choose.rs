@@ -1,7 +1,7 @@
 //! Which endpoints get a message, and in which form.
 
 use bytes::Bytes;
-use millwright_core::Result;
+use millwright_core::{Result, WorkspaceId};
 use millwright_event::{Message, body_bytes, full_body_bytes};
 use serde_json::Value;
 
@@ -40,6 +40,16 @@ impl Webhooks {
             }
         }
         Ok(endpoints)
+    }
+
+    /// Whether an endpoint of the workspace gets events about records with the records in them: only
+    /// then are these put in.
+    ///
+    /// # Errors
+    /// When the table fails.
+    pub async fn asks_for_records(&self, workspace: &WorkspaceId) -> Result<bool> {
+        let endpoints = self.endpoints_of(workspace).await?;
+        Ok(endpoints.iter().any(|endpoint| endpoint.payload == Payload::Records))
     }
 
     /// The bytes of a message that endpoints with this payload get, the same on every attempt.

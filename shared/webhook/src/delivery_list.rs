@@ -75,7 +75,8 @@ impl Webhooks {
         cursor: Option<&str>,
         limit: usize,
     ) -> Result<Listed<Delivery>> {
-        let window = Window::new(self.clock(), filter.since, filter.until);
+        let kept = self.kept_at_most(workspace).await?;
+        let window = Window::new(self.clock(), kept, filter.since, filter.until);
         if filter.status == Some(DeliveryStatus::Failed) {
             return self.list_failed(workspace, filter, &window, cursor, limit).await;
         }

@@ -37,6 +37,8 @@ impl Webhooks {
     pub async fn fan_out(&self, mut message: Message, hop: u8) -> Result<Handled> {
         let endpoints = self.endpoints_for(&message).await?;
         message.endpoints = Some(ids_of(&endpoints));
+        message.kept_days = self.kept_days(&message.workspace).await?;
+        self.plan_body_sweep(&message).await?;
         if self.store.create(&message.key(), &message).await? {
             return self.distribute(&message, &endpoints, hop).await;
         }
@@ -69,7 +71,9 @@ impl Webhooks {
         }
     }
 
-    async fn fan_out_row(&self, message: Message, hop: u8) -> Result<Handled> {
+    async fn fan_out_row(&self, mut message: Message, hop: u8) -> Result<Handled> {
+        message.kept_days = self.kept_days(&message.workspace).await?;
+        self.plan_body_sweep(&message).await?;
         let endpoints = self.endpoints_for(&message).await?;
         let handled = self.distribute(&message, &endpoints, hop).await?;
         if handled == Handled::Done {
@@ -80,8 +84,9 @@ impl Webhooks {
 
     /// Takes the message out of the due index. Its deliveries carry on by themselves.
     async fn mark(&self, message: &Message, endpoints: &[EndpointId]) -> Result<()> {
-        let decide = |message: &mut Message| {
-            message.endpoints.get_or_insert_with(|| endpoints.to_vec());
+        let decide = |row: &mut Message| {
+            row.endpoints.get_or_insert_with(|| endpoints.to_vec());
+            row.kept_days = message.kept_days;
             Ok(())
         };
         self.store.modify(&message.key(), decide).await.map(drop)

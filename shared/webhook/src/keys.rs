@@ -23,7 +23,7 @@ impl Day {
     }
 
     /// `YYYY-MM-DD`.
-    fn text(self) -> String {
+    pub(crate) fn text(self) -> String {
         let mut text = ScheduleTime::from_millis(self.0.saturating_mul(DAY_MS)).iso();
         text.truncate(10);
         text

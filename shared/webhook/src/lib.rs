@@ -8,19 +8,24 @@
 //! the queue message that caused the attempt ends. Whoever makes an attempt claims it first in the
 //! row, so that copies of a task, which queues make, end as one attempt.
 
+mod accept;
 mod admit;
 mod attempt;
 mod attempt_log;
 mod body_filter;
+mod body_sweep;
 mod choose;
 mod create_endpoint;
 mod decide;
 mod delivery;
 mod delivery_list;
+mod end_message;
 mod endpoint;
 mod endpoints;
+mod event_types;
 mod failed_list;
 mod fanout;
+mod forget_connection;
 mod gate;
 mod health;
 mod jobs;
@@ -36,6 +41,7 @@ mod post;
 mod pulse;
 mod rate;
 mod reseal;
+mod retention;
 mod retry;
 mod rotate_secret;
 mod schedule;
@@ -46,11 +52,13 @@ mod signing_key;
 mod stats;
 mod status;
 mod tell;
+mod test_endpoint;
 mod update_endpoint;
 mod verify;
 mod webhooks;
 mod window;
 
+pub use accept::{Accepted, OwnMessage};
 pub use admit::{Admission, Pass};
 pub use attempt_log::{Answer, Attempt, AttemptEnd, Outcome, Trigger};
 pub use body_filter::BodyFilter;
@@ -59,6 +67,9 @@ pub use delivery::{
 };
 pub use delivery_list::DeliveryFilter;
 pub use endpoint::{DisabledReason, ENDPOINTS_MAX, Endpoint, EndpointStatus, Payload};
+pub use event_types::{
+    EventType, NewEventType, Registered, TEST_PING, is_told_by_millwright, told_event_types,
+};
 pub use gate::Gate;
 pub use health::{Circuit, Health};
 pub use jobs::JobEnd;

@@ -58,7 +58,8 @@ impl Webhooks {
         cursor: Option<&str>,
         limit: usize,
     ) -> Result<Listed<Message>> {
-        let window = Window::new(self.clock(), filter.since, filter.until);
+        let kept = self.kept_at_most(workspace).await?;
+        let window = Window::new(self.clock(), kept, filter.since, filter.until);
         let start = Place { day: window.last.0, before: None };
         let mut place = cursor.map(|text| Cursor::decode(LIST, text)).transpose()?.unwrap_or(start);
         let wanted = |message: &Message| {

@@ -9,7 +9,7 @@ use millwright_queue::Queue;
 use millwright_store::Store;
 use millwright_vault::Vault;
 
-use crate::{admit::Care, lasting::DISABLE_AFTER, secrets::Signers};
+use crate::{admit::Care, lasting::DISABLE_AFTER, retention::Retention, secrets::Signers};
 
 /// The operations on endpoints, messages and deliveries. Each takes the workspace it acts in;
 /// nothing of another workspace is within its reach. Clones share all connections.
@@ -23,6 +23,7 @@ pub struct Webhooks {
     pub(crate) care: Care,
     pub(crate) disable_after: Duration,
     pub(crate) signers: Signers,
+    pub(crate) retention: Retention,
 }
 
 /// What becomes of a queue message whose task has been worked on. A failed attempt is `Done`: it is
@@ -62,6 +63,7 @@ impl Webhooks {
             care: Care::default(),
             signers: Signers::default(),
             disable_after: DISABLE_AFTER,
+            retention: Retention::default(),
         }
     }
 

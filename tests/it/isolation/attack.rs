@@ -68,8 +68,9 @@ impl Target {
     /// Whether it is about a thing of the other workspace, named in its path or by `Connection-Id`.
     fn is_about_theirs(&self, loot: &Loot) -> bool {
         let named = loot.places.get(&self.path).is_some_and(|values| !values.is_empty());
-        let catalogue =
-            ["/v1/connectors", "/v1/entities"].iter().any(|own| self.path.starts_with(own));
+        let catalogue = ["/v1/connectors", "/v1/entities", "/v1/event-types"]
+            .iter()
+            .any(|own| self.path.starts_with(own));
         (named && !catalogue) || self.is_data()
     }
 

@@ -75,7 +75,10 @@ async fn furnished(api: &Api, name: &str) -> Loot {
     let mut loot = Loot { connection, needles, ..Loot::default() };
     loot.queries = queries(&things, &loot, name);
     loot.bodies = bodies(&things, &loot);
-    loot.places = places(&things, &records);
+    let path = format!("/v1/event-types/{}", own_type(name));
+    let own = json!({ "description": format!("type of {name}") });
+    assert_eq!(api.call(Method::PUT, &path, Some(&own)).await.status, 201);
+    loot.places = places(&things, &records, name);
     loot
 }
 
@@ -111,6 +114,7 @@ async fn records(data: &Api) -> BTreeMap<String, String> {
 fn places(
     things: &BTreeMap<&str, String>,
     records: &BTreeMap<String, String>,
+    name: &str,
 ) -> BTreeMap<String, Vec<(String, String)>> {
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let mut places = BTreeMap::new();
@@ -141,7 +145,14 @@ fn places(
         ("webhook-endpoints", "/stats"),
         ("webhook-endpoints", "/rotate-secret"),
         ("webhook-endpoints", "/poll"),
+        ("webhook-endpoints", "/enable"),
+        ("webhook-endpoints", "/resume"),
+        ("webhook-endpoints", "/pause"),
+        ("webhook-endpoints", "/disable"),
+        ("webhook-endpoints", "/test"),
         ("webhook-messages", ""),
+        ("webhook-messages", "/abort"),
+        ("webhook-messages", "/expunge"),
         ("webhook-deliveries", ""),
         ("webhook-deliveries", "/attempts"),
         ("webhook-deliveries", "/retry"),
@@ -161,6 +172,7 @@ fn places(
     places.insert("/v1/connectors/{id}".to_owned(), vec![pair("id", "sandbox")]);
     places.insert("/v1/entities/{entity}".to_owned(), vec![pair("entity", "vendors")]);
     places.insert("/v1/meta/{entity}".to_owned(), vec![pair("entity", "vendors")]);
+    places.insert("/v1/event-types/{name}".to_owned(), vec![pair("name", &own_type(name))]);
     places.insert("/hooks/{secret}".to_owned(), vec![pair("secret", &things["connections"])]);
     let any = records.values().next().expect("a record").clone();
     for entity in millwright_entities::Entity::ALL {
@@ -173,6 +185,11 @@ fn places(
         places.insert(path, vec![pair("key", key)]);
     }
     places
+}
+
+/// A type of event that a workspace has registered.
+fn own_type(name: &str) -> String {
+    format!("type_of.{}", name.to_lowercase())
 }
 
 /// The values of parameters in queries.
@@ -216,6 +233,10 @@ fn bodies(things: &BTreeMap<&str, String>, loot: &Loot) -> BTreeMap<String, Valu
             "retry_webhook_deliveries",
             json!({ "endpoint_id": things["webhook-endpoints"], "status": "failed" }),
         ),
+        ("update_webhook_endpoint", json!({ "description": "taken" })),
+        ("test_webhook_endpoint", json!({})),
+        ("put_event_type", json!({ "description": "taken" })),
+        ("update_workspace", json!({ "webhook_retention_days": 1 })),
         ("create_webhook_message", json!({ "type": "attack.made", "data": { "by": "another" } })),
     ];
     pairs.into_iter().map(|(name, body)| (name.to_owned(), body)).collect()

@@ -56,6 +56,11 @@ impl Ground {
         api.with_key(Some(self.key.expose_secret()))
     }
 
+    /// The key of the workspace's admin.
+    pub fn key(&self) -> &str {
+        self.key.expose_secret()
+    }
+
     /// Connects a sandbox.
     pub async fn connected(&self) -> Connection {
         connect(&self.context(), &self.workspace.id, sandbox()).await.unwrap()

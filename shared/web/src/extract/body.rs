@@ -63,6 +63,29 @@ impl<T: DeserializeOwned + ToSchema + 'static> FromRequest<App> for JsonBody<T> 
     }
 }
 
+/// A JSON body that its type's schema was held against, and then read from its very bytes: a part of
+/// it that is a [`serde_json::value::RawValue`] is as it was sent.
+#[derive(Clone, Debug)]
+pub(crate) struct ExactJson<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + ToSchema + 'static> FromRequest<App> for ExactJson<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+        let (headers, bytes) = received(request, app).await?;
+        require_json(&headers)?;
+        Ok(Self(exact(&bytes)?))
+    }
+}
+
+fn exact<T: DeserializeOwned + ToSchema + 'static>(bytes: &[u8]) -> Result<T, Error> {
+    let faults = schema_check::faults::<T>(&json(bytes)?)?;
+    if let Some(error) = Error::from_fields(faults) {
+        return Err(error);
+    }
+    serde_json::from_slice(bytes).map_err(|error| misfit::<T>("body".to_owned(), &error))
+}
+
 impl FromRequest<App> for AnyJson {
     type Rejection = ApiError;
 
@@ -241,6 +264,28 @@ mod tests {
         assert_eq!((sample.name.as_str(), sample.seconds, sample.lines.len()), ("a", Some(30), 1));
         assert_eq!(sample.lines[0].quantity, "1");
         assert!(sample.first.is_none() && sample.endpoint.is_none());
+    }
+
+    #[test]
+    fn an_exact_body_keeps_what_is_raw_in_it_and_is_held_against_its_schema() {
+        /// A sample.
+        #[derive(Deserialize, ToSchema)]
+        #[serde(deny_unknown_fields)]
+        struct Raw {
+            /// Anything.
+            #[schema(required, value_type = Value)]
+            data: Box<serde_json::value::RawValue>,
+        }
+        let raw = exact::<Raw>(br#"{"data" : { "n":  1.50e1, "s": "\u0041" } }"#).unwrap();
+        assert_eq!(raw.data.get(), r#"{ "n":  1.50e1, "s": "\u0041" }"#);
+        assert_eq!(exact::<Raw>(br#"{"data": null}"#).unwrap().data.get(), "null");
+        let code = |body: &str| exact::<Raw>(body.as_bytes()).map(drop).unwrap_err().code;
+        assert_eq!(code("{}"), ErrorCode::FieldRequired);
+        assert_eq!(code(r#"{"data": 1, "more": 1}"#), ErrorCode::ValidationFailed);
+        assert_eq!(code(r#"{"data": 1, "data": 2}"#), ErrorCode::ValidationFailed);
+        assert_eq!(code(r#"{"data": "\ud800"}"#), ErrorCode::InvalidRequest);
+        let deep = format!(r#"{{"data": {}1{}}}"#, "[".repeat(200), "]".repeat(200));
+        assert_eq!(code(&deep), ErrorCode::InvalidRequest);
     }
 
     #[test]

@@ -11,7 +11,9 @@ mod schema_check;
 mod scope;
 mod time;
 
-pub(crate) use body::{AnyJson, JsonBody, MERGE_PATCH, MergePatch, OptionalJsonBody, read_body};
+pub(crate) use body::{
+    AnyJson, ExactJson, JsonBody, MERGE_PATCH, MergePatch, OptionalJsonBody, read_body,
+};
 pub(crate) use caller::{Admin, Native, Needed, Reader, TokenConnection, Writer, caller_of};
 pub(crate) use condition::Condition;
 pub(crate) use path::{ActionPath, ConnectionEntityPath, IdPath, TextPath};

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, header, request::Parts};
 use millwright_access::Caller;
 use millwright_core::{Error, ErrorCode, sha256_hex};
 
-use crate::extract::SCENARIO;
+use crate::{error::ApiError, extract::SCENARIO};
 
 /// The request's header.
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -29,6 +29,18 @@ pub(super) fn hash_of_key(headers: &HeaderMap) -> Result<Option<String>, Error> 
     }
     let message = "Idempotency-Key must be one text of 1 to 255 printable ASCII characters";
     Err(Error::new(ErrorCode::InvalidRequest, message))
+}
+
+/// The hash of the request's key, for an operation that keeps keys in its own way.
+#[derive(Clone, Debug)]
+pub(crate) struct KeyHash(pub(crate) Option<String>);
+
+impl<S: Sync> FromRequestParts<S> for KeyHash {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        Ok(Self(hash_of_key(&parts.headers)?))
+    }
 }
 
 /// The hash under which a caller's key is kept: holders of connection tokens know nothing of each other,

@@ -25,6 +25,9 @@ use crate::{
     frame::{REQUEST_ID, caught},
 };
 
+/// Where messages are sent.
+const MESSAGES: &str = "/v1/webhook-messages";
+
 /// Answers a request again that came before with the same key; runs it otherwise.
 pub(crate) async fn idempotency(
     State(app): State<App>,
@@ -65,10 +68,11 @@ pub(crate) async fn idempotency(
 }
 
 /// Requests of callers that do something. A webhook of a system may have the header for reasons of its
-/// own.
+/// own; sending a message keeps its keys itself, in the one row that fixes the message.
 fn is_covered(parts: &Parts) -> bool {
     let does = matches!(parts.method, Method::POST | Method::PATCH | Method::DELETE);
-    does && parts.uri.path().starts_with("/v1/")
+    let message = parts.method == Method::POST && parts.uri.path() == MESSAGES;
+    does && parts.uri.path().starts_with("/v1/") && !message
 }
 
 /// What running a request to this path twice would do. A write to a record looks for the first one
@@ -202,5 +206,7 @@ mod tests {
         assert!(covered(Method::POST, "/v1/x") && covered(Method::DELETE, "/v1/x"));
         assert!(!covered(Method::GET, "/v1/x") && !covered(Method::PUT, "/v1/x"));
         assert!(!covered(Method::POST, "/hooks/x"), "its sender has no key");
+        assert!(!covered(Method::POST, MESSAGES), "it keeps its keys itself");
+        assert!(covered(Method::POST, "/v1/webhook-messages/msg_1/abort"));
     }
 }

@@ -15,5 +15,5 @@ mod key;
 mod layer;
 mod record;
 
-pub(crate) use key::SameAs;
+pub(crate) use key::{IDEMPOTENT_REPLAYED, KeyHash, SameAs};
 pub(crate) use layer::idempotency;

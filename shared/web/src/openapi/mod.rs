@@ -39,6 +39,7 @@ pub(crate) struct Served {
     components(schemas(error::ErrorAnswer)),
     tags(
         (name = "Service", description = "The service itself. No key is needed."),
+        (name = "Workspace", description = "The workspace itself."),
         (name = "API keys", description = "Keys of the workspace."),
         (name = "Applications", description = "OAuth clients of the workspace."),
         (name = "Sign-in", description = "People sign in with the operator's provider of identities. \

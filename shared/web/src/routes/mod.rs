@@ -18,6 +18,7 @@ mod connectors;
 mod credits;
 mod custom_fields;
 mod entities;
+mod event_types;
 mod health;
 mod hooks;
 mod issues;
@@ -35,10 +36,15 @@ mod syncs;
 mod webhook_care;
 mod webhook_deliveries;
 mod webhook_delivery_view;
+mod webhook_endpoint_life;
+mod webhook_endpoint_request;
+mod webhook_endpoint_view;
 mod webhook_endpoints;
+mod webhook_message_view;
 mod webhook_messages;
 mod webhook_poll;
 mod webhook_secrets;
+mod workspace;
 mod writes;
 
 pub(crate) use scenario::sandbox_manifest;
@@ -58,6 +64,7 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(api_keys::rotate_api_key))
         .merge(applications())
         .merge(people())
+        .routes(routes!(workspace::get, workspace::update))
         .routes(routes!(connectors::list))
         .routes(routes!(connectors::get))
         .routes(routes!(entities::list))
@@ -130,12 +137,25 @@ fn data() -> OpenApiRouter<App> {
 fn webhooks() -> OpenApiRouter<App> {
     OpenApiRouter::default()
         .routes(routes!(webhook_endpoints::list, webhook_endpoints::create))
-        .routes(routes!(webhook_endpoints::get, webhook_endpoints::delete))
         .routes(routes!(webhook_secrets::get_secret))
         .routes(routes!(webhook_secrets::rotate_secret))
         .routes(routes!(webhook_poll::poll))
+        .routes(routes!(
+            webhook_endpoints::get,
+            webhook_endpoints::delete,
+            webhook_endpoints::update
+        ))
+        .routes(routes!(webhook_endpoint_life::enable))
+        .routes(routes!(webhook_endpoint_life::resume))
+        .routes(routes!(webhook_endpoint_life::pause))
+        .routes(routes!(webhook_endpoint_life::disable))
+        .routes(routes!(webhook_endpoint_life::test))
+        .routes(routes!(event_types::list))
+        .routes(routes!(event_types::get, event_types::put, event_types::delete))
         .routes(routes!(webhook_messages::list, webhook_messages::create))
         .routes(routes!(webhook_messages::get))
+        .routes(routes!(webhook_messages::abort))
+        .routes(routes!(webhook_messages::expunge))
         .routes(routes!(webhook_deliveries::list))
         .routes(routes!(webhook_deliveries::get))
         .routes(routes!(webhook_deliveries::list_attempts))

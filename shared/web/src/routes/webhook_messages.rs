@@ -1,19 +1,22 @@
 //! `/v1/webhook-messages`.
 
-use axum::{Json, extract::State};
-use http::StatusCode;
-use millwright_core::{ConnectionId, EndpointId, Error, ErrorCode, FieldError, MessageId, Result};
-use millwright_entities::Entity;
-use millwright_event::{Message, NewMessage, Scope, accept, body_bytes};
-use millwright_webhook::{MessageFilter, is_event_type};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use std::time::Duration;
+
+use axum::{Json, extract::State, response::IntoResponse};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use millwright_connection::{Connection, find_connection};
+use millwright_core::{ConnectionId, Error, ErrorCode, FieldError, MessageId, Result, WorkspaceId};
+use millwright_webhook::{MessageFilter, OwnMessage, is_event_type, is_told_by_millwright};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
+use super::webhook_message_view::WebhookMessage;
 use crate::{
     App,
     error::Answer,
-    extract::{IdPath, JsonBody, Moment, Params, Reader, Writer},
+    extract::{Admin, ExactJson, IdPath, Moment, Params, Reader, Writer},
+    idempotency::{IDEMPOTENT_REPLAYED, KeyHash},
     page::{Limit, Page, cursor_text},
 };
 
@@ -22,52 +25,31 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub(crate) struct MessageRequest {
     /// Its event type: parts of letters, digits and underscores with full stops between. The first
-    /// part must not be one of Millwright's own, such as `connection` or `purchase_orders`.
+    /// part must not be one of Millwright's own, such as `connection` or `purchase_orders`. It need not
+    /// be registered.
     #[serde(rename = "type")]
     #[schema(min_length = 1, max_length = 128, example = "invoice.paid")]
     event_type: String,
-    /// What it tells: any JSON.
-    #[schema(required)]
-    data: Value,
-}
-
-/// How far a message is.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum MessageStatus {
-    /// It is safe, and has yet to be handed to its endpoints.
-    Accepted,
-    /// It has a delivery for each of its endpoints.
-    FannedOut,
-}
-
-/// An event that is told.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct WebhookMessage {
-    /// Its id; also the `webhook-id` on the wire.
-    #[schema(value_type = String, example = "msg_01jd8r2v7m5w3k9x1c4t6z8q0a")]
-    id: MessageId,
-    /// Its event type.
-    #[serde(rename = "type")]
-    event_type: String,
-    /// When it happened: the `timestamp` of its body.
-    #[schema(format = DateTime)]
-    timestamp: String,
-    /// When it was accepted.
-    #[schema(format = DateTime)]
-    created_at: String,
-    /// How far it is.
-    status: MessageStatus,
-    /// The connection it is about, if it is about one.
-    #[schema(required, value_type = Option<String>)]
-    connection_id: Option<ConnectionId>,
-    /// The endpoints it goes to.
-    #[schema(value_type = Vec<String>)]
-    endpoint_ids: Vec<EndpointId>,
-    /// What it tells. Not in lists.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    data: Option<Value>,
+    /// What it tells: any JSON. Receivers get it as it was given, byte for byte.
+    #[schema(required, value_type = serde_json::Value)]
+    data: Box<RawValue>,
+    /// The caller's own name for the event. As long as messages are kept, the same name with the same
+    /// content is the same message, and is sent once.
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 256)]
+    event_id: Option<String>,
+    /// The connection it is about: endpoints choose by it.
+    #[serde(default)]
+    #[schema(example = "conn_01jd8r2v7m5w3k9x1c4t6z8q0a")]
+    connection_id: Option<String>,
+    /// The customer it is about: endpoints choose by it. The connection's when not given.
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 256)]
+    customer_id: Option<String>,
+    /// For how many seconds it is worth sending: what has not arrived by then is aborted.
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 2_592_000)]
+    ttl_seconds: Option<u32>,
 }
 
 /// Which messages to list.
@@ -91,29 +73,11 @@ pub(crate) struct MessageList {
     limit: Limit<100>,
 }
 
-impl From<Message> for WebhookMessage {
-    fn from(own: Message) -> Self {
-        let status = match own.endpoints {
-            Some(_) => MessageStatus::FannedOut,
-            None => MessageStatus::Accepted,
-        };
-        Self {
-            id: own.id,
-            event_type: own.event_type,
-            timestamp: own.timestamp.iso(),
-            created_at: own.created_at.iso(),
-            status,
-            connection_id: own.scope.connection_id,
-            endpoint_ids: own.endpoints.unwrap_or_default(),
-            data: None,
-        }
-    }
-}
-
 /// Send a message
 ///
-/// Goes to every endpoint that wants its type. Answers once the message is safe; it can be read within
-/// a second.
+/// Goes to every endpoint that wants it. Answers once the message is safe; it can be read within a
+/// second. With an `Idempotency-Key` or an `event_id` it is taken in once, however often it is sent: the
+/// answer is the same again, with `Idempotent-Replayed: true`.
 #[utoipa::path(
     post,
     path = "/v1/webhook-messages",
@@ -125,20 +89,28 @@ impl From<Message> for WebhookMessage {
 pub(crate) async fn create(
     caller: Writer,
     State(app): State<App>,
-    JsonBody(request): JsonBody<MessageRequest>,
-) -> Answer<(StatusCode, Json<WebhookMessage>)> {
-    request.check()?;
-    let new = NewMessage {
-        workspace: &caller.workspace,
-        id: MessageId::new_at(app.clock().schedule().millis()),
+    KeyHash(idempotency): KeyHash,
+    ExactJson(request): ExactJson<MessageRequest>,
+) -> Answer<impl IntoResponse> {
+    request.check_type()?;
+    let connection = request.connection(&app, &caller.workspace).await?;
+    let own_customer = connection.as_ref().and_then(|one| one.customer.as_ref());
+    let new = OwnMessage {
         event_type: &request.event_type,
         data: &request.data,
-        scope: Scope::default(),
+        event_id: request.event_id.as_deref(),
+        idempotency: idempotency.as_deref(),
+        customer: request.customer_id.as_deref().or(own_customer.map(|own| own.id.as_str())),
+        connection: connection.as_ref().map(|connection| connection.id.clone()),
+        ttl: request.ttl_seconds.map(|seconds| Duration::from_secs(seconds.into())),
     };
-    let message = Message::render(&app.blob, app.clock(), new).await?;
-    accept(&app.queue, &message).await?;
-    let answer = WebhookMessage { data: Some(request.data), ..message.into() };
-    Ok((StatusCode::ACCEPTED, Json(answer)))
+    let accepted = app.webhooks().accept_message(&caller.workspace, new).await?;
+    let mut headers = HeaderMap::new();
+    if accepted.again {
+        headers.insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
+    }
+    let answer = WebhookMessage::telling(accepted.message, request.data);
+    Ok((StatusCode::ACCEPTED, headers, Json(answer)))
 }
 
 /// List messages
@@ -184,39 +156,83 @@ pub(crate) async fn get(
     IdPath(id): IdPath<MessageId>,
 ) -> Answer<Json<WebhookMessage>> {
     let message = app.webhooks().get_message(&caller.workspace, &id).await?;
-    let data = data_of(&app, &message).await?;
-    Ok(Json(WebhookMessage { data: Some(data), ..message.into() }))
+    Ok(Json(WebhookMessage::with_data(&app, message).await?))
 }
 
-/// What a message tells, out of its rendered body.
-async fn data_of(app: &App, message: &Message) -> Result<Value> {
-    let body = body_bytes(&app.blob, message).await?;
-    let mut body: Value = serde_json::from_slice(&body).map_err(Error::internal)?;
-    Ok(body["data"].take())
+/// Abort a message
+///
+/// What has not arrived of it will not be tried any more: those deliveries end as `aborted`. An attempt
+/// that is being made goes on.
+#[utoipa::path(
+    post,
+    path = "/v1/webhook-messages/{id}/abort",
+    operation_id = "abort_webhook_message",
+    tag = "Webhooks",
+    params(("id" = String, Path, description = "The message's id.")),
+    responses((status = 200, description = "The message.", body = WebhookMessage))
+)]
+pub(crate) async fn abort(
+    caller: Writer,
+    State(app): State<App>,
+    IdPath(id): IdPath<MessageId>,
+) -> Answer<Json<WebhookMessage>> {
+    let message = app.webhooks().abort_message(&caller.workspace, &id).await?;
+    Ok(Json(message.into()))
 }
 
-/// The families of events that Millwright itself tells, beside those of the entities.
-const OWN_FAMILIES: [&str; 6] = ["connection", "sync", "issue", "endpoint", "delivery", "test"];
+/// Remove a message's content
+///
+/// Its content goes for good, and what receivers answered to it, which may repeat it. That it was sent,
+/// when, where and with what outcome stays. What has not arrived is aborted.
+#[utoipa::path(
+    post,
+    path = "/v1/webhook-messages/{id}/expunge",
+    operation_id = "expunge_webhook_message",
+    tag = "Webhooks",
+    params(("id" = String, Path, description = "The message's id.")),
+    responses((status = 200, description = "The message.", body = WebhookMessage))
+)]
+pub(crate) async fn expunge(
+    caller: Admin,
+    State(app): State<App>,
+    IdPath(id): IdPath<MessageId>,
+) -> Answer<Json<WebhookMessage>> {
+    let message = app.webhooks().expunge_message(&caller.workspace, &id).await?;
+    Ok(Json(message.into()))
+}
 
 impl MessageRequest {
-    fn check(&self) -> Result<()> {
+    fn check_type(&self) -> Result<()> {
         let message = if !is_event_type(&self.event_type) {
             "must be parts of letters, digits and underscores with full stops between"
-        } else if is_own(&self.event_type) {
+        } else if is_told_by_millwright(&self.event_type) {
             "must not begin like an event of Millwright's own, such as connection. or sync."
         } else {
             return Ok(());
         };
-        let field = FieldError::new("type", ErrorCode::ValidationFailed, message);
-        Error::from_fields(vec![field]).map_or(Ok(()), Err)
+        Err(fault("type", ErrorCode::ValidationFailed, message))
+    }
+
+    /// The workspace's connection that is named, in any status.
+    async fn connection(&self, app: &App, workspace: &WorkspaceId) -> Result<Option<Connection>> {
+        let Some(text) = &self.connection_id else { return Ok(None) };
+        let unknown = || {
+            let message = "there is no such connection in this workspace";
+            fault("connection_id", ErrorCode::ReferenceNotFound, message)
+        };
+        let id: ConnectionId = text.parse().map_err(|_| unknown())?;
+        match find_connection(&app.store, workspace, &id).await {
+            Ok(row) => Ok(Some(row.doc)),
+            Err(error) if error.code == ErrorCode::NotFound => Err(unknown()),
+            Err(error) => Err(error),
+        }
     }
 }
 
-/// Whether receivers would take an event of this type for one that Millwright has noticed.
-fn is_own(event_type: &str) -> bool {
-    let Some((family, _)) = event_type.split_once('.') else { return false };
-    let of_entity = Entity::ALL.iter().any(|entity| entity.event_name == family);
-    of_entity || OWN_FAMILIES.contains(&family)
+fn fault(path: &str, code: ErrorCode, message: &str) -> Error {
+    let mut error = Error::new(code, format!("{path}: {message}"));
+    error.fields = vec![FieldError::new(path, code, message)];
+    error
 }
 
 #[cfg(test)]
@@ -226,10 +242,10 @@ mod tests {
     #[test]
     fn nobody_tells_an_event_in_millwrights_name() {
         let check = |event_type: &str| {
-            let event_type = event_type.to_owned();
-            MessageRequest { event_type, data: Value::Null }.check()
+            let body = serde_json::json!({ "type": event_type, "data": null }).to_string();
+            serde_json::from_str::<MessageRequest>(&body).unwrap().check_type()
         };
-        for own in ["connection.created", "test.ping", "purchase_orders.inserted", "sync.a.b"] {
+        for own in ["connection.created", "test.ping", "purchase_orders.inserted", "a b"] {
             let refused = check(own).unwrap_err();
             assert_eq!(refused.code, ErrorCode::ValidationFailed, "{own}");
             assert_eq!(refused.fields[0].path, "type");
