@@ -159,7 +159,9 @@ async fn expunging_leaves_the_record_without_the_content(scene: &Scene) {
     let api = scene.api();
     for length in [10, 100_000] {
         let secret = "planted ".repeat(length / 8);
-        let made = api.post(PATH, &json!({ "type": "own.secret", "data": secret }), 202).await;
+        let event = format!("secret {length}");
+        let request = json!({ "type": "own.secret", "data": secret, "event_id": event });
+        let made = api.post(PATH, &request, 202).await;
         let id = text(&made, "id");
         let delivery = settled(&api, id, "delivered").await;
         let path = format!("{PATH}/{id}");
@@ -167,6 +169,7 @@ async fn expunging_leaves_the_record_without_the_content(scene: &Scene) {
         let expunged = api.call(Method::POST, &expunge, None).await.expect(200);
         assert_eq!(expunged["expunged"], json!(true));
         assert_eq!(api.call(Method::POST, &expunge, None).await.expect(200), expunged);
+        assert_eq!(api.post(PATH, &request, 202).await, made, "a replay brings nothing back");
         let shown = api.get(&path).await;
         assert!(shown.get("data").is_none() && shown["type"] == "own.secret", "{shown:#}");
         let path = format!("/v1/webhook-deliveries/{}", text(&delivery, "id"));

@@ -12,7 +12,7 @@ use millwright_core::{
     ConnectionId, Error, ErrorCode, MessageId, Result, ScheduleTime, WallTime, WorkspaceId,
     sha256_hex, shard_of,
 };
-use millwright_event::{Message, NewMessage, Scope, accept};
+use millwright_event::{Body, Message, NewMessage, Scope, accept, message_key};
 use millwright_store::{Document, Expect, Key, Row, StoreError, Write};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -94,10 +94,11 @@ impl Webhooks {
         new: OwnMessage<'_>,
     ) -> Result<Accepted> {
         let (named, again) = self.named(workspace, &new).await?;
-        let message = self.rendered(workspace, &new, &named).await?;
-        if !(again && self.is_known(&message).await?) {
-            accept(&self.queue, &message).await?;
+        if again && let Some(message) = self.as_accepted(workspace, &named).await? {
+            return Ok(Accepted { message, again });
         }
+        let message = self.rendered(workspace, &new, &named).await?;
+        accept(&self.queue, &message).await?;
         Ok(Accepted { message, again })
     }
 
@@ -154,10 +155,19 @@ impl Webhooks {
         Err(Error::internal(StoreError::Conflict(0)))
     }
 
-    /// Whether the message has arrived where messages are.
-    async fn is_known(&self, message: &Message) -> Result<bool> {
-        let row: Option<Row<Message>> = self.store.get(&message.key()).await?;
-        Ok(row.is_some())
+    /// The message as it was when it was taken in, if it has arrived where messages are. It is not
+    /// rendered again: its content may have been removed since.
+    async fn as_accepted(&self, workspace: &WorkspaceId, named: &Named) -> Result<Option<Message>> {
+        let key = message_key(workspace, &named.message);
+        let row: Option<Row<Message>> = self.store.get(&key).await?;
+        Ok(row.map(|row| Message {
+            body: Body::Inline(String::new()),
+            full_body: None,
+            endpoints: None,
+            aborted_at: None,
+            kept_days: None,
+            ..row.doc
+        }))
     }
 
     async fn rendered(
