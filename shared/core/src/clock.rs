@@ -162,6 +162,13 @@ pub fn from_iso(text: &str) -> Option<i64> {
     text.parse::<Timestamp>().ok().map(Timestamp::as_millisecond)
 }
 
+/// Milliseconds since the epoch of a date as HTTP headers have it (RFC 9110, section 5.6.7), such as
+/// `Sun, 06 Nov 1994 08:49:37 GMT`, or nothing when it is not one.
+#[must_use]
+pub fn from_http_date(text: &str) -> Option<i64> {
+    jiff::fmt::rfc2822::parse(text).ok().map(|at| at.timestamp().as_millisecond())
+}
+
 fn millis_of(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
@@ -180,6 +187,8 @@ mod tests {
         assert_eq!(WallTime::from_millis(1_700_000_000_000).iso(), "2023-11-14T22:13:20.000Z");
         assert_eq!(from_iso("2023-11-14T23:13:20.12+01:00"), Some(1_700_000_000_120));
         assert_eq!(from_iso("yesterday"), None);
+        assert_eq!(from_http_date("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777_000));
+        assert_eq!(from_http_date("120"), None);
     }
 
     #[test]

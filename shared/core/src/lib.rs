@@ -12,7 +12,7 @@ mod id;
 mod public_url;
 mod queue_name;
 
-pub use clock::{Clock, ScheduleTime, WallTime, from_iso};
+pub use clock::{Clock, ScheduleTime, WallTime, from_http_date, from_iso};
 pub use cursor::Cursor;
 pub use error::{Error, ErrorCode, ErrorType, FieldError, Result, Upstream};
 pub use hash::{HashWriter, constant_time_eq, derive_id_part, sha256_hex, shard_of};

@@ -123,7 +123,8 @@ impl Outbound {
         let call = self.client.request(request.method, request.url).headers(request.headers);
         let mut response = call.body(request.body).send().await?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
-        let (body, truncated) = read_body(&mut response, cap, over_cap).await?;
+        let body = read_body(&mut response, cap, over_cap).await;
+        let (body, truncated) = body.map_err(OutboundError::within_answer)?;
         Ok(Response { status, headers, body, truncated, elapsed: Duration::ZERO })
     }
 }

@@ -24,7 +24,7 @@ pub enum FailureClass {
     Reset,
     /// What came back is not an HTTP answer.
     Malformed,
-    /// The answer is longer than the cap.
+    /// The answer is longer than the cap, or its headers are more than anybody needs.
     TooLarge,
 }
 
@@ -68,6 +68,7 @@ pub struct OutboundError {
     /// The kind of failure.
     pub class: FailureClass,
     sent: bool,
+    answered: bool,
     hint: Option<&'static str>,
     detail: String,
 }
@@ -80,6 +81,17 @@ impl OutboundError {
         self.sent
     }
 
+    /// Whether an answer had begun to come: what ended then was the answer, not the connection alone.
+    #[must_use]
+    pub fn answered(&self) -> bool {
+        self.answered
+    }
+
+    /// The same failure within an answer.
+    pub(crate) fn within_answer(self) -> Self {
+        Self { answered: true, ..self }
+    }
+
     /// What an operator needs to know: addresses and causes, never the URL, which may hold a
     /// secret.
     #[must_use]
@@ -89,17 +101,17 @@ impl OutboundError {
 
     /// A failure before anything was sent. Public for whoever plays a system that cannot be reached.
     pub fn before_sending(class: FailureClass, detail: impl Into<String>) -> Self {
-        Self { class, sent: false, hint: None, detail: detail.into() }
+        Self { class, sent: false, answered: false, hint: None, detail: detail.into() }
     }
 
     /// A failure after which the request may have reached the other side. Public for the same.
     pub fn after_sending(class: FailureClass, detail: impl Into<String>) -> Self {
-        Self { class, sent: true, hint: None, detail: detail.into() }
+        Self { class, sent: true, answered: false, hint: None, detail: detail.into() }
     }
 
     pub(crate) fn invalid_url(hint: &'static str) -> Self {
         let class = FailureClass::InvalidUrl;
-        Self { class, sent: false, hint: Some(hint), detail: hint.to_owned() }
+        Self { class, sent: false, answered: false, hint: Some(hint), detail: hint.to_owned() }
     }
 }
 
@@ -169,11 +181,14 @@ fn innermost_kind(error: &io::Error) -> io::ErrorKind {
 }
 
 fn exchange_class(error: &reqwest::Error) -> FailureClass {
-    let bad_http = cause::<hyper::Error>(error).is_some_and(hyper::Error::is_parse);
+    let hyper = cause::<hyper::Error>(error);
+    let bad_http = hyper.is_some_and(hyper::Error::is_parse);
     let bad_body =
         cause::<io::Error>(error).is_some_and(|e| innermost_kind(e) == io::ErrorKind::InvalidData);
     if error.is_timeout() {
         FailureClass::Timeout
+    } else if hyper.is_some_and(hyper::Error::is_parse_too_large) {
+        FailureClass::TooLarge
     } else if bad_http || bad_body {
         FailureClass::Malformed
     } else {

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::{Router, http::HeaderMap, response::Redirect, routing::any};
+use axum::{Router, http::HeaderMap, routing::any};
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 use futures::future::BoxFuture;
@@ -26,37 +26,9 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-const OK: &str = "HTTP/1.1 200 OK\r\n";
+mod parts;
 
-fn loopback_config() -> OutboundConfig {
-    OutboundConfig {
-        allowed: vec!["127.0.0.0/8".parse().unwrap()],
-        https_required: false,
-        resolver: None,
-    }
-}
-
-fn loopback() -> Outbound {
-    Outbound::new(loopback_config()).unwrap()
-}
-
-/// A server that reads a request's head and then does as told with the connection.
-async fn raw<F, R>(act: F) -> SocketAddr
-where
-    F: Fn(TcpStream) -> R + Send + Sync + 'static,
-    R: Future<Output = ()> + Send + 'static,
-{
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let mut head = [0; 4096];
-            let _ = stream.read(&mut head).await;
-            tokio::spawn(act(stream));
-        }
-    });
-    address
-}
+use parts::{OK, loopback, loopback_config, raw};
 
 async fn serve(app: Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -82,9 +54,13 @@ async fn send(request: Request) -> Result<Response, OutboundError> {
 }
 
 async fn class_of(request: Request) -> FailureClass {
+    error_of(request).await.class
+}
+
+async fn error_of(request: Request) -> OutboundError {
     let error = send(request).await.unwrap_err();
     assert!(error.sent(), "it may have arrived");
-    error.class
+    error
 }
 
 #[tokio::test]
@@ -202,13 +178,15 @@ async fn a_connection_that_ends_within_the_body_is_a_reset() {
     let address = raw(|mut stream| async move {
         let _ = stream.write_all(format!("{OK}content-length: 1000\r\n\r\nhalf").as_bytes()).await;
     });
-    assert_eq!(class_of(request(address.await)).await, FailureClass::Reset);
+    let error = error_of(request(address.await)).await;
+    assert_eq!((error.class, error.answered()), (FailureClass::Reset, true));
 }
 
 #[tokio::test]
 async fn a_connection_that_ends_before_the_answer_is_a_reset() {
     let address = raw(|stream| async move { drop(stream) });
-    assert_eq!(class_of(request(address.await)).await, FailureClass::Reset);
+    let error = error_of(request(address.await)).await;
+    assert_eq!((error.class, error.answered()), (FailureClass::Reset, false));
 }
 
 #[tokio::test]
@@ -228,16 +206,58 @@ async fn a_body_that_is_not_what_it_says_is_malformed() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_an_answer_and_is_not_followed() {
+async fn a_redirect_of_any_kind_is_an_answer_and_is_not_followed() {
     let hits = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&hits);
-    let app = Router::new().fallback(any(move || {
+    let app = Router::new().fallback(any(move |uri: http::Uri| {
         counted.fetch_add(1, Ordering::SeqCst);
-        async { Redirect::temporary("/again") }
+        let status: u16 = uri.path()[1..].parse().unwrap_or(200);
+        async move { (http::StatusCode::from_u16(status).unwrap(), [("location", "/again")]) }
     }));
-    let response = send(request(serve(app).await)).await.unwrap();
-    assert_eq!(response.status.as_u16(), 307);
-    assert_eq!(hits.load(Ordering::SeqCst), 1);
+    let address = serve(app).await;
+    for (before, status) in (300_u16..=308).enumerate() {
+        let mut request = request(address);
+        request.url.set_path(&status.to_string());
+        assert_eq!(send(request).await.unwrap().status.as_u16(), status);
+        assert_eq!(hits.load(Ordering::SeqCst), before + 1, "{status} was followed");
+    }
+}
+
+#[tokio::test]
+async fn interim_answers_before_the_answer_are_passed_over() {
+    let address = raw(|mut stream| async move {
+        for interim in ["100 Continue", "102 Processing", "103 Early Hints"] {
+            let _ = stream.write_all(format!("HTTP/1.1 {interim}\r\n\r\n").as_bytes()).await;
+        }
+        let _ = stream.write_all(format!("{OK}content-length: 2\r\n\r\nok").as_bytes()).await;
+    });
+    let response = send(request(address.await)).await.unwrap();
+    assert_eq!((response.status.as_u16(), &response.body[..]), (200, &b"ok"[..]));
+}
+
+#[tokio::test]
+async fn a_switch_to_another_protocol_is_no_success() {
+    let address = raw(|mut stream| async move {
+        let head = b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n";
+        let _ = stream.write_all(head).await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    });
+    match send(request(address.await)).await {
+        Ok(response) => assert_eq!(response.status.as_u16(), 101),
+        Err(error) => assert!(error.sent(), "{error}"),
+    }
+}
+
+#[tokio::test]
+async fn headers_without_end_are_too_large() {
+    for line in ["x-more: y\r\n", "x"] {
+        let address = raw(move |mut stream| async move {
+            let _ = stream.write_all(OK.as_bytes()).await;
+            let many = line.repeat(4096);
+            while stream.write_all(many.as_bytes()).await.is_ok() {}
+        });
+        assert_eq!(class_of(request(address.await)).await, FailureClass::TooLarge, "{line:?}");
+    }
 }
 
 #[tokio::test]

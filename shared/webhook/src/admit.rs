@@ -193,11 +193,15 @@ impl Webhooks {
         Ok(taken.map_err(|wait| now + self.scheduled(wait)))
     }
 
-    /// A wait until a time or somewhat later, so that those who wait do not come back all at once.
     fn parked(&self, endpoint: &Endpoint, until: ScheduleTime) -> Admission {
+        Admission::Park { until: self.spread(endpoint, until) }
+    }
+
+    /// A time or somewhat later, so that those who wait do not come back all at once.
+    pub(crate) fn spread(&self, endpoint: &Endpoint, until: ScheduleTime) -> ScheduleTime {
         let times = endpoint.health.circuit.as_ref().map_or(1, |circuit| circuit.times);
         let spread = (SPREAD * times.min(60)).min(SPREAD_MAX);
-        Admission::Park { until: until + Jitter::by_chance().part_of(spread) }
+        until + Jitter::by_chance().part_of(spread)
     }
 
     /// A stretch of the wall clock on the schedule clock.

@@ -13,7 +13,7 @@
 
 use std::time::Duration;
 
-use millwright_core::{DeliveryId, Error, QueueName, Result, WorkspaceId, random_token};
+use millwright_core::{Error, QueueName, Result, random_token};
 use millwright_event::{Message, message_key};
 use millwright_queue::MAX_HOPS;
 use millwright_store::{Expect, Key, Row, StoreError, Version, Wait, Write};
@@ -21,12 +21,13 @@ use millwright_store::{Expect, Key, Row, StoreError, Version, Wait, Write};
 use crate::{
     Handled, Webhooks,
     attempt_log::AttemptEnd,
-    decide::{Claimant, Now, Refusal},
-    delivery::{AbortReason, AttemptTask, Delivery, State},
+    decide::{Claimant, Now, Pace, Refusal},
+    delivery::{AttemptTask, Delivery},
     endpoint::Endpoint,
+    instead::Instead,
     keys::delivery_key,
     post::Prepared,
-    schedule::Jitter,
+    state::{AbortReason, State},
 };
 
 /// What a claim has beyond the exchange itself: time to write the outcome.
@@ -64,11 +65,15 @@ impl Webhooks {
     ) -> Result<Option<Handled>> {
         let now = Now::read(self.clock());
         match row.doc.claimable(number, now) {
-            Ok(_) => self.claim_and_post(row, number, hop).await,
+            Ok(_) => self.attempt_or_instead(row, number, hop).await,
             Err(Refusal::Superseded) => Ok(Some(Handled::Dropped)),
             Err(Refusal::Busy(until)) => Ok(Some(later(until.since(now.wall)))),
             Err(Refusal::Early(at)) => Ok(Some(self.early(at.since(now.schedule)))),
             Err(Refusal::Interrupted) => self.settle(row, hop).await,
+            Err(Refusal::Held) => self.look_again(row, hop).await.map(Some),
+            Err(Refusal::Expired) => {
+                self.take(row, number, Instead::Abort(AbortReason::Expired), hop).await
+            }
         }
     }
 
@@ -81,7 +86,9 @@ impl Webhooks {
     }
 
     async fn settle(&self, mut row: Row<Delivery>, hop: u8) -> Result<Option<Handled>> {
-        row.doc.settle(Now::read(self.clock()), Jitter::by_chance());
+        let endpoint = self.find_endpoint(&row.doc.workspace, &row.doc.endpoint).await?;
+        let pace = endpoint.as_ref().map_or_else(Pace::promised, Pace::of);
+        row.doc.settle(Now::read(self.clock()), &pace);
         if !self.replace(&mut row).await? {
             return Ok(None);
         }
@@ -90,33 +97,80 @@ impl Webhooks {
         Ok(Some(Handled::Done))
     }
 
-    async fn claim_and_post(
+    /// Makes the attempt, or does what its endpoint and message call for instead.
+    async fn attempt_or_instead(
         &self,
         mut row: Row<Delivery>,
         number: u32,
         hop: u8,
     ) -> Result<Option<Handled>> {
-        let Some(prepared) = self.gather(&row.doc.workspace, &row.doc.id()).await? else {
-            row.doc.abort(AbortReason::EndpointDeleted, self.clock().schedule());
-            return Ok(self.replace(&mut row).await?.then_some(Handled::Done));
+        let abort = Instead::Abort;
+        let (endpoint, message) = self.read_both(&row.doc).await?;
+        let Some(endpoint) = endpoint else {
+            return self.take(row, number, abort(AbortReason::EndpointDeleted), hop).await;
         };
-        let now = Now::read(self.clock());
-        let by = claimant(&prepared);
+        let Some(message) = message else {
+            return self.take(row, number, abort(AbortReason::MessageAborted), hop).await;
+        };
+        let _pass = match self.may_attempt(&message, &endpoint).await? {
+            Ok(pass) => pass,
+            Err(instead) => return self.take(row, number, instead, hop).await,
+        };
+        let prepared = self.prepare(&message, endpoint).await?;
+        let (now, by) = (Now::read(self.clock()), claimant(&prepared));
         if row.doc.claim(number, now, by).is_err() || !self.replace(&mut row).await? {
             return Ok(None);
         }
         self.post_and_record(row, &prepared, hop).await.map(Some)
     }
 
-    /// What an attempt needs, or nothing when its endpoint is gone.
-    async fn gather(&self, workspace: &WorkspaceId, id: &DeliveryId) -> Result<Option<Prepared>> {
-        let message = message_key(workspace, &id.message);
-        let (endpoint, message): (Option<Endpoint>, Option<Row<Message>>) =
-            futures::try_join!(self.find_endpoint(workspace, &id.endpoint), async {
-                Ok(self.store.get(&message).await?)
-            })?;
-        let (Some(endpoint), Some(message)) = (endpoint, message) else { return Ok(None) };
-        self.prepare(&message.doc, &endpoint).await.map(Some)
+    /// The endpoint and the message of a delivery, as far as they are still there.
+    async fn read_both(&self, delivery: &Delivery) -> Result<(Option<Endpoint>, Option<Message>)> {
+        let message = message_key(&delivery.workspace, &delivery.message);
+        futures::try_join!(self.find_endpoint(&delivery.workspace, &delivery.endpoint), async {
+            let row: Option<Row<Message>> = self.store.get(&message).await?;
+            Ok(row.map(|row| row.doc))
+        })
+    }
+
+    /// Does something instead of an attempt; nothing when the row was changed in between.
+    async fn take(
+        &self,
+        mut row: Row<Delivery>,
+        number: u32,
+        instead: Instead,
+        hop: u8,
+    ) -> Result<Option<Handled>> {
+        let taken = row.doc.take(instead, number, Now::read(self.clock()));
+        if taken.is_err() || !self.replace(&mut row).await? {
+            return Ok(None);
+        }
+        self.settled(row, hop).await.map(Some)
+    }
+
+    /// Sees to a delivery that has just been held or put off.
+    pub(crate) async fn settled(&self, row: Row<Delivery>, hop: u8) -> Result<Handled> {
+        if let State::Held(_) = row.doc.state {
+            return self.look_again(row, hop).await;
+        }
+        self.carry(&row.doc, hop).await;
+        Ok(Handled::Done)
+    }
+
+    /// Lets a held delivery go if its endpoint goes on already. Whoever lets an endpoint go on then
+    /// looks for what is held: either they find this one, or it was written after the endpoint, and
+    /// then the endpoint is found open here. The queue message that led here comes back if this
+    /// fails.
+    async fn look_again(&self, mut row: Row<Delivery>, hop: u8) -> Result<Handled> {
+        let endpoint = self.find_endpoint(&row.doc.workspace, &row.doc.endpoint).await?;
+        let Some(endpoint) = endpoint else { return Ok(Handled::Dropped) };
+        if !endpoint.is_enabled() {
+            return Ok(Handled::Done);
+        }
+        if row.doc.release(self.clock().schedule()) && self.replace(&mut row).await? {
+            self.carry(&row.doc, hop).await;
+        }
+        Ok(Handled::Done)
     }
 
     /// Makes the attempt that `row` claims, and records what came of it. Only then may the message
@@ -128,15 +182,24 @@ impl Webhooks {
         hop: u8,
     ) -> Result<Handled> {
         let number = row.doc.next_number();
-        let end = self.post(prepared).await?;
-        let now = self.clock().schedule();
-        row.doc.record(end.clone(), now, Jitter::by_chance());
+        let tried = self.post(prepared).await?;
+        let (now, pace) = (self.clock().schedule(), Pace::of(prepared.endpoint()));
+        row.doc.record(tried.clone(), now, &pace);
         if !self.replace(&mut row).await? {
-            return self.record_late(&row.key, number, &end).await;
+            return self.record_late(&row.key, number, tried.end()).await;
         }
-        log_outcome(&row.doc, &end);
+        log_outcome(&row.doc, tried.end());
         self.carry(&row.doc, hop).await;
+        self.tell_endpoint(prepared.endpoint(), tried.end()).await;
         Ok(Handled::Done)
+    }
+
+    /// Notes at the endpoint what came of an attempt. The attempt is recorded, so nothing would be won
+    /// by coming back if this fails: the next attempt tells the same.
+    async fn tell_endpoint(&self, endpoint: &Endpoint, end: &AttemptEnd) {
+        if let Err(error) = self.note_outcome(endpoint, end).await {
+            tracing::warn!(endpoint = %endpoint.id, %error, "an outcome was not noted");
+        }
     }
 
     /// The claim had ended before the outcome was known, and somebody else went on. What came of

@@ -4,6 +4,8 @@ use millwright_core::ScheduleTime;
 use millwright_outbound::FailureClass;
 use serde::{Deserialize, Serialize};
 
+use crate::wish::Wish;
+
 /// An attempt that is over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
@@ -25,6 +27,8 @@ pub enum Trigger {
     Automatic,
     /// A person or a program asked for it.
     Manual,
+    /// The connection of the attempt before broke at once: it was tried again at once.
+    Reconnect,
     /// Whoever polls the endpoint fetched the message.
     Poll,
 }
@@ -61,13 +65,16 @@ pub struct Answer {
     pub headers: Vec<(String, String)>,
     /// The beginning of its body.
     pub body: String,
+    /// What else it asks for.
+    #[serde(default, skip_serializing_if = "Wish::is_none")]
+    pub wish: Wish,
 }
 
 /// An attempt's outcome in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// A 2xx within the time.
+    /// A 2xx within the time; or it was fetched.
     Delivered,
     /// Anything else.
     Failed,
@@ -94,6 +101,15 @@ impl AttemptEnd {
             Self::Unanswered { class, .. } => Some(class.as_str()),
             Self::Answered(_) if self.outcome() == Outcome::Failed => Some("status"),
             Self::Answered(_) | Self::Unknown | Self::Acknowledged => None,
+        }
+    }
+
+    /// What the receiver asked for.
+    #[must_use]
+    pub fn wish(&self) -> Wish {
+        match self {
+            Self::Answered(answer) => answer.wish,
+            Self::Unanswered { .. } | Self::Unknown | Self::Acknowledged => Wish::None,
         }
     }
 }

@@ -1,14 +1,25 @@
 //! What may be done with a delivery, and what follows: decisions without a table, a queue or a
 //! clock.
+//!
+//! Every step is refused unless the row's state allows it, so whoever comes late or twice changes
+//! nothing. `finish` holds what the end of an attempt leads to, `rest` the states in which nothing
+//! is tried.
+
+mod finish;
+mod rest;
 
 use std::time::Duration;
 
 use millwright_core::{Clock, ScheduleTime, WallTime};
 
+pub(crate) use finish::{Again, Tried};
+pub(crate) use rest::AbortRefusal;
+
 use crate::{
-    attempt_log::{Attempt, AttemptEnd, Outcome, Trigger},
-    delivery::{AbortReason, Claim, Delivery, Fallback, Plan, State, Waiting},
+    delivery::Delivery,
+    endpoint::Endpoint,
     schedule::{Jitter, RetrySchedule},
+    state::{Claim, Fallback, Plan, State, Waiting},
 };
 
 /// How many attempts a delivery can hold: its row, with what each endpoint answered, must stay well
@@ -37,6 +48,31 @@ pub(crate) struct Claimant {
     pub(crate) term: Duration,
 }
 
+/// What says when a delivery is tried again.
+#[derive(Clone, Debug)]
+pub(crate) struct Pace {
+    /// The endpoint's schedule, as it is when an attempt fails.
+    pub(crate) schedule: RetrySchedule,
+    /// Until when the endpoint asked to be left alone.
+    pub(crate) slow_until: Option<ScheduleTime>,
+    /// Chance.
+    pub(crate) jitter: Jitter,
+}
+
+impl Pace {
+    /// An endpoint's pace.
+    pub(crate) fn of(endpoint: &Endpoint) -> Self {
+        let schedule = endpoint.retry_schedule.clone();
+        Self { schedule, slow_until: endpoint.health.slow_until, jitter: Jitter::by_chance() }
+    }
+
+    /// The promised one, where there is no endpoint any more.
+    pub(crate) fn promised() -> Self {
+        let schedule = RetrySchedule::Promised;
+        Self { schedule, slow_until: None, jitter: Jitter::by_chance() }
+    }
+}
+
 /// Why an attempt is not made now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
@@ -48,6 +84,10 @@ pub(crate) enum Refusal {
     Busy(WallTime),
     /// Whoever was making it died. It must be settled first.
     Interrupted,
+    /// It is held back.
+    Held,
+    /// The message's own time is up.
+    Expired,
 }
 
 /// Why an attempt cannot be asked for by hand.
@@ -55,12 +95,16 @@ pub(crate) enum Refusal {
 pub(crate) enum RetryRefusal {
     /// It has arrived.
     Delivered,
-    /// Its endpoint is gone.
+    /// It was given up.
     Aborted,
     /// An attempt is being made or about to be.
     Busy,
     /// Its endpoint is paused or disabled.
     Held,
+    /// Its endpoint is polled.
+    Offered,
+    /// The message's own time is up.
+    Expired,
     /// It has been tried too often to keep count.
     TooMany,
 }
@@ -72,13 +116,16 @@ impl Delivery {
             return Err(Refusal::Superseded);
         }
         match &self.state {
+            State::Pending | State::Waiting(_) if self.has_expired(now.schedule) => {
+                Err(Refusal::Expired)
+            }
             State::Pending => Ok(Plan::Automatic),
             State::Waiting(waiting) if waiting.at > now.schedule => Err(Refusal::Early(waiting.at)),
             State::Waiting(waiting) => Ok(waiting.plan),
             State::Attempting(claim) if claim.until > now.wall => Err(Refusal::Busy(claim.until)),
             State::Attempting(_) => Err(Refusal::Interrupted),
-            State::Held(_)
-            | State::Offered { .. }
+            State::Held(_) => Err(Refusal::Held),
+            State::Offered { .. }
             | State::Delivered { .. }
             | State::Failed { .. }
             | State::Aborted { .. } => Err(Refusal::Superseded),
@@ -106,60 +153,19 @@ impl Delivery {
         self.first_attempt_at.get_or_insert(now.schedule);
     }
 
-    /// Ends the attempt that is being made with what came of it.
-    pub(crate) fn record(&mut self, end: AttemptEnd, now: ScheduleTime, jitter: Jitter) {
-        if let State::Attempting(claim) = self.state.clone() {
-            self.finish(&claim, end, now, now, jitter);
-        }
-    }
-
-    /// Ends an attempt whose maker died: it reads `unknown` and counts. False when there is none.
-    pub(crate) fn settle(&mut self, now: Now, jitter: Jitter) -> bool {
-        match self.state.clone() {
-            State::Attempting(claim) if claim.until <= now.wall => {
-                // When it ended nobody knows, so the wait counts from its start.
-                let began = claim.started_at;
-                self.finish(&claim, AttemptEnd::Unknown, began, now.schedule, jitter);
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// Corrects attempt `number`, which was settled as `unknown` while its maker was only slow. An
-    /// arrival ends the delivery unless another attempt is being made, which then ends it.
-    pub(crate) fn record_late(&mut self, number: u32, end: AttemptEnd, now: ScheduleTime) {
-        let unknown = |a: &&mut Attempt| a.number == number && a.end == AttemptEnd::Unknown;
-        let Some(attempt) = self.attempts.iter_mut().find(unknown) else { return };
-        attempt.end = end;
-        let open = matches!(self.state, State::Waiting(_) | State::Failed { .. });
-        if open && self.has_arrived() {
-            self.state = State::Delivered { at: now };
-        }
-    }
-
-    /// Gives up a delivery that nobody is attempting.
-    pub(crate) fn abort(&mut self, reason: AbortReason, now: ScheduleTime) {
-        if let State::Pending | State::Waiting(_) | State::Held(_) | State::Offered { .. } =
-            self.state
-        {
-            self.state = State::Aborted { at: now, reason };
-        }
-    }
-
     /// Plans an attempt by hand, at once. It takes the place of a waiting one, which comes back if
     /// it fails.
-    pub(crate) fn retry(&mut self, now: Now, jitter: Jitter) -> Result<(), RetryRefusal> {
-        self.settle(now, jitter);
+    pub(crate) fn retry(&mut self, now: Now, pace: &Pace) -> Result<(), RetryRefusal> {
+        self.settle(now, pace);
         let fallback = match &self.state {
             State::Delivered { .. } => return Err(RetryRefusal::Delivered),
             State::Aborted { .. } => return Err(RetryRefusal::Aborted),
-            State::Pending | State::Attempting(_) | State::Offered { .. } => {
-                return Err(RetryRefusal::Busy);
-            }
+            State::Held(_) => return Err(RetryRefusal::Held),
+            State::Offered { .. } => return Err(RetryRefusal::Offered),
+            State::Pending | State::Attempting(_) => return Err(RetryRefusal::Busy),
+            _ if self.has_expired(now.schedule) => return Err(RetryRefusal::Expired),
             _ if self.attempts.len() >= ATTEMPTS_MAX => return Err(RetryRefusal::TooMany),
             State::Failed { at } => Fallback::FailedAt(*at),
-            State::Held(_) => return Err(RetryRefusal::Held),
             State::Waiting(Waiting { plan: Plan::Manual(fallback), .. }) => *fallback,
             State::Waiting(Waiting { at, .. }) => Fallback::WaitUntil(*at),
         };
@@ -167,48 +173,13 @@ impl Delivery {
         Ok(())
     }
 
-    /// The end of an attempt. Waits begin at `from`, and no plan lies before `now`.
-    fn finish(
-        &mut self,
-        claim: &Claim,
-        end: AttemptEnd,
-        from: ScheduleTime,
-        now: ScheduleTime,
-        jitter: Jitter,
-    ) {
-        let trigger = match claim.plan {
-            Plan::Automatic => Trigger::Automatic,
-            Plan::Manual(_) => Trigger::Manual,
-        };
-        let number = self.next_number();
-        self.attempts.push(Attempt { number, trigger, at: claim.started_at, end });
-        if self.has_arrived() {
-            self.state = State::Delivered { at: now };
-            return;
-        }
-        match claim.plan {
-            Plan::Manual(Fallback::FailedAt(at)) => self.state = State::Failed { at },
-            Plan::Manual(Fallback::WaitUntil(at)) => self.wait(at, now, Plan::Automatic),
-            Plan::Automatic => match self.next_automatic(from, jitter) {
-                Some(at) => self.wait(at, now, Plan::Automatic),
-                None => self.state = State::Failed { at: now },
-            },
-        }
-    }
-
-    fn next_automatic(&self, from: ScheduleTime, jitter: Jitter) -> Option<ScheduleTime> {
-        let automatic = self.attempts.iter().filter(|a| a.trigger == Trigger::Automatic).count();
-        let made = u32::try_from(automatic).unwrap_or(u32::MAX);
-        let first = self.first_attempt_at.unwrap_or(from);
-        RetrySchedule::Promised.next(made, first, from, jitter)
-    }
-
     fn wait(&mut self, at: ScheduleTime, now: ScheduleTime, plan: Plan) {
         self.state = State::Waiting(Waiting { at: at.max(now), since: now, plan });
     }
 
-    fn has_arrived(&self) -> bool {
-        self.attempts.iter().any(|attempt| attempt.end.outcome() == Outcome::Delivered)
+    /// Whether the message's own time is up.
+    pub(crate) fn has_expired(&self, now: ScheduleTime) -> bool {
+        self.abort_at.is_some_and(|at| at <= now)
     }
 }
 

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     attempt_log::Attempt,
-    keys::{failed_of, offered_of},
+    keys::{failed_of, held_of, offered_of},
+    state::{AbortReason, State},
     status::DeliveryStatus,
 };
 
@@ -54,112 +55,11 @@ pub struct Delivery {
     pub state: State,
     /// The attempts that are over, in order; number 1 first.
     pub attempts: Vec<Attempt>,
+    /// When the message's own time is up: no attempt is begun from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abort_at: Option<ScheduleTime>,
     /// When its row ceases to be.
     pub expires_at: WallTime,
-}
-
-/// What happens next, or how it ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// The first attempt is on the queue.
-    Pending,
-    /// Nobody works on it until its time comes.
-    Waiting(Waiting),
-    /// Somebody is making an attempt.
-    Attempting(Claim),
-    /// An attempt was answered with a 2xx.
-    Delivered {
-        /// When.
-        at: ScheduleTime,
-    },
-    /// All automatic attempts have failed.
-    Failed {
-        /// When the last of them did.
-        at: ScheduleTime,
-    },
-    /// Its endpoint is paused or disabled, or was when its time came.
-    Held(Held),
-    /// Its endpoint is polled: whoever polls may fetch it.
-    Offered {
-        /// Since when.
-        since: ScheduleTime,
-    },
-    /// It will not be tried.
-    Aborted {
-        /// Since when.
-        at: ScheduleTime,
-        /// Why.
-        reason: AbortReason,
-    },
-}
-
-/// A delivery that is kept until its endpoint goes on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Held {
-    /// Since when.
-    pub since: ScheduleTime,
-    /// What its next attempt is made for.
-    pub plan: Plan,
-}
-
-/// Why a delivery was given up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AbortReason {
-    /// Its endpoint was deleted.
-    EndpointDeleted,
-    /// Somebody aborted the message, or its content was removed.
-    MessageAborted,
-    /// The message's own time was up.
-    Expired,
-    /// The receiver asked for it with the header `webhook-delivery: abort-message`.
-    Refused,
-}
-
-/// A wait for the next attempt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Waiting {
-    /// When the attempt is to be made; never earlier.
-    pub at: ScheduleTime,
-    /// When the wait began: it decides who carries it.
-    pub since: ScheduleTime,
-    /// What it is made for.
-    pub plan: Plan,
-}
-
-/// What an attempt is made for, and so what its failure leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Plan {
-    /// The schedule: a failure leads to the next of its attempts, or to the end.
-    Automatic,
-    /// Somebody asked for it: a failure leads back to where it was asked from.
-    Manual(Fallback),
-}
-
-/// Where a failed manual attempt leads back to. Manual attempts use up none of the automatic ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Fallback {
-    /// To the wait for the automatic attempt of this time.
-    WaitUntil(ScheduleTime),
-    /// To having failed at this time.
-    FailedAt(ScheduleTime),
-}
-
-/// Somebody's right to make an attempt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Claim {
-    /// What the attempt is made for.
-    pub plan: Plan,
-    /// When it began, on the schedule clock.
-    pub started_at: ScheduleTime,
-    /// When whoever makes it has surely ended or died, on the wall clock, as functions' timeouts
-    /// run.
-    pub until: WallTime,
-    /// Chosen by chance by whoever makes it: tells two who claim in the same moment apart.
-    pub holder: String,
 }
 
 impl Delivery {
@@ -175,6 +75,7 @@ impl Delivery {
             first_attempt_at: None,
             state: State::Pending,
             attempts: Vec::new(),
+            abort_at: message.abort_at,
             // Its body must outlive it, or a retry by hand would have nothing to send.
             expires_at: message.kept_until(),
         }
@@ -212,6 +113,24 @@ impl Delivery {
         }
     }
 
+    /// Since when it is held back, while it is.
+    #[must_use]
+    pub fn held_since(&self) -> Option<ScheduleTime> {
+        match &self.state {
+            State::Held(held) => Some(held.since),
+            _ => None,
+        }
+    }
+
+    /// Why it was given up, if it was.
+    #[must_use]
+    pub fn abort_reason(&self) -> Option<AbortReason> {
+        match self.state {
+            State::Aborted { reason, .. } => Some(reason),
+            _ => None,
+        }
+    }
+
     /// The number of the attempt that is being made or comes next.
     #[must_use]
     pub fn next_number(&self) -> u32 {
@@ -239,15 +158,16 @@ impl Document for Delivery {
         Some(Due::at(QueueName::Retry, waiting.since, waiting.at, work))
     }
 
+    /// What has come to rest and may be asked for again is listed: what has failed, is held, and is
+    /// offered, each under a name of its own.
     fn failed(&self) -> Option<FailedMark> {
-        let (workspace, endpoint) = (&self.workspace, &self.endpoint);
-        match self.state {
-            State::Failed { at } => Some(FailedMark { of: failed_of(workspace, endpoint), at }),
-            State::Offered { since } => {
-                Some(FailedMark { of: offered_of(workspace, endpoint), at: since })
-            }
-            _ => None,
-        }
+        let (of, at) = match &self.state {
+            State::Failed { at } => (failed_of(&self.workspace, &self.endpoint), *at),
+            State::Held(held) => (held_of(&self.workspace, &self.endpoint), held.since),
+            State::Offered { since } => (offered_of(&self.workspace, &self.endpoint), *since),
+            _ => return None,
+        };
+        Some(FailedMark { of, at })
     }
 
     fn expires_at(&self) -> Option<WallTime> {

@@ -4,10 +4,7 @@ use millwright_core::{DeliveryId, Error, MessageId, Result, ScheduleTime, Worksp
 use millwright_event::{Body, Message, message_key};
 
 use crate::{
-    Webhooks,
-    attempt_log::AttemptEnd,
-    delivery::{AbortReason, Delivery},
-    keys::delivery_key,
+    Webhooks, attempt_log::AttemptEnd, delivery::Delivery, keys::delivery_key, state::AbortReason,
 };
 
 impl Webhooks {
@@ -20,7 +17,8 @@ impl Webhooks {
         let now = self.clock().schedule();
         let message = self.stop(workspace, id, |message| stop_at(message, now)).await?;
         self.end_deliveries(&message, |delivery| {
-            delivery.abort(AbortReason::MessageAborted, now);
+            // One that has ended stays as it is; one that is being tried ends when it comes back.
+            let _ = delivery.abort(AbortReason::MessageAborted, now);
         })
         .await?;
         Ok(message)
@@ -47,7 +45,8 @@ impl Webhooks {
             }
         }
         self.end_deliveries(&stopped, |delivery| {
-            delivery.abort(AbortReason::MessageAborted, now);
+            // One that has ended stays as it is; one that is being tried ends when it comes back.
+            let _ = delivery.abort(AbortReason::MessageAborted, now);
             delivery.forget_answers();
         })
         .await?;

@@ -14,12 +14,8 @@ use millwright_event::{Message, message_key};
 use millwright_store::{Expect, Row};
 
 use crate::{
-    Handled, Webhooks,
-    attempt::claimant,
-    decide::Now,
-    delivery::{Delivery, State},
-    endpoint::Endpoint,
-    keys::delivery_key,
+    Handled, Webhooks, attempt::claimant, decide::Now, delivery::Delivery, endpoint::Endpoint,
+    instead::Instead, keys::delivery_key, state::State,
 };
 
 /// Up to this many first attempts are made on the spot; more go to the delivery queue, so that one
@@ -101,9 +97,7 @@ impl Webhooks {
     ) -> Result<Handled> {
         let on_the_spot = endpoints.len() <= ON_THE_SPOT;
         let start = |endpoint| async move {
-            if Endpoint::is_polled(endpoint) {
-                self.offer_first(message, endpoint).await
-            } else if on_the_spot && self.may_begin_here(endpoint) {
+            if on_the_spot && self.may_begin_here(endpoint) {
                 self.attempt_first(message, endpoint, hop).await
             } else {
                 self.enqueue_first(message, endpoint, hop).await
@@ -123,7 +117,11 @@ impl Webhooks {
         endpoint: &Endpoint,
         hop: u8,
     ) -> Result<Handled> {
-        let prepared = self.prepare(message, endpoint).await?;
+        let _pass = match self.may_attempt(message, endpoint).await? {
+            Ok(pass) => pass,
+            Err(instead) => return self.rest_first(message, endpoint, instead, hop).await,
+        };
+        let prepared = self.prepare(message, endpoint.clone()).await?;
         let pending = Delivery::new(message, &endpoint.id);
         let task = pending.task();
         let delivery = pending.claimed(Now::read(self.clock()), claimant(&prepared));
@@ -138,13 +136,24 @@ impl Webhooks {
         }
     }
 
-    /// Puts the message on offer to whoever polls. A copy of it finds the row there.
-    async fn offer_first(&self, message: &Message, endpoint: &Endpoint) -> Result<Handled> {
-        let mut delivery = Delivery::new(message, &endpoint.id);
-        delivery.offer(self.clock().schedule());
-        let key = delivery_key(&message.workspace, &delivery.id());
-        let made = self.store.create(&key, &delivery).await?;
-        Ok(if made { Handled::Done } else { Handled::Dropped })
+    /// Makes a delivery of which nothing is attempted now: it is held, put off, offered or given up
+    /// from the start.
+    async fn rest_first(
+        &self,
+        message: &Message,
+        endpoint: &Endpoint,
+        instead: Instead,
+        hop: u8,
+    ) -> Result<Handled> {
+        let mut doc = Delivery::new(message, &endpoint.id);
+        let task = doc.task();
+        // Nothing stands against it: it is new.
+        let _ = doc.take(instead, task.number, Now::read(self.clock()));
+        let key = delivery_key(&message.workspace, &doc.id());
+        match self.put(&key, &doc, Expect::Absent).await? {
+            Some(version) => self.settled(Row { key, doc, body: None, version }, hop).await,
+            None => self.attempt(&task, hop).await,
+        }
     }
 
     /// Hands the first attempt to the delivery queue. A copy may be sent twice; the attempt's
@@ -155,6 +164,9 @@ impl Webhooks {
         endpoint: &Endpoint,
         hop: u8,
     ) -> Result<Handled> {
+        if let Some(instead) = self.instead_of_queue(message, endpoint) {
+            return self.rest_first(message, endpoint, instead, hop).await;
+        }
         let delivery = Delivery::new(message, &endpoint.id);
         let key = delivery_key(&message.workspace, &delivery.id());
         if !self.store.create(&key, &delivery).await? {

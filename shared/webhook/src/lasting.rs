@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use crate::{
     DeliveryFilter, Webhooks,
-    delivery::State,
     endpoint::{DisabledReason, Endpoint},
     health::Health,
     set_status::StatusChange,
+    state::State,
     status::DeliveryStatus,
     tell::{ENDPOINT_DISABLED, ENDPOINT_FAILING, Told},
 };
@@ -56,6 +56,16 @@ impl Webhooks {
             Lasting::Tell => self.tell_failing(endpoint, now).await,
             Lasting::Disable => self.disable_failing(endpoint, health, now).await,
         }
+    }
+
+    /// Disables an endpoint whose receiver asked for it.
+    pub(crate) async fn disable_refused(&self, endpoint: &Endpoint) -> Result<()> {
+        let now = self.clock().schedule();
+        let decide = |row: &mut Endpoint| disabled(row, DisabledReason::Refused, now);
+        if self.change_and_tell(endpoint, decide).await? {
+            tracing::info!(endpoint = %endpoint.id, "its receiver wants nothing more: disabled");
+        }
+        Ok(())
     }
 
     async fn tell_failing(&self, endpoint: &Endpoint, now: ScheduleTime) -> Result<()> {

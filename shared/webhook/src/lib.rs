@@ -8,6 +8,7 @@
 //! the queue message that caused the attempt ends. Whoever makes an attempt claims it first in the
 //! row, so that copies of a task, which queues make, end as one attempt.
 
+mod abort;
 mod accept;
 mod admit;
 mod attempt;
@@ -28,6 +29,7 @@ mod fanout;
 mod forget_connection;
 mod gate;
 mod health;
+mod instead;
 mod jobs;
 mod keys;
 mod lasting;
@@ -49,6 +51,7 @@ mod secrets;
 mod set_status;
 mod sign;
 mod signing_key;
+mod state;
 mod stats;
 mod status;
 mod tell;
@@ -57,14 +60,13 @@ mod update_endpoint;
 mod verify;
 mod webhooks;
 mod window;
+mod wish;
 
 pub use accept::{Accepted, OwnMessage};
 pub use admit::{Admission, Pass};
 pub use attempt_log::{Answer, Attempt, AttemptEnd, Outcome, Trigger};
 pub use body_filter::BodyFilter;
-pub use delivery::{
-    AbortReason, AttemptTask, Claim, Delivery, Fallback, Held, Plan, State, Waiting,
-};
+pub use delivery::{AttemptTask, Delivery};
 pub use delivery_list::DeliveryFilter;
 pub use endpoint::{DisabledReason, ENDPOINTS_MAX, Endpoint, EndpointStatus, Payload};
 pub use event_types::{
@@ -85,8 +87,10 @@ pub use schedule::{Jitter, RetrySchedule};
 pub use secrets::ShownSecret;
 pub use set_status::StatusChange;
 pub use sign::{Scheme, Signer, Signing};
+pub use state::{AbortReason, Claim, Fallback, Held, Plan, State, Waiting};
 pub use stats::{EXAMINED_MAX as STATS_EXAMINED_MAX, EndpointStats};
 pub use status::DeliveryStatus;
 pub use update_endpoint::EndpointChange;
 pub use verify::Verifier;
 pub use webhooks::{Handled, Listed, Webhooks};
+pub use wish::Wish;

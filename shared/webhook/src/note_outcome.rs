@@ -12,6 +12,7 @@ use crate::{
     keys::endpoint_key,
     pulse::Beat,
     stats::latency,
+    wish::Wish,
 };
 
 impl Webhooks {
@@ -31,9 +32,15 @@ impl Webhooks {
         };
         let up = self.arrived_lately(&endpoint.id, now);
         let opens = self.beat(&endpoint.id, beat, now);
-        let slow_until = None;
+        let slow_until = match end.wish() {
+            Wish::SlowDown { pause } => Some(now + pause),
+            Wish::None | Wish::Disable | Wish::AbortMessage => None,
+        };
         let note = Note { beat, opens, up, slow_until };
         let health = self.note(endpoint, note, now).await?;
+        if end.wish() == Wish::Disable {
+            return self.disable_refused(endpoint).await;
+        }
         if beat == Beat::Arrived { Ok(()) } else { self.follow_failure(endpoint, &health).await }
     }
 

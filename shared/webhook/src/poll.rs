@@ -22,9 +22,10 @@ use millwright_store::Key;
 
 use crate::{
     Webhooks,
-    delivery::{AbortReason, Delivery, State},
+    delivery::Delivery,
     endpoint::{Endpoint, EndpointStatus},
     keys::{delivery_at, delivery_key, offered_of},
+    state::{AbortReason, State},
 };
 
 /// How many acknowledgements are written, and how many large bodies read, at a time.
@@ -204,7 +205,8 @@ impl Webhooks {
             };
             let id = DeliveryId { endpoint: endpoint.id.clone(), message: message.id };
             let decide = |delivery: &mut Delivery| {
-                delivery.abort(reason, now);
+                // One that has ended meanwhile stays as it is.
+                let _ = delivery.abort(reason, now);
                 Ok(())
             };
             self.store.modify(&delivery_key(&endpoint.workspace, &id), decide).await?;

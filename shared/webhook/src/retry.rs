@@ -4,10 +4,9 @@ use millwright_core::{DeliveryId, Error, ErrorCode, Result, WorkspaceId};
 
 use crate::{
     Webhooks,
-    decide::{ATTEMPTS_MAX, Now, RetryRefusal},
+    decide::{ATTEMPTS_MAX, Now, Pace, RetryRefusal},
     delivery::Delivery,
     keys::delivery_key,
-    schedule::Jitter,
 };
 
 impl Webhooks {
@@ -25,13 +24,14 @@ impl Webhooks {
         let no_such = || Error::not_found("webhook delivery");
         let endpoint = self.find_endpoint(workspace, &id.endpoint).await?;
         let now = Now::read(self.clock());
-        let jitter = Jitter::by_chance();
-        let gone = endpoint.is_none();
         let decide = move |delivery: &mut Delivery| {
-            if gone {
+            let Some(endpoint) = &endpoint else {
                 return Err(conflict("its endpoint has been deleted"));
+            };
+            if !endpoint.is_enabled() {
+                return Err(refused(RetryRefusal::Held));
             }
-            delivery.retry(now, jitter).map_err(refused)
+            delivery.retry(now, &Pace::of(endpoint)).map_err(refused)
         };
         let planned = self.store.modify(&delivery_key(workspace, id), decide).await?;
         let (row, ()) = planned.ok_or_else(no_such)?;
@@ -47,6 +47,8 @@ fn refused(refusal: RetryRefusal) -> Error {
         RetryRefusal::Aborted => conflict("it was aborted"),
         RetryRefusal::Busy => conflict("an attempt is being made"),
         RetryRefusal::Held => conflict("its endpoint is paused or disabled"),
+        RetryRefusal::Offered => conflict("its endpoint is polled"),
+        RetryRefusal::Expired => conflict("the message's time is up"),
         RetryRefusal::TooMany => {
             conflict(&format!("it has been tried {ATTEMPTS_MAX} times, which is the limit"))
         }

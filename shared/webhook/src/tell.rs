@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 use crate::{
     Webhooks,
     attempt_log::{Attempt, AttemptEnd, Trigger},
-    delivery::{Delivery, State},
+    delivery::Delivery,
     endpoint::Endpoint,
     keys::endpoint_key,
+    state::State,
 };
 
 /// Nothing has arrived at an endpoint for half of the time after which it is disabled.
@@ -62,8 +63,14 @@ impl Webhooks {
     pub(crate) async fn failure_event(&self, delivery: &Delivery) -> Result<Option<Message>> {
         let State::Failed { at } = delivery.state else { return Ok(None) };
         let ours = [ENDPOINT_FAILING, ENDPOINT_DISABLED, DELIVERY_FAILED];
-        let last = delivery.attempts.last().filter(|last| last.trigger != Trigger::Manual);
-        let Some(last) = last.filter(|_| !ours.contains(&delivery.event_type.as_str())) else {
+        // A second try upon a broken connection belongs to the attempt before it.
+        let cause = delivery.attempts.iter().rfind(|one| one.trigger != Trigger::Reconnect);
+        if cause.is_some_and(|cause| cause.trigger == Trigger::Manual) {
+            return Ok(None);
+        }
+        let Some(last) =
+            delivery.attempts.last().filter(|_| !ours.contains(&delivery.event_type.as_str()))
+        else {
             return Ok(None);
         };
         let data = failure_data(delivery, last, at);

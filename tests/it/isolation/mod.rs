@@ -156,6 +156,7 @@ fn places(
         ("webhook-deliveries", ""),
         ("webhook-deliveries", "/attempts"),
         ("webhook-deliveries", "/retry"),
+        ("webhook-deliveries", "/abort"),
         ("jobs", ""),
         ("jobs", "/cancel"),
         ("writes", ""),
@@ -253,7 +254,9 @@ async fn kept(millwright: &mut Millwright, workspace: &str) -> BTreeMap<String, 
     own.map(|(table, key, row)| {
         // Its deliveries are tried again by themselves meanwhile; by hand they are not.
         let row = match key.contains("#delivery#") {
-            true => format!("tried by hand: {}", row.contains("manual")),
+            true => {
+                format!("by hand: {}", row.contains("manual") || row.contains("by_hand"))
+            }
             false => row,
         };
         (format!("{table:?} {key}"), row)

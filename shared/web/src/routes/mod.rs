@@ -160,6 +160,7 @@ fn webhooks() -> OpenApiRouter<App> {
         .routes(routes!(webhook_deliveries::get))
         .routes(routes!(webhook_deliveries::list_attempts))
         .routes(routes!(webhook_deliveries::retry))
+        .routes(routes!(webhook_deliveries::abort))
         .routes(routes!(webhook_care::recover))
         .routes(routes!(webhook_care::replay))
         .routes(routes!(webhook_care::retry))

@@ -136,3 +136,24 @@ pub(crate) async fn retry(
     let delivery = app.webhooks().retry_delivery(&caller.workspace, &id).await?;
     Ok((StatusCode::ACCEPTED, Json((&delivery).into())))
 }
+
+/// Give a delivery up
+///
+/// Nothing more is tried of a delivery that waits, is held or is on offer. Its message's other deliveries
+/// go on.
+#[utoipa::path(
+    post,
+    path = "/v1/webhook-deliveries/{id}/abort",
+    operation_id = "abort_webhook_delivery",
+    tag = "Webhooks",
+    params(("id" = String, Path, description = "The delivery's id.")),
+    responses((status = 200, description = "The delivery.", body = WebhookDelivery))
+)]
+pub(crate) async fn abort(
+    caller: Writer,
+    State(app): State<App>,
+    IdPath(id): IdPath<DeliveryId>,
+) -> Answer<Json<WebhookDelivery>> {
+    let delivery = app.webhooks().abort_delivery(&caller.workspace, &id).await?;
+    Ok(Json((&delivery).into()))
+}

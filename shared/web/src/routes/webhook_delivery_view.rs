@@ -50,9 +50,31 @@ pub(crate) struct WebhookDelivery {
     /// When the next attempt is to be made.
     #[schema(required, format = DateTime)]
     next_attempt_at: Option<String>,
+    /// Since when it is held: its endpoint is paused or disabled. It goes on with its endpoint.
+    #[schema(required, format = DateTime)]
+    held_since: Option<String>,
     /// When it was delivered, failed or aborted.
     #[schema(required, format = DateTime)]
     ended_at: Option<String>,
+    /// Why it was aborted.
+    #[schema(required)]
+    abort_reason: Option<AbortReason>,
+}
+
+/// Why a delivery was given up.
+#[derive(Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum AbortReason {
+    /// Its endpoint was deleted.
+    EndpointDeleted,
+    /// Somebody aborted the delivery.
+    ByHand,
+    /// Somebody aborted the message, or its content was removed.
+    MessageAborted,
+    /// The message's own time was up.
+    Expired,
+    /// The receiver asked for it with the header `webhook-delivery: abort-message`.
+    Refused,
 }
 
 /// What caused an attempt.
@@ -63,6 +85,8 @@ pub(crate) enum AttemptTrigger {
     Automatic,
     /// Somebody asked for it.
     Manual,
+    /// The connection of the attempt before broke at once, and it was tried again at once.
+    Reconnect,
     /// Whoever polls the endpoint fetched the message.
     Poll,
 }
@@ -71,7 +95,7 @@ pub(crate) enum AttemptTrigger {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum AttemptOutcome {
-    /// With a 2xx within the time.
+    /// With a 2xx within the time; or it was fetched.
     Delivered,
     /// With anything else.
     Failed,
@@ -150,7 +174,21 @@ impl From<&webhook::Delivery> for WebhookDelivery {
             attempt_count: own.attempts.len(),
             last_attempt_at: own.attempts.last().map(|attempt| attempt.at.iso()),
             next_attempt_at: own.next_attempt_at().map(ScheduleTime::iso),
+            held_since: own.held_since().map(ScheduleTime::iso),
             ended_at,
+            abort_reason: own.abort_reason().map(Into::into),
+        }
+    }
+}
+
+impl From<webhook::AbortReason> for AbortReason {
+    fn from(own: webhook::AbortReason) -> Self {
+        match own {
+            webhook::AbortReason::EndpointDeleted => Self::EndpointDeleted,
+            webhook::AbortReason::ByHand => Self::ByHand,
+            webhook::AbortReason::MessageAborted => Self::MessageAborted,
+            webhook::AbortReason::Expired => Self::Expired,
+            webhook::AbortReason::Refused => Self::Refused,
         }
     }
 }
@@ -160,7 +198,7 @@ impl From<webhook::Attempt> for DeliveryAttempt {
         let (outcome, error_class) = (own.end.outcome().into(), own.end.error_class());
         let (status, latency_ms, error, headers, body) = match own.end {
             AttemptEnd::Answered(answer) => {
-                let webhook::Answer { status, latency_ms, headers, body } = answer;
+                let webhook::Answer { status, latency_ms, headers, body, .. } = answer;
                 (Some(status), Some(latency_ms), None, headers, Some(body))
             }
             AttemptEnd::Unanswered { message, latency_ms, .. } => {
@@ -189,6 +227,7 @@ impl From<webhook::Trigger> for AttemptTrigger {
         match own {
             webhook::Trigger::Automatic => Self::Automatic,
             webhook::Trigger::Manual => Self::Manual,
+            webhook::Trigger::Reconnect => Self::Reconnect,
             webhook::Trigger::Poll => Self::Poll,
         }
     }

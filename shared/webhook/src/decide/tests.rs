@@ -5,8 +5,18 @@ use millwright_store::{DUE_GRACE, DUE_LOOKAHEAD, Document};
 use proptest::prelude::*;
 
 use super::*;
-use crate::{attempt_log::Answer, status::DeliveryStatus};
+use crate::{
+    attempt_log::{Answer, Attempt, AttemptEnd, Trigger},
+    state::AbortReason,
+    status::DeliveryStatus,
+    wish::Wish,
+};
 
+mod histories;
+mod resting;
+
+/// How many waits an own schedule may have.
+const OWN_WAITS_MAX: usize = 24;
 const START: i64 = 1_700_000_000_000;
 
 fn at(seconds: u64) -> Now {
@@ -37,7 +47,21 @@ fn delivery() -> Delivery {
 }
 
 fn answer(status: u16) -> AttemptEnd {
-    AttemptEnd::Answered(Answer { status, latency_ms: 5, headers: vec![], body: String::new() })
+    wishing(status, Wish::None)
+}
+
+fn wishing(status: u16, wish: Wish) -> AttemptEnd {
+    let (headers, body) = (vec![], String::new());
+    AttemptEnd::Answered(Answer { status, latency_ms: 5, headers, body, wish })
+}
+
+/// The promised schedule without chance.
+fn pace() -> Pace {
+    Pace { schedule: RetrySchedule::Promised, slow_until: None, jitter: Jitter::NONE }
+}
+
+fn own(waits: &[u32]) -> Pace {
+    Pace { schedule: RetrySchedule::Own(waits.to_vec()), ..pace() }
 }
 
 fn no_answer() -> AttemptEnd {
@@ -48,7 +72,7 @@ fn no_answer() -> AttemptEnd {
 /// Makes the next attempt at `seconds` with this end.
 fn tried(delivery: &mut Delivery, seconds: u64, end: AttemptEnd) {
     delivery.claim(delivery.next_number(), at(seconds), us()).unwrap();
-    delivery.record(end, at(seconds).schedule, Jitter::NONE);
+    delivery.record(end.into(), at(seconds).schedule, &pace());
 }
 
 /// Fails until there is nothing left to try; the time of the last attempt.
@@ -71,7 +95,7 @@ fn a_2xx_delivers_and_nothing_is_sent_afterwards() {
         assert_eq!(delivery.status(), DeliveryStatus::Delivered);
         assert_eq!(delivery.claimable(1, at(99)), Err(Refusal::Superseded));
         assert_eq!(delivery.claimable(2, at(99)), Err(Refusal::Superseded));
-        assert_eq!(delivery.retry(at(99), Jitter::NONE), Err(RetryRefusal::Delivered));
+        assert_eq!(delivery.retry(at(99), &pace()), Err(RetryRefusal::Delivered));
         assert!(delivery.due().is_none());
     }
 }
@@ -118,9 +142,9 @@ fn a_live_claim_is_respected_and_a_dead_one_is_settled_as_unknown() {
     delivery.claim(1, at(0), us()).unwrap();
     assert!(delivery.due().is_none(), "the queue message carries it");
     assert_eq!(delivery.claimable(1, at(24)), Err(Refusal::Busy(at(25).wall)));
-    assert!(!delivery.settle(at(24), Jitter::NONE));
+    assert!(!delivery.settle(at(24), &pace()));
     assert_eq!(delivery.claimable(1, at(25)), Err(Refusal::Interrupted));
-    assert!(delivery.settle(at(25), Jitter::NONE));
+    assert!(delivery.settle(at(25), &pace()));
     assert_eq!(delivery.attempts[0].end, AttemptEnd::Unknown);
     assert_eq!(delivery.next_attempt_at(), Some(at(30).schedule));
     assert_eq!(delivery.claimable(1, at(60)), Err(Refusal::Superseded));
@@ -130,7 +154,7 @@ fn a_live_claim_is_respected_and_a_dead_one_is_settled_as_unknown() {
 fn a_crash_is_late_and_never_early() {
     let mut delivery = delivery();
     delivery.claim(1, at(0), us()).unwrap();
-    delivery.settle(at(5000), Jitter::NONE);
+    delivery.settle(at(5000), &pace());
     assert_eq!(delivery.next_attempt_at(), Some(at(5000).schedule));
 }
 
@@ -138,7 +162,7 @@ fn a_crash_is_late_and_never_early() {
 fn an_arrival_that_is_known_late_ends_the_delivery() {
     let mut delivery = delivery();
     delivery.claim(1, at(0), us()).unwrap();
-    delivery.settle(at(25), Jitter::NONE);
+    delivery.settle(at(25), &pace());
     delivery.record_late(1, answer(200), at(26).schedule);
     assert_eq!(delivery.status(), DeliveryStatus::Delivered);
     assert!(delivery.due().is_none());
@@ -148,11 +172,11 @@ fn an_arrival_that_is_known_late_ends_the_delivery() {
 fn an_arrival_that_is_known_late_ends_the_attempt_that_followed_it() {
     let mut delivery = delivery();
     delivery.claim(1, at(0), us()).unwrap();
-    delivery.settle(at(25), Jitter::NONE);
+    delivery.settle(at(25), &pace());
     delivery.claim(2, at(30), us()).unwrap();
     delivery.record_late(1, answer(200), at(31).schedule);
     assert_eq!(delivery.status(), DeliveryStatus::Waiting);
-    delivery.record(answer(500), at(32).schedule, Jitter::NONE);
+    delivery.record(answer(500).into(), at(32).schedule, &pace());
     assert_eq!(delivery.status(), DeliveryStatus::Delivered);
 }
 
@@ -160,7 +184,7 @@ fn an_arrival_that_is_known_late_ends_the_attempt_that_followed_it() {
 fn a_failure_that_is_known_late_changes_only_the_log() {
     let mut delivery = delivery();
     delivery.claim(1, at(0), us()).unwrap();
-    delivery.settle(at(25), Jitter::NONE);
+    delivery.settle(at(25), &pace());
     let state = delivery.state.clone();
     delivery.record_late(1, answer(500), at(26).schedule);
     assert_eq!(delivery.state, state);
@@ -173,7 +197,7 @@ fn a_failure_that_is_known_late_changes_only_the_log() {
 fn a_retry_by_hand_takes_the_place_of_the_waiting_attempt() {
     let mut delivery = delivery();
     tried(&mut delivery, 0, answer(500));
-    delivery.retry(at(5), Jitter::NONE).unwrap();
+    delivery.retry(at(5), &pace()).unwrap();
     assert_eq!(delivery.next_attempt_at(), Some(at(5).schedule));
     tried(&mut delivery, 5, answer(200));
     assert_eq!(delivery.attempts[1].trigger, Trigger::Manual);
@@ -185,8 +209,8 @@ fn a_retry_by_hand_takes_the_place_of_the_waiting_attempt() {
 fn a_failed_retry_by_hand_leaves_the_schedule_as_it_was() {
     let mut delivery = delivery();
     tried(&mut delivery, 0, answer(500));
-    delivery.retry(at(5), Jitter::NONE).unwrap();
-    delivery.retry(at(6), Jitter::NONE).unwrap();
+    delivery.retry(at(5), &pace()).unwrap();
+    delivery.retry(at(6), &pace()).unwrap();
     tried(&mut delivery, 6, answer(500));
     assert_eq!(delivery.next_attempt_at(), Some(at(30).schedule));
     tried(&mut delivery, 30, answer(500));
@@ -197,11 +221,11 @@ fn a_failed_retry_by_hand_leaves_the_schedule_as_it_was() {
 fn a_failed_delivery_is_retried_by_hand_and_stays_failed_since_when_it_was() {
     let mut delivery = delivery();
     let end = exhausted(&mut delivery);
-    delivery.retry(at(end + 100), Jitter::NONE).unwrap();
+    delivery.retry(at(end + 100), &pace()).unwrap();
     assert!(delivery.due().is_some(), "the sweep knows of it");
     tried(&mut delivery, end + 100, answer(500));
     assert_eq!(delivery.failed().unwrap().at, at(end).schedule);
-    delivery.retry(at(end + 200), Jitter::NONE).unwrap();
+    delivery.retry(at(end + 200), &pace()).unwrap();
     tried(&mut delivery, end + 200, answer(200));
     assert_eq!(delivery.status(), DeliveryStatus::Delivered);
     assert!(delivery.failed().is_none());
@@ -210,10 +234,10 @@ fn a_failed_delivery_is_retried_by_hand_and_stays_failed_since_when_it_was() {
 #[test]
 fn a_retry_by_hand_waits_for_a_running_attempt_and_takes_over_a_dead_one() {
     let mut delivery = delivery();
-    assert_eq!(delivery.retry(at(0), Jitter::NONE), Err(RetryRefusal::Busy));
+    assert_eq!(delivery.retry(at(0), &pace()), Err(RetryRefusal::Busy));
     delivery.claim(1, at(0), us()).unwrap();
-    assert_eq!(delivery.retry(at(10), Jitter::NONE), Err(RetryRefusal::Busy));
-    delivery.retry(at(25), Jitter::NONE).unwrap();
+    assert_eq!(delivery.retry(at(10), &pace()), Err(RetryRefusal::Busy));
+    delivery.retry(at(25), &pace()).unwrap();
     assert_eq!(delivery.attempts[0].end, AttemptEnd::Unknown);
     assert_eq!(delivery.claimable(2, at(25)).map(|_| ()), Ok(()));
 }
@@ -222,175 +246,46 @@ fn a_retry_by_hand_waits_for_a_running_attempt_and_takes_over_a_dead_one() {
 fn a_delivery_whose_endpoint_is_gone_is_aborted() {
     let mut delivery = delivery();
     tried(&mut delivery, 0, answer(500));
-    delivery.abort(AbortReason::EndpointDeleted, at(30).schedule);
+    delivery.give_up(2, at(30), AbortReason::EndpointDeleted).unwrap();
     assert_eq!(delivery.status(), DeliveryStatus::Aborted);
     assert_eq!(delivery.claimable(2, at(30)), Err(Refusal::Superseded));
-    assert_eq!(delivery.retry(at(31), Jitter::NONE), Err(RetryRefusal::Aborted));
+    assert_eq!(delivery.retry(at(31), &pace()), Err(RetryRefusal::Aborted));
 }
 
 #[test]
 fn retries_by_hand_end_before_the_row_is_full() {
     let mut delivery = delivery();
     let end = exhausted(&mut delivery);
-    while delivery.retry(at(end), Jitter::NONE).is_ok() {
+    while delivery.retry(at(end), &pace()).is_ok() {
         tried(&mut delivery, end, answer(500));
     }
     assert_eq!(delivery.attempts.len(), ATTEMPTS_MAX);
-    assert_eq!(delivery.retry(at(end), Jitter::NONE), Err(RetryRefusal::TooMany));
+    assert_eq!(delivery.retry(at(end), &pace()), Err(RetryRefusal::TooMany));
 }
 
 #[test]
 fn a_full_delivery_fits_its_row() {
     let mut delivery = delivery();
-    let end = AttemptEnd::Answered(Answer {
-        status: 500,
-        latency_ms: 30_000,
-        headers: vec![("a".repeat(64), "\"".repeat(100)); 8],
-        body: "\"".repeat(1024),
-    });
-    // All by hand at first, and then the automatic ones that are never refused.
-    for number in 1..=u32::try_from(ATTEMPTS_MAX + 12).unwrap() {
-        let at = at(0).schedule;
-        delivery.attempts.push(Attempt { number, trigger: Trigger::Manual, at, end: end.clone() });
+    let end = AttemptEnd::Answered(crate::post::fullest());
+    let refused = AttemptEnd::Unanswered {
+        class: FailureClass::BlockedAddress,
+        message: "the host is at an address that requests may not go to".to_owned(),
+        latency_ms: 999,
+    };
+    let at = at(0).schedule;
+    let mut push = |trigger, end: &AttemptEnd| {
+        let number = delivery.next_number();
+        delivery.attempts.push(Attempt { number, trigger, at, end: end.clone() });
+    };
+    // All by hand at first, and then the automatic ones that are never refused; each of them with a
+    // connection that broke before.
+    for _ in 0..ATTEMPTS_MAX {
+        push(Trigger::Manual, &end);
+    }
+    for _ in 0..OWN_WAITS_MAX {
+        push(Trigger::Automatic, &refused);
+        push(Trigger::Reconnect, &end);
     }
     let length = serde_json::to_string(&delivery).unwrap().len();
     assert!(length < 350_000, "{length} bytes of an item's 400 KB");
-}
-
-/// Things that happen to a delivery.
-#[derive(Clone, Copy, Debug)]
-enum Event {
-    /// Time passes.
-    Pass(u32),
-    /// A task comes, for the next attempt or, as a copy, for an earlier one.
-    Task { behind: u32 },
-    /// The running attempt is answered.
-    End(u16),
-    /// Whoever runs the attempt dies.
-    Crash,
-    /// The answer to the latest attempt that reads `unknown` comes after all.
-    Late(u16),
-    /// Somebody asks for a retry.
-    Retry,
-}
-
-fn event() -> impl Strategy<Value = Event> {
-    let status = prop_oneof![9 => Just(500_u16), 1 => Just(200_u16)];
-    prop_oneof![
-        3 => (0_u32..40_000).prop_map(Event::Pass),
-        5 => (0_u32..3).prop_map(|behind| Event::Task { behind }),
-        5 => status.clone().prop_map(Event::End),
-        1 => Just(Event::Crash),
-        1 => status.prop_map(Event::Late),
-        1 => Just(Event::Retry),
-    ]
-}
-
-/// A delivery in a world where a process may hold a claim.
-struct World {
-    delivery: Delivery,
-    seconds: u64,
-    alive: bool,
-    jitter: Jitter,
-}
-
-impl World {
-    fn now(&self) -> Now {
-        at(self.seconds)
-    }
-
-    fn happens(&mut self, event: Event) {
-        match event {
-            Event::Pass(seconds) => self.seconds += u64::from(seconds),
-            Event::Task { behind } => self.task(behind),
-            Event::End(status) => self.end(status),
-            Event::Crash => self.alive = false,
-            Event::Late(status) => self.late(status),
-            Event::Retry => {
-                let _ = self.delivery.retry(self.now(), self.jitter);
-            }
-        }
-    }
-
-    fn task(&mut self, behind: u32) {
-        let number = self.delivery.next_number().saturating_sub(behind);
-        let ended = matches!(
-            self.delivery.status(),
-            DeliveryStatus::Delivered | DeliveryStatus::Failed | DeliveryStatus::Aborted
-        );
-        let not_before = self.delivery.next_attempt_at();
-        match self.delivery.claim(number, self.now(), us()) {
-            Ok(()) => {
-                assert!(!ended, "an attempt was begun after the end");
-                assert_eq!(behind, 0, "a copy of an older task began an attempt");
-                assert!(not_before.is_none_or(|at| at <= self.now().schedule), "early");
-                self.alive = true;
-            }
-            Err(Refusal::Interrupted) => assert!(self.delivery.settle(self.now(), self.jitter)),
-            Err(_) => {}
-        }
-    }
-
-    fn end(&mut self, status: u16) {
-        if self.alive && matches!(self.delivery.state, State::Attempting(_)) {
-            self.delivery.record(answer(status), self.now().schedule, self.jitter);
-        }
-    }
-
-    fn late(&mut self, status: u16) {
-        let attempts = &self.delivery.attempts;
-        let unknown = attempts.iter().rfind(|attempt| attempt.end == AttemptEnd::Unknown);
-        if let Some(number) = unknown.map(|attempt| attempt.number) {
-            self.delivery.record_late(number, answer(status), self.now().schedule);
-        }
-    }
-
-    fn check(&self) {
-        let delivery = &self.delivery;
-        let numbers = delivery.attempts.iter().map(|attempt| attempt.number);
-        assert!(numbers.eq(1..delivery.next_number()), "numbers without gaps");
-        assert!(automatic(delivery) <= 13);
-        let waits = matches!(delivery.state, State::Waiting(_));
-        assert_eq!(delivery.due().is_some(), waits, "a wait and only a wait is due");
-        let failed = matches!(delivery.state, State::Failed { .. });
-        assert_eq!(delivery.failed().is_some(), failed);
-        let attempting = matches!(delivery.state, State::Attempting(_));
-        if delivery.has_arrived() && !attempting {
-            assert_eq!(delivery.status(), DeliveryStatus::Delivered);
-        }
-    }
-}
-
-fn automatic(delivery: &Delivery) -> usize {
-    delivery.attempts.iter().filter(|attempt| attempt.trigger == Trigger::Automatic).count()
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
-
-    #[test]
-    fn whatever_happens_a_delivery_ends_with_an_arrival_or_after_13_attempts(
-        events in prop::collection::vec(event(), 0..120),
-        share in 0.0_f64..=1.0,
-    ) {
-        let jitter = Jitter::new(share);
-        let mut world = World { delivery: delivery(), seconds: 0, alive: false, jitter };
-        for event in events {
-            world.happens(event);
-            world.check();
-        }
-        // From here on everything fails, and every task comes in time.
-        for _ in 0..60 {
-            let due = world.delivery.next_attempt_at().unwrap_or(world.now().schedule);
-            world.seconds += due.since(world.now().schedule).as_secs() + 30;
-            world.happens(Event::Task { behind: 0 });
-            world.happens(Event::End(500));
-            world.check();
-        }
-        match world.delivery.status() {
-            DeliveryStatus::Delivered => {}
-            DeliveryStatus::Failed => prop_assert_eq!(automatic(&world.delivery), 13),
-            other => prop_assert!(false, "stuck as {:?}", other),
-        }
-    }
 }

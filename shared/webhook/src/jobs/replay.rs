@@ -8,10 +8,11 @@ use millwright_job::{DeliveryScope, ReplayScope};
 use super::{AT_A_TIME, JobEnd, PAGE, Step};
 use crate::{
     MessageFilter, Webhooks,
-    delivery::{Delivery, Plan, State, Waiting},
+    delivery::Delivery,
     endpoint::Endpoint,
     keys::delivery_key,
     pattern::EventPattern,
+    state::{Plan, State, Waiting},
 };
 
 impl Webhooks {

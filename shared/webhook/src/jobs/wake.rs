@@ -7,8 +7,9 @@ use millwright_job::{DeliveryScope, RestState};
 use super::{AT_A_TIME, Step};
 use crate::{
     decide::ATTEMPTS_MAX,
-    delivery::{Delivery, Fallback, Held, Plan, State, Waiting},
+    delivery::Delivery,
     keys::delivery_key,
+    state::{Fallback, Held, Plan, State, Waiting},
 };
 
 impl Delivery {
@@ -90,7 +91,7 @@ mod tests {
     use millwright_core::{EndpointId, MessageId, WallTime, WorkspaceId};
 
     use super::*;
-    use crate::delivery::AbortReason;
+    use crate::state::AbortReason;
 
     const NOW: ScheduleTime = ScheduleTime::from_millis(1_700_000_000_000);
 

@@ -4,7 +4,8 @@ use millwright_core::ScheduleTime;
 
 use crate::{
     attempt_log::{Attempt, AttemptEnd, Trigger},
-    delivery::{Delivery, State},
+    delivery::Delivery,
+    state::State,
 };
 
 impl Delivery {
@@ -34,8 +35,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        delivery::{AbortReason, Held, Plan},
         keys::{failed_of, offered_of},
+        state::{AbortReason, Held, Plan},
         status::DeliveryStatus,
     };
 
@@ -55,6 +56,7 @@ mod tests {
             first_attempt_at: None,
             state,
             attempts: Vec::new(),
+            abort_at: None,
             expires_at: WallTime::from_millis(at(99).millis()),
         }
     }
