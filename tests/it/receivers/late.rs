@@ -7,13 +7,14 @@ use std::{
     time::Duration,
 };
 
-use millwright_core::{Clock, EndpointId, MessageId, WorkspaceId};
+use millwright_connection::ConnectionContext;
+use millwright_core::{Clock, EndpointId, ErrorCode, MessageId, WorkspaceId};
 use millwright_event::{Message, NewMessage, Scope};
 use millwright_tests::{
     cloud::Cloud,
     faults::{QueueFaults, TableFaults},
 };
-use millwright_webhook::{NewEndpoint, PollPage, PollRequest, Webhooks};
+use millwright_webhook::{NewEndpoint, PollPage, PollRequest, StatusChange, Webhooks};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::json;
 
@@ -43,14 +44,11 @@ async fn stubbornly<T>(mut call: impl AsyncFnMut() -> millwright_core::Result<T>
 
 impl Late {
     /// Takes in messages whose ids are of any time of the last hour, in any order.
-    async fn send(
-        &self,
-        context: &millwright_connection::ConnectionContext,
-    ) -> BTreeSet<MessageId> {
+    async fn send(&self, context: &ConnectionContext, count: usize) -> BTreeSet<MessageId> {
         let mut chance = StdRng::seed_from_u64(SEED);
         let clock = context.store.clock();
         let mut sent = BTreeSet::new();
-        for number in 0..MESSAGES {
+        for number in 0..count {
             let ago = chance.random_range(0..3_600_000);
             let id = MessageId::new_at(clock.schedule().millis() - ago);
             sent.insert(id.clone());
@@ -95,12 +93,11 @@ impl Late {
     }
 }
 
-#[tokio::test]
-async fn a_message_that_comes_late_is_never_passed_over() {
+/// A polled endpoint on a table with these faults.
+async fn scene(faults: TableFaults) -> (Cloud, tempfile::TempDir, ConnectionContext, Late) {
     let folder = tempfile::tempdir().unwrap();
-    let (faults, queue) = (TableFaults::ROUGH, QueueFaults::NONE);
     let clock = Clock::system();
-    let cloud = Cloud::start(folder.path(), faults, queue, SEED, clock.clone()).await;
+    let cloud = Cloud::start(folder.path(), faults, QueueFaults::NONE, SEED, clock.clone()).await;
     let context = context(&variables(&cloud, folder.path()), clock, &cloud.sdk());
     let webhooks = Webhooks::new(
         context.store.clone(),
@@ -117,9 +114,37 @@ async fn a_message_that_comes_late_is_never_passed_over() {
     .await;
     let endpoint = made.id;
     let late = Late { webhooks, workspace, endpoint, all_sent: AtomicBool::new(false) };
-    let (sent, one, other) = futures::join!(late.send(&context), late.receive(1), late.receive(2));
+    (cloud, folder, context, late)
+}
+
+#[tokio::test]
+async fn a_message_that_comes_late_is_never_passed_over() {
+    let (cloud, _folder, context, late) = scene(TableFaults::ROUGH).await;
+    let (sent, one, other) =
+        futures::join!(late.send(&context, MESSAGES), late.receive(1), late.receive(2));
     let seen: BTreeSet<MessageId> = one.iter().chain(&other).cloned().collect();
     assert_eq!(seen, sent);
     assert!(late.page(None).await.messages.is_empty());
     println!("{} and {} of {MESSAGES}: {:?}", one.len(), other.len(), cloud.table_faults().all());
+}
+
+#[tokio::test]
+async fn while_it_is_paused_it_offers_nothing_and_takes_acknowledgements() {
+    let (_cloud, _folder, context, late) = scene(TableFaults::NONE).await;
+    late.send(&context, 9).await;
+    let first = late.page(None).await;
+    assert_eq!((first.messages.len(), first.has_more), (7, true));
+    let set = async |change| {
+        late.webhooks.set_status(&late.workspace, &late.endpoint, change).await.unwrap();
+    };
+    set(StatusChange::Pause).await;
+    let asked = PollRequest { cursor: Some(&first.next_cursor), limit: 7, wait: Duration::ZERO };
+    let refused = late.webhooks.poll(&late.workspace, &late.endpoint, asked).await;
+    assert_eq!(refused.unwrap_err().code, ErrorCode::StateConflict);
+    set(StatusChange::Resume).await;
+    let rest = late.page(None).await;
+    assert_eq!((rest.messages.len(), rest.has_more), (2, false));
+    let together: BTreeSet<_> =
+        first.messages.iter().chain(&rest.messages).map(|m| &m.id).collect();
+    assert_eq!(together.len(), 9);
 }
