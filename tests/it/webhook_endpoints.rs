@@ -267,7 +267,7 @@ async fn types_are_registered_and_what_is_told_is_as_the_catalogue_says(api: &Ap
         let told = api.get(&format!("/v1/webhook-messages/{}", text(message, "id"))).await;
         let validator = jsonschema::draft202012::new(&of_type["schema"]).unwrap();
         let faults: Vec<String> =
-            validator.iter_errors(&told["data"]).map(ToString::to_string).collect();
+            validator.iter_errors(&told["data"]).map(|fault| fault.to_string()).collect();
         assert!(faults.is_empty(), "{name}: {faults:?} in {:#}", told["data"]);
         judged.insert(name.to_owned());
     }

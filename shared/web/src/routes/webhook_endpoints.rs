@@ -7,7 +7,7 @@ use http::StatusCode;
 use millwright_connection::{Connection, connection_key};
 use millwright_core::{ConnectionId, EndpointId, Result, WorkspaceId};
 use serde::Deserialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 
 use super::{
     webhook_endpoint_request::{EndpointPatch, EndpointRequest},
