@@ -328,7 +328,7 @@ async fn a_system_that_comes_and_goes_is_recorded_told_once_and_recovers_alone()
     // `MILLWRIGHT_SEED=n` begins with that history, and ends with it unless told how many.
     let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let seed = number("MILLWRIGHT_SEED");
-    let usual = if seed.is_some() { 1 } else { 4 };
+    let usual = if seed.is_some() { 1 } else { 3 };
     let (first, count) = (seed.unwrap_or(1), number("MILLWRIGHT_HISTORIES").unwrap_or(usual));
     for seed in first..first + count {
         history(seed).await;

@@ -308,7 +308,7 @@ async fn after_quiet_records_equal_the_source_and_the_feed_equals_the_records() 
     // `MILLWRIGHT_SEED=n` begins with that history, and ends with it unless told how many.
     let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let seed = number("MILLWRIGHT_SEED");
-    let usual = if seed.is_some() { 1 } else { 8 };
+    let usual = if seed.is_some() { 1 } else { 4 };
     let (first, count) = (seed.unwrap_or(1), number("MILLWRIGHT_HISTORIES").unwrap_or(usual));
     for seed in first..first + count {
         history(seed).await;

@@ -1,6 +1,6 @@
 //! The table and the queues alone, with faults before them: what AWS is to a function.
 
-use std::{collections::HashMap, path::Path};
+use std::{collections::HashMap, path::Path, time::Duration};
 
 use aws_config::SdkConfig;
 use millwright_core::{Clock, QueueName};
@@ -10,9 +10,12 @@ use millwright_local::{
     sqs::{self, Sqs},
 };
 use millwright_queue::{DEAD_LETTER_VARIABLE, Queue, QueueUrls, url_variable};
-use millwright_store::{Store, Table};
+use millwright_store::{Store, Table, sdk_retries};
 
 use crate::faults::{Counts, Proxy, QueueFaults, TableFaults};
+
+/// The longest first wait between two tries of the SDK.
+const BACKOFF: Duration = Duration::from_millis(50);
 
 /// A running table and queues. Everything in it goes through the fault layers.
 #[derive(Debug)]
@@ -68,10 +71,13 @@ impl Cloud {
         &self.variables
     }
 
-    /// An SDK configuration that goes through the layers.
+    /// An SDK configuration that goes through the layers. As many tries as everywhere, and shorter
+    /// waits between them: faults are frequent here.
     #[must_use]
     pub fn sdk(&self) -> SdkConfig {
-        sdk::config(self.table.url(), self.queue.url())
+        let usual = sdk::config(self.table.url(), self.queue.url());
+        let retries = sdk_retries().with_initial_backoff(BACKOFF).with_max_backoff(BACKOFF * 4);
+        usual.into_builder().retry_config(retries).build()
     }
 
     /// The tables through the layer.

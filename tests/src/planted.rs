@@ -12,13 +12,20 @@ use base64::{
     engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD},
 };
 
-/// What was planted: what it is, and its text.
+/// What was planted.
 #[derive(Debug, Default)]
-pub struct Planted(Vec<(String, Vec<Form>)>);
+pub struct Planted {
+    names: Vec<String>,
+    forms: Vec<Form>,
+    /// The places in `forms` by the first two bytes: everything is sought in one pass.
+    starts: Vec<Vec<usize>>,
+}
 
 /// One form of a secret.
 #[derive(Debug)]
 struct Form {
+    /// Its place in the names.
+    secret: usize,
     name: &'static str,
     bytes: Vec<u8>,
 }
@@ -30,26 +37,40 @@ impl Planted {
     /// When it is too short to be told from chance.
     pub fn plant(&mut self, what: &str, secret: &str) -> String {
         assert!(secret.len() >= 12, "{what} could be found by chance");
-        self.0.push((what.to_owned(), forms(secret)));
+        self.starts.resize(STARTS, Vec::new());
+        for (name, bytes) in forms(secret) {
+            self.starts[start(bytes[0], bytes[1])].push(self.forms.len());
+            self.forms.push(Form { secret: self.names.len(), name, bytes });
+        }
+        self.names.push(what.to_owned());
         secret.to_owned()
     }
 
     /// What was planted.
     #[must_use]
     pub fn names(&self) -> Vec<&str> {
-        self.0.iter().map(|(what, _)| what.as_str()).collect()
+        self.names.iter().map(String::as_str).collect()
     }
 
     /// Every planted secret in some bytes, with where and in what form.
     #[must_use]
     pub fn found_in(&self, place: &str, bytes: &[u8]) -> Vec<String> {
-        let mut found = Vec::new();
-        for (what, forms) in &self.0 {
-            for form in forms.iter().filter(|form| holds(bytes, &form.bytes)) {
-                found.push(format!("{what}, {}, in {place}", form.name));
+        let mut found = BTreeSet::new();
+        if self.names.is_empty() {
+            return Vec::new();
+        }
+        for at in 0..bytes.len().saturating_sub(1) {
+            for &form in &self.starts[start(bytes[at], bytes[at + 1])] {
+                if bytes[at..].starts_with(&self.forms[form].bytes) {
+                    found.insert(form);
+                }
             }
         }
-        found
+        let tell = |form: &usize| {
+            let Form { secret, name, .. } = &self.forms[*form];
+            format!("{}, {name}, in {place}", self.names[*secret])
+        };
+        found.iter().map(tell).collect()
     }
 
     /// Every planted secret in the files of a folder, in whatever depth, and in their names.
@@ -89,19 +110,14 @@ pub fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn holds(bytes: &[u8], sought: &[u8]) -> bool {
-    let Some((first, rest)) = sought.split_first() else { return false };
-    let mut at = bytes;
-    while let Some(place) = at.iter().position(|byte| byte == first) {
-        at = &at[place + 1..];
-        if at.starts_with(rest) {
-            return true;
-        }
-    }
-    false
+/// How many pairs of bytes there are.
+const STARTS: usize = 1 << 16;
+
+fn start(first: u8, second: u8) -> usize {
+    usize::from(first) << 8 | usize::from(second)
 }
 
-fn forms(secret: &str) -> Vec<Form> {
+fn forms(secret: &str) -> Vec<(&'static str, Vec<u8>)> {
     let mut all = vec![
         ("plain", secret.as_bytes().to_vec()),
         ("in a URL", percent(secret, true).into_bytes()),
@@ -122,7 +138,7 @@ fn forms(secret: &str) -> Vec<Form> {
     }
     let mut known = BTreeSet::new();
     all.retain(|(_, bytes)| known.insert(bytes.clone()));
-    all.into_iter().map(|(name, bytes)| Form { name, bytes }).collect()
+    all
 }
 
 /// What stands in base64 of a longer text in which the secret comes after `before` bytes (of three):

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use futures::future::join_all;
 use http::Method;
+use millwright_entities::Entity;
 use millwright_tests::api::{Answer, Api};
 use serde_json::Value;
 
@@ -74,6 +76,15 @@ impl Target {
         (named && !catalogue) || self.is_data()
     }
 
+    /// What it is whichever entity it is about.
+    fn kind(&self) -> String {
+        let entity = Entity::ALL.iter().map(|entity| entity.slug).find(|slug| {
+            self.path.strip_prefix("/v1/").and_then(|path| path.split('/').next()) == Some(slug)
+        });
+        let path = entity.map(|slug| self.path.replacen(slug, "{entity}", 1));
+        format!("{} {}", self.method, path.as_ref().unwrap_or(&self.path))
+    }
+
     fn is_data(&self) -> bool {
         self.names("header").any(|name| name.eq_ignore_ascii_case("connection-id"))
     }
@@ -129,15 +140,19 @@ struct Call {
     about: Option<String>,
 }
 
-/// Attacks every operation with every one of the attacker's callers; what crossed, and what was not
-/// attacked at all. With how many calls.
+/// Attacks every operation with every one of the attacker's callers, all of them at once; what crossed,
+/// and what was not attacked at all. With how many calls. The operations on records are the same for
+/// every entity: after the first entity, each is attacked by one of the callers in turn, unless it is to
+/// be `thorough`.
 pub async fn attack(
     targets: &[Target],
     loot: &Loot,
     attackers: &[(&str, Api)],
+    thorough: bool,
 ) -> (usize, Vec<String>) {
     let mut faults = Vec::new();
     let mut count = 0;
+    let mut kin: BTreeMap<String, usize> = BTreeMap::new();
     for target in targets {
         let calls = match target.calls(loot) {
             Ok(calls) => calls,
@@ -146,19 +161,31 @@ pub async fn attack(
                 continue;
             }
         };
+        let before = kin.entry(target.kind()).or_default();
+        let (place, first) = (*before % attackers.len(), *before == 0 || thorough);
+        *before += 1;
+        let callers = if first { attackers } else { &attackers[place..=place] };
         for call in &calls {
-            for (who, api) in attackers {
-                count += 1;
-                let api = call.about.as_ref().map_or_else(|| api.clone(), |own| api.about(own));
-                let answer = api.call(call.method.clone(), &call.path, call.body.as_ref()).await;
-                if let Some(why) = judge(target, loot, &answer) {
-                    let (method, path) = (&call.method, &call.path);
-                    faults.push(format!("{method} {path} with {who}: {why}"));
-                }
-            }
+            count += callers.len();
+            let made = callers.iter().map(|(who, api)| attacked(target, loot, call, who, api));
+            faults.extend(join_all(made).await.into_iter().flatten());
         }
     }
     (count, faults)
+}
+
+/// One call; what is wrong with its answer.
+async fn attacked(
+    target: &Target,
+    loot: &Loot,
+    call: &Call,
+    who: &str,
+    api: &Api,
+) -> Option<String> {
+    let api = call.about.as_ref().map_or_else(|| api.clone(), |own| api.about(own));
+    let answer = api.call(call.method.clone(), &call.path, call.body.as_ref()).await;
+    let why = judge(target, loot, &answer)?;
+    Some(format!("{} {} with {who}: {why}", call.method, call.path))
 }
 
 /// An answer without what its own askers have named: their log tells what they tried it on.

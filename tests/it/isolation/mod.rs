@@ -289,7 +289,7 @@ async fn nothing_crosses_from_one_workspace_to_another() {
         let workspace = workspace_of(&mut millwright, &own.connection).await;
         let before = kept(&mut millwright, &workspace).await;
         let attackers = attackers(api, &attackers_own.connection).await;
-        let (count, faults) = attack(&targets, own, &attackers).await;
+        let (count, faults) = attack(&targets, own, &attackers, thorough()).await;
         assert!(faults.is_empty(), "{} of {count} calls:\n{}", faults.len(), faults.join("\n"));
         println!("{count} calls of {} operations on {whose}'s things", targets.len());
         assert!(count > targets.len(), "each at least once, and each caller");
@@ -302,6 +302,11 @@ async fn nothing_crosses_from_one_workspace_to_another() {
             .collect();
         assert!(changed.is_empty(), "{whose}'s are not as they were: {changed:#?}");
     }
+}
+
+/// Whether every entity is attacked in all ways, as `tests/long` does.
+fn thorough() -> bool {
+    std::env::var("MILLWRIGHT_ATTACKS").is_ok_and(|text| text == "all")
 }
 
 /// All the ways in which a workspace may call.
@@ -367,7 +372,7 @@ async fn what_crosses_fails_and_so_does_a_route_that_is_not_attacked() {
         ..Loot::default()
     };
     let attackers = [("a key", leaky().await)];
-    let (count, faults) = attack(&Target::all(&document), &loot, &attackers).await;
+    let (count, faults) = attack(&Target::all(&document), &loot, &attackers, true).await;
     assert_eq!(count, 4);
     for crossing in [
         "GET /v1/jobs/job_theirs with a key: 200",
