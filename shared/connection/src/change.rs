@@ -62,7 +62,8 @@ where
 }
 
 /// What [`change`] does once it has been decided, for callers whose other writes follow from what they
-/// read: answers with nothing when the row, or one of the `extra` rows, is no longer as it was read.
+/// read: answers with nothing when the row, or one of the `extra` rows, is no longer as it was read, or
+/// others are at them.
 ///
 /// # Errors
 /// `CREDITS_EXHAUSTED` when the connection would hold more than the workspace has left; when the table
@@ -105,7 +106,7 @@ pub async fn commit_change(
     writes.extend(count_credits(&context.store, &row.doc.workspace, held, holds).await?);
     match write(context, writes).await {
         Ok(()) => {}
-        Err(StoreError::Conflict(_)) => return Ok(None),
+        Err(StoreError::Conflict(_) | StoreError::Busy) => return Ok(None),
         Err(error) => return Err(error.into()),
     }
     follow(context, &row.doc, &written.doc, &messages, occasion).await;

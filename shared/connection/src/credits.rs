@@ -123,7 +123,7 @@ pub async fn set_credits(
             Err(error) => return Err(error.into()),
         }
     }
-    Err(Error::internal(StoreError::Conflict(0)))
+    Err(StoreError::Conflict(0).into())
 }
 
 /// The write that counts a change of what a connection holds; none when it holds as much as before.

@@ -61,7 +61,7 @@ pub async fn hook_secret(
             return Ok(secret);
         }
     }
-    Err(Error::internal(StoreError::Conflict(0)))
+    Err(StoreError::Conflict(0).into())
 }
 
 /// A new secret in place of the one there was, which is dead at once.
@@ -79,7 +79,7 @@ pub async fn rotate_hook(
             return Ok(secret);
         }
     }
-    Err(Error::internal(StoreError::Conflict(0)))
+    Err(StoreError::Conflict(0).into())
 }
 
 /// Makes a secret; nothing when somebody else did at the same time.

@@ -1,10 +1,10 @@
 //! An address for logging in again, because the workspace asks for one.
 
-use millwright_core::{ConnectionId, Error, Result, WorkspaceId};
+use millwright_core::{ConnectionId, Result, WorkspaceId};
 use millwright_store::{StoreError, Write};
 
 use crate::{
-    Admin, Connection, ConnectionContext,
+    Connection, ConnectionContext,
     credits::{TRIES, pause_before},
     find_connection, new_reconnect,
 };
@@ -13,7 +13,8 @@ use crate::{
 /// already stays. It is dead once somebody has.
 ///
 /// # Errors
-/// `NOT_FOUND`; `CONNECTION_PENDING` for one whose user has yet to log in at all; when the vault fails.
+/// `NOT_FOUND`; `CONNECTION_PENDING` for one whose user has yet to log in at all;
+/// `CONNECTION_DISCONNECTED` for one whose user never did; when the vault fails.
 pub async fn keep_reconnect(
     context: &ConnectionContext,
     workspace: &WorkspaceId,
@@ -22,9 +23,7 @@ pub async fn keep_reconnect(
     for tries in 0..TRIES {
         pause_before(tries).await;
         let mut row = find_connection(&context.store, workspace, id).await?;
-        if row.doc.facts.admin == Admin::Pending {
-            row.doc.status().allow_information()?;
-        }
+        row.doc.require_connected()?;
         let Some(look_up) = new_reconnect(context, &mut row.doc).await? else {
             return Ok(row.doc);
         };
@@ -33,9 +32,9 @@ pub async fn keep_reconnect(
         }
         match context.store.transact(vec![Write::replace(&row)?, look_up]).await {
             Ok(()) => return Ok(row.doc),
-            Err(StoreError::Conflict(_)) => {}
+            Err(StoreError::Conflict(_) | StoreError::Busy) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    Err(Error::internal(StoreError::Conflict(0)))
+    Err(StoreError::Conflict(0).into())
 }

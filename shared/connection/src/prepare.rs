@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use millwright_connector::{Credentials, Instance, System, SystemError, SystemErrorClass, Target};
 use millwright_core::{
-    ApplicationId, ConnectionId, Error, ErrorCode, FieldError, Result, WorkspaceId,
+    ApplicationId, ConnectionId, Error, ErrorCode, FieldError, Result, ScheduleTime, WorkspaceId,
 };
 use millwright_event::Message;
 use millwright_outbound::FailureClass;
@@ -13,9 +13,9 @@ use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
 use crate::{
-    Admin, Connection, ConnectionContext, Customer, Facts, Health, Load, Watch, credentials::seal,
-    credits::credits_of, events::event, find_connection, oauth::ready, open_system,
-    overlays::overlays_of,
+    Admin, Connection, ConnectionContext, Customer, Facts, Health, Load, Status, Watch,
+    credentials::seal, credits::credits_of, events::event, find_connection, oauth::ready,
+    open_system, overlays::overlays_of,
 };
 
 /// How long each of the two may take, getting a token and asking the system: the request that waits for
@@ -62,7 +62,7 @@ pub struct Prepared {
     pub secret: Write,
 }
 
-/// Tries the credentials and prepares the connection.
+/// Tries the credentials and prepares the connection, with a fresh id unless one is given.
 ///
 /// # Errors
 /// `VALIDATION_FAILED` and its kin for an unknown connector and for the forms,
@@ -71,6 +71,7 @@ pub struct Prepared {
 pub async fn prepare(
     context: &ConnectionContext,
     workspace: &WorkspaceId,
+    id: Option<ConnectionId>,
     new: NewConnection,
 ) -> Result<Prepared> {
     let manifest = context.engine.catalog().get(&new.connector_id).ok_or_else(unknown_connector)?;
@@ -79,8 +80,8 @@ pub async fn prepare(
         None => None,
     };
     let now = context.store.clock().wall();
-    let id =
-        pending.as_ref().map_or_else(|| ConnectionId::new_at(now.millis()), |own| own.id.clone());
+    let id = pending.as_ref().map(|own| own.id.clone()).or(id);
+    let id = id.unwrap_or_else(|| ConnectionId::new_at(now.millis()));
     let credentials = ready(context, &new.connector_id, &new.settings, new.credentials);
     let credentials = in_time(credentials).await?;
     let system = context.engine.open(Target {
@@ -139,7 +140,7 @@ async fn waiting(
     connector: &str,
 ) -> Result<Connection> {
     let pending = find_connection(&context.store, workspace, id).await?.doc;
-    pending.require_pending()?;
+    pending.require_pending(context.store.clock().schedule())?;
     match &pending.connector_id {
         Some(own) if own != connector => {
             let message = format!("the connection waits for a system of the kind {own}");
@@ -152,14 +153,28 @@ async fn waiting(
 impl Connection {
     /// # Errors
     /// What is said of a connection that no user is to finish any more.
-    pub fn require_pending(&self) -> Result<()> {
+    pub fn require_pending(&self, now: ScheduleTime) -> Result<()> {
+        let expired = self.pending_until.is_some_and(|until| until <= now);
         match self.facts.admin {
+            // It is disconnected at the next look at it.
+            Admin::Pending if expired => Status::Disconnected.allow_information(),
             Admin::Pending => Ok(()),
             Admin::Removed => self.status().allow_information(),
             Admin::Enabled | Admin::Paused | Admin::NoCredits => {
                 let message = "the connection is not pending: it has been connected already";
                 Err(Error::new(ErrorCode::StateConflict, message))
             }
+        }
+    }
+
+    /// # Errors
+    /// What is said of a connection that has never led to any system: there is nothing to log in to again.
+    pub fn require_connected(&self) -> Result<()> {
+        let never = self.facts.admin == Admin::Removed && self.instance.is_empty();
+        match self.facts.admin {
+            Admin::Pending => self.status().allow_information(),
+            Admin::Removed if never || self.erasing => self.status().allow_information(),
+            _ => Ok(()),
         }
     }
 

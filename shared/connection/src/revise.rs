@@ -1,6 +1,6 @@
 //! Changing a connection because somebody wishes it: with what follows from how it was read.
 
-use millwright_core::{ConnectionId, Error, Result, WorkspaceId};
+use millwright_core::{ConnectionId, Result, WorkspaceId};
 use millwright_store::{StoreError, Write};
 
 use crate::{
@@ -60,5 +60,5 @@ pub async fn revise<A: Along>(
             return Ok(Revised { connection: done, along: Some(told) });
         }
     }
-    Err(Error::internal(StoreError::Conflict(0)))
+    Err(StoreError::Conflict(0).into())
 }

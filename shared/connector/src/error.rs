@@ -48,7 +48,8 @@ pub struct SystemError {
     pub sent: bool,
     /// The faulty fields, where the fault is in fields.
     pub fields: Vec<FieldError>,
-    /// The contract's code for a refusal, where the manifest knows one.
+    /// The contract's code for a refusal, where the manifest knows one; for a call that could not be made
+    /// at all, why.
     pub contract: Option<ErrorCode>,
     /// The system's name of the field that it complains about, where it says one.
     pub upstream_field: Option<String>,
@@ -122,7 +123,7 @@ impl From<SystemError> for Error {
             }
             SystemErrorClass::Conflict => ErrorCode::StateConflict,
             SystemErrorClass::Unsupported => ErrorCode::OperationNotSupported,
-            SystemErrorClass::Malformed => ErrorCode::UpstreamError,
+            SystemErrorClass::Malformed => error.contract.unwrap_or(ErrorCode::UpstreamError),
         };
         // The contract promises `Retry-After` with these two.
         let wait = error.retry_after.or(match error.class {

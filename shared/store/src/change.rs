@@ -124,10 +124,11 @@ impl Store {
     }
 
     /// Makes all of the writes or none of them; at most 100, no two on one row (TransactWriteItems).
-    /// A meeting with another transaction is tried again.
+    /// A meeting with another transaction is tried again, some times.
     ///
     /// # Errors
-    /// `Conflict` with the place of the first write whose row is not as expected.
+    /// `Conflict` with the place of the first write whose row is not as expected; `Busy` when it met others
+    /// each time.
     pub async fn transact(&self, writes: Vec<Write>) -> Result<(), StoreError> {
         let actions =
             writes.into_iter().map(|write| self.action(write)).collect::<Result<Vec<_>, _>>()?;
@@ -139,7 +140,8 @@ impl Store {
             match cancellation(&error) {
                 Refusal::Condition(place) => return Err(StoreError::Conflict(place)),
                 Refusal::Passing if tries < TRIES => tries += 1,
-                Refusal::Passing | Refusal::Other => return Err(StoreError::sdk(error)),
+                Refusal::Passing => return Err(StoreError::Busy),
+                Refusal::Other => return Err(StoreError::sdk(error)),
             }
         }
     }

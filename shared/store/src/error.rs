@@ -8,6 +8,9 @@ pub enum StoreError {
     /// A row was not as expected; with the place of the first such write in a transaction.
     #[error("a row was changed at the same time (write {0})")]
     Conflict(usize),
+    /// A transaction met others each time that it was tried; what it is made of may be old by now.
+    #[error("others write the same rows all the time")]
+    Busy,
     /// A row cannot be read as what it should hold.
     #[error("the row {key} is damaged: {why}")]
     Damaged {

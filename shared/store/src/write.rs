@@ -102,7 +102,7 @@ impl Write {
     }
 
     /// The version the row has after the write.
-    pub(crate) fn version(&self) -> Version {
+    pub fn version(&self) -> Version {
         match &self.kind {
             Kind::Put(_, version) => *version,
             Kind::Delete | Kind::Check => Version(0),

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use millwright_connection::{
     Admin, Connection, ConnectionContext, NewConnection, Occasion, Trigger, commit_change,
-    count_credits, created_event, find_connection, first_event, prepare,
+    connection_key, count_credits, created_event, find_connection, first_event, prepare,
 };
-use millwright_core::{Error, ErrorCode, QueueName, Result, WorkspaceId};
+use millwright_core::{ConnectionId, ErrorCode, QueueName, Result, WorkspaceId};
 use millwright_event::announce;
 use millwright_store::{Expect, Row, StoreError, Write};
 
@@ -34,9 +34,29 @@ pub async fn connect(
     workspace: &WorkspaceId,
     new: NewConnection,
 ) -> Result<Connection> {
+    connect_as(context, workspace, None, new).await
+}
+
+/// As [`connect`], with the id that the connection is to have. One that has it is this one, made by a
+/// request that came before and whose answer was lost.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_as(
+    context: &ConnectionContext,
+    workspace: &WorkspaceId,
+    id: Option<ConnectionId>,
+    new: NewConnection,
+) -> Result<Connection> {
+    if let Some(id) = &id {
+        let there = context.store.get::<Connection>(&connection_key(workspace, id)).await?;
+        if let Some(there) = there {
+            return Ok(there.doc);
+        }
+    }
     let (through_link, pending) = (new.is_through_link(), new.pending.is_some());
     let trigger = if through_link { Trigger::User } else { Trigger::Workspace };
-    let prepared = prepare(context, workspace, new).await?;
+    let prepared = prepare(context, workspace, id, new).await?;
     let (connection, secret) = (prepared.connection, prepared.secret);
     let occasion = Occasion::new(trigger, "connected");
     let mut made = Making { context, connection, secret, occasion };
@@ -86,13 +106,18 @@ impl Making<'_> {
             let held = connection.credits_held();
             writes.extend(count_credits(&context.store, &connection.workspace, 0, held).await?);
             match context.store.transact(writes).await {
-                // The id is new, so what is in the way can only be our own: the answer was lost.
-                Ok(()) | Err(StoreError::Conflict(CONNECTION)) => return Ok(connection.clone()),
-                Err(StoreError::Conflict(_)) => {}
+                Ok(()) => return Ok(connection.clone()),
+                // The id is its own, so what is in the way is this connection: the answer was lost, or
+                // the same request was faster.
+                Err(StoreError::Conflict(CONNECTION)) => {
+                    let Connection { workspace, id, .. } = connection;
+                    return Ok(find_connection(&context.store, workspace, id).await?.doc);
+                }
+                Err(StoreError::Conflict(_) | StoreError::Busy) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(Error::internal(StoreError::Conflict(0)))
+        Err(StoreError::Conflict(0).into())
     }
 
     /// Puts it in the place of the pending one.
@@ -104,7 +129,7 @@ impl Making<'_> {
             if self.is_kept(&row) {
                 return Ok(row.doc);
             }
-            row.doc.require_pending()?;
+            row.doc.require_pending(self.context.store.clock().schedule())?;
             self.connection.take_over(&row.doc);
             let after = self.connection.clone();
             let kept =
@@ -113,7 +138,7 @@ impl Making<'_> {
                 return Ok(kept);
             }
         }
-        Err(Error::internal(StoreError::Conflict(0)))
+        Err(StoreError::Conflict(0).into())
     }
 
     /// Whether it is there already: the answer to its writing was lost.

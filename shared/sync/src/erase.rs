@@ -9,7 +9,7 @@ use millwright_connection::{
 };
 use millwright_core::{ConnectionId, Result, WallTime, WorkspaceId};
 use millwright_entities::Entity;
-use millwright_job::{Job, JobKind, JobState, advance_job, announce_job};
+use millwright_job::{Job, JobKind, JobState, advance_job, announce_job, note_progress};
 use millwright_records::{feed_pk, records_pk};
 use millwright_store::{Document, Expect, Key, Range, Row, Table, Write};
 use serde::{Deserialize, Serialize};
@@ -171,7 +171,8 @@ async fn forget_answers(
     deadline: WallTime,
 ) -> Result<bool> {
     let pk = idempotency_pk(&job.workspace);
-    let mut after: Option<String> = None;
+    // Where the time was up before.
+    let mut after = job.cursor.clone().filter(|place| !place.is_empty());
     loop {
         let page = context
             .store
@@ -189,11 +190,19 @@ async fn forget_answers(
             context.store.write(Write::delete(&row.key, Expect::Anything)).await?;
         }
         match page.next {
-            None => return Ok(true),
-            Some(_) if context.store.clock().wall() >= deadline => return Ok(false),
+            None => break,
+            Some(place) if context.store.clock().wall() >= deadline => {
+                note_progress(&context.store, job, 0, &place).await?;
+                return Ok(false);
+            }
             next => after = next,
         }
     }
+    if job.cursor.is_some() {
+        // Whoever looks a second time begins anew.
+        note_progress(&context.store, job, 0, "").await?;
+    }
+    Ok(true)
 }
 
 /// When the last claim on one of the connection's entities ends, if one has not ended.

@@ -209,12 +209,12 @@ async fn keep(
         match context.store.transact(vec![Write::put(&key, &doc, expect)?, there]).await {
             Ok(()) if idle => return send(context, &doc).await,
             Ok(()) => return Ok(()),
-            Err(StoreError::Conflict(0)) => {}
+            Err(StoreError::Conflict(0) | StoreError::Busy) => {}
             Err(StoreError::Conflict(_)) => return Err(Error::not_found("connection")),
             Err(error) => return Err(error.into()),
         }
     }
-    Err(Error::internal(StoreError::Conflict(0)))
+    Err(StoreError::Conflict(0).into())
 }
 
 /// Sends the work. A failure is only logged: the row is due.

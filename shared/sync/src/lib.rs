@@ -27,7 +27,7 @@ mod update;
 mod wake;
 
 pub use check::{CheckEnd, check_connection};
-pub use connect::connect;
+pub use connect::{connect, connect_as};
 pub use erase::{EraseEnd, erase_connection, run_erase};
 pub use hints::{HintTask, HintsEnd, accept_hints, run_hints};
 pub use reconnect::reconnect;

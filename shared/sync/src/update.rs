@@ -31,8 +31,8 @@ pub struct ConnectionPatch {
 /// Changes a connection. Other settings are tried first: they must lead to the same instance.
 ///
 /// # Errors
-/// `NOT_FOUND`; the faulty fields. For settings also: `CONNECTION_PENDING` and
-/// `CONNECTION_DISCONNECTED`; `CREDENTIALS_REFUSED` and `SYSTEM_UNREACHABLE` for what the system says;
+/// `NOT_FOUND`; the faulty fields. For settings also: `CONNECTION_PENDING`, `CONNECTION_INACTIVE` and
+/// `CONNECTION_DISCONNECTED`, for its system is asked; `CREDENTIALS_REFUSED` and `SYSTEM_UNREACHABLE` for what the system says;
 /// `DIFFERENT_SYSTEM`; `CREDITS_EXHAUSTED` where they make it cost more; `STATE_CONFLICT` when others
 /// change them at the same time. Nothing has changed then.
 pub async fn update_connection(
@@ -47,7 +47,7 @@ pub async fn update_connection(
     let tried = wanted.settings != known.settings;
     let mut credits = known.credits;
     if tried {
-        known.status().allow_information()?;
+        known.require_enabled()?;
         must_not_lead_elsewhere(context, &known, &wanted)?;
         try_settings(context, &wanted).await?;
         let manifest = context.engine.catalog().get(known.connector()?);

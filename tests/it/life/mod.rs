@@ -6,3 +6,4 @@ mod cycle;
 mod erase;
 pub mod ground;
 mod reconnect;
+mod repeated;

@@ -6,7 +6,7 @@ use millwright_connector::{
     Credentials, SystemError, SystemErrorClass,
     oauth::{Authority, Grant, TokenFuture, TokenSource, Tokens},
 };
-use millwright_core::{ConnectionId, Error, Result, SecretString, WorkspaceId};
+use millwright_core::{ConnectionId, Error, ErrorCode, Result, SecretString, WorkspaceId};
 use millwright_store::{Key, Row};
 use serde_json::{Map, Value};
 use tokio::time::sleep;
@@ -256,8 +256,14 @@ impl Keeper {
         &self.0.key
     }
 
-    /// A fault that says nothing of the system.
+    /// A fault that says nothing of the system. That the connection was disconnected meanwhile is passed
+    /// on.
     fn ours(&self, error: &Error) -> SystemError {
+        if error.code == ErrorCode::ConnectionDisconnected {
+            let mut gone = SystemError::new(SystemErrorClass::Malformed, error.message.clone());
+            gone.contract = Some(error.code);
+            return gone;
+        }
         tracing::error!(connection = %self.0.connection, %error, "token not had");
         let message = "the connection's token cannot be had at the moment";
         SystemError::new(SystemErrorClass::Malformed, message)

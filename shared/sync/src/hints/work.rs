@@ -6,7 +6,8 @@ use std::{
 };
 
 use millwright_connection::{
-    Admin, Connection, ConnectionContext, find_connection, note_answer, note_failure, open_system,
+    Admin, Connection, ConnectionContext, connection_key, find_connection, note_answer,
+    note_failure, open_system,
 };
 use millwright_connector::{System, SystemError, SystemErrorClass};
 use millwright_core::{Error, ErrorCode, QueueName, Result, WallTime};
@@ -52,17 +53,21 @@ pub async fn run_hints(
     task: &HintTask,
     deadline: WallTime,
 ) -> Result<HintsEnd> {
-    let Some(connection) = wanted(context, task).await? else {
-        return Ok(HintsEnd::Done);
-    };
     loop {
+        // It may have been paused since the last batch.
+        let Some(connection) = wanted(context, task).await? else {
+            return Ok(HintsEnd::Done);
+        };
         let now = context.store.clock().wall();
         if now + RESERVE >= deadline {
             return Ok(HintsEnd::Later(now));
         }
-        let worker = match take(context, task).await? {
-            Ok(worker) => worker,
-            Err(until) => return Ok(HintsEnd::Later(until)),
+        let worker = match take(context, task).await {
+            Ok(Ok(worker)) => worker,
+            Ok(Err(until)) => return Ok(HintsEnd::Later(until)),
+            // It has been erased since it was read.
+            Err(error) if error.code == ErrorCode::NotFound => return Ok(HintsEnd::Done),
+            Err(error) => return Err(error),
         };
         let ended = Batch { context, task, connection: &connection }.work(worker).await;
         match ended? {
@@ -122,9 +127,15 @@ async fn take(
         }
         // The last holder did not give its claim back: rows of its commit may have been put.
         doc.unfinished.extend(lost);
-        match context.store.write(Write::put(&key, &doc, expect)?).await {
-            Ok(version) => return Ok(Ok(Row { key, doc, body: None, version })),
-            Err(StoreError::Conflict(_)) => {}
+        let put = Write::put(&key, &doc, expect)?;
+        let version = put.version();
+        // A connection that is being erased takes no more rows.
+        let connection = connection_key(&task.workspace, &task.connection);
+        let there = Write::check(&connection, Expect::Present);
+        match context.store.transact(vec![put, there]).await {
+            Ok(()) => return Ok(Ok(Row { key, doc, body: None, version })),
+            Err(StoreError::Conflict(0) | StoreError::Busy) => {}
+            Err(StoreError::Conflict(_)) => return Err(Error::not_found("connection")),
             Err(error) => return Err(error.into()),
         }
     }

@@ -61,7 +61,8 @@ impl Slot<'_> {
                     let body = self.kept_body(&head, row.body).await?;
                     return Ok(Claim::Replay(head, body));
                 }
-                Decision::Run => row.doc = claim,
+                // It began when the first one did.
+                Decision::Run => row.doc = Record { until: row.doc.until, ..claim },
             }
             match self.app.store.write(Write::replace(&row)?).await {
                 Ok(version) => return Ok(Claim::Run(Row { version, ..row })),
@@ -104,6 +105,19 @@ impl Slot<'_> {
     /// When the table fails.
     pub(super) async fn give_back(&self, row: &Row<Record>) -> Result<()> {
         self.written(Write::delete(&row.key, Expect::Version(row.version))).await
+    }
+
+    /// Leaves the claim as that of a request that broke off: what it has done by then is found by the next
+    /// one with its key. What is sent on as it is, and cannot be found, is as if it had not been.
+    ///
+    /// # Errors
+    /// When the table fails.
+    pub(super) async fn abandon(&self, mut row: Row<Record>) -> Result<()> {
+        if self.twice == Twice::Unknown {
+            return self.give_back(&row).await;
+        }
+        row.doc.state = State::Running(self.app.clock().wall());
+        self.written(Write::replace(&row)?).await
     }
 
     async fn written(&self, write: Write) -> Result<()> {

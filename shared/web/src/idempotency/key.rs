@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use axum::extract::FromRequestParts;
 use http::{HeaderMap, HeaderName, header, request::Parts};
 use millwright_access::Caller;
-use millwright_core::{Error, ErrorCode, sha256_hex};
+use millwright_core::{ConnectionId, Error, ErrorCode, WallTime, WorkspaceId, sha256_hex};
 
 use crate::{error::ApiError, extract::SCENARIO};
 
@@ -70,11 +70,23 @@ pub(super) fn fingerprint(parts: &Parts, body: &[u8]) -> String {
 /// What a request with an idempotency key comes down to: the same text for the same request under the
 /// same key, also when the first one broke off. Nothing without a key.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct SameAs(pub(crate) Option<String>);
+pub(crate) struct SameAs {
+    /// The text.
+    pub(crate) text: Option<String>,
+    /// When the first of these requests began.
+    begun: WallTime,
+}
 
 impl SameAs {
-    pub(super) fn of(hash: &str, fingerprint: &str) -> Self {
-        Self(Some(sha256_hex(format!("{hash}\n{fingerprint}").as_bytes())))
+    pub(super) fn of(hash: &str, fingerprint: &str, begun: WallTime) -> Self {
+        let text = sha256_hex(format!("{hash}\n{fingerprint}").as_bytes());
+        Self { text: Some(text), begun }
+    }
+
+    /// The id of the connection that the request makes: nothing where it is no other's than this one's.
+    pub(crate) fn connection(&self, workspace: &WorkspaceId) -> Option<ConnectionId> {
+        let text = self.text.as_deref()?;
+        Some(ConnectionId::derived_at(self.begun.millis(), &[workspace.as_str(), text]))
     }
 }
 
@@ -122,6 +134,19 @@ mod tests {
         assert_ne!(own, fingerprint(&parts("/v1/sync?a=1", "conn_1"), b"{}"));
         assert_ne!(own, fingerprint(&parts("/v1/sync", "conn_2"), b"{}"));
         assert_ne!(own, fingerprint(&parts("/v1/sync", "conn_1"), b"{ }"));
+    }
+
+    #[test]
+    fn a_request_that_comes_again_makes_the_same_connection_and_no_other_does() {
+        let (one, two) = (WorkspaceId::new_at(1), WorkspaceId::new_at(2));
+        let id = |hash, begun, workspace| {
+            SameAs::of(hash, "f", WallTime::from_millis(begun)).connection(workspace).unwrap()
+        };
+        assert_eq!(id("k", 7, &one), id("k", 7, &one));
+        assert_eq!(id("k", 7, &one).time_ms(), 7, "it stands among the others by its age");
+        let all = [id("k", 7, &one), id("l", 7, &one), id("k", 8, &one), id("k", 7, &two)];
+        assert_eq!(all.iter().collect::<std::collections::BTreeSet<_>>().len(), all.len());
+        assert_eq!(SameAs::default().connection(&one), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, StatusCode, request::Parts};
 use http_body_util::BodyExt;
 use millwright_access::Need;
-use millwright_core::{ConnectionId, Error, RequestId};
+use millwright_core::{ConnectionId, Error, ErrorCode, RequestId};
 use millwright_store::Row;
 
 use super::{
@@ -60,7 +60,7 @@ pub(crate) async fn idempotency(
             let id = request_id(&parts);
             let needed = Needed::default();
             parts.extensions.insert(needed.clone());
-            parts.extensions.insert(SameAs::of(&hash, &fingerprint));
+            parts.extensions.insert(SameAs::of(&hash, &fingerprint, row.doc.begun()));
             let answer = caught(next.run(Request::from_parts(parts, Body::from(body)))).await;
             settle(&slot, row, needed.get(), answer, &id).await
         }
@@ -81,7 +81,7 @@ fn twice(path: &str) -> Twice {
     if path == "/v1/passthrough" { Twice::Unknown } else { Twice::Harmless }
 }
 
-/// The connection that a request is about, by its header or its path. The answer to the request that
+/// The connection that a request is about, by its path or its header. The answer to the request that
 /// erases one outlives it.
 fn about(parts: &Parts) -> Option<ConnectionId> {
     if parts.method == Method::DELETE && parts.uri.path().starts_with("/v1/connections/") {
@@ -90,7 +90,7 @@ fn about(parts: &Parts) -> Option<ConnectionId> {
     let header = parts.headers.get(CONNECTION_ID).and_then(|value| value.to_str().ok());
     let path = parts.uri.path().strip_prefix("/v1/connections/");
     let path = path.and_then(|path| path.split('/').next());
-    header.or(path)?.parse().ok()
+    path.or(header)?.parse().ok()
 }
 
 fn request_id(parts: &Parts) -> RequestId {
@@ -111,7 +111,9 @@ async fn settle(
     let error = error.as_ref().map(|error| error.0.as_ref());
     let kept = is_kept(answer.status(), error);
     if !kept {
-        if let Err(error) = slot.give_back(&row).await {
+        let lost = error.is_some_and(|error| error.code == ErrorCode::InternalError);
+        let given = if lost { slot.abandon(row).await } else { slot.give_back(&row).await };
+        if let Err(error) = given {
             tracing::error!(%error, "idempotency claim not given back");
         }
         return Ok(answer);
@@ -192,6 +194,9 @@ mod tests {
         let path = format!("/v1/connections/{id}");
         assert_eq!(of(Method::POST, "/v1/vendors", Some(id.as_str())), Some(id.clone()));
         assert_eq!(of(Method::POST, &format!("{path}/pause"), None), Some(id.clone()));
+        let other = ConnectionId::new_at(2);
+        let sent_always = Some(other.as_str());
+        assert_eq!(of(Method::POST, &format!("{path}/pause"), sent_always), Some(id.clone()));
         assert_eq!(of(Method::PATCH, &path, None), Some(id));
         assert_eq!(of(Method::DELETE, &path, None), None, "its answer outlives the connection");
         assert_eq!(of(Method::POST, "/v1/webhook-messages", None), None);

@@ -5,8 +5,9 @@
 //! secret (a new API key). Kept are successes, and failures that came after something was sent to a
 //! connected system and that another try would not change. Not kept are 429, whatever else is
 //! `retryable`, and every failure before anything was sent: there the same key may be used again, even
-//! with a corrected body. A claim whose process died is free after 60 s. A write to a record then asks
-//! the system what became of the first one ([`SameAs`] names it); a native call may have arrived and
+//! with a corrected body. A claim whose process died is free after 60 s, one that ended in a fault of
+//! ours at once. A write to a record then asks the system what became of the first one ([`SameAs`] names
+//! it), and connecting finds the connection that the first one made; a native call may have arrived and
 //! cannot be asked for, so its key is answered `WRITE_OUTCOME_UNKNOWN` from then on.
 //! Whoever has the role that the operation needs is told the answer, whichever key asked first.
 

@@ -97,6 +97,11 @@ impl Record {
         }
     }
 
+    /// When the first request with the key began.
+    pub(super) fn begun(&self) -> WallTime {
+        self.until - KEPT
+    }
+
     /// What one must be allowed to do to be told the answer.
     fn need(&self) -> Need {
         if self.passthrough { Need::Passthrough } else { Need::Role(self.role) }
@@ -194,6 +199,7 @@ mod tests {
         let running = Err(ErrorCode::IdempotencyInProgress);
         assert_eq!(code(NOW + Duration::from_secs(59)), running);
         assert_eq!(code(NOW + CLAIM), Ok(Decision::Run));
+        assert_eq!(claim.begun(), NOW);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use millwright_access::{AuditAction, AuditOutcome, Audited, audit_begin};
 use millwright_connection::{ConnectionFilter, NewConnection, find_connection, list_connections};
 use millwright_connector::{Catalog, Manifest};
 use millwright_core::{ConnectionId, ErrorCode, FieldError, SecretString};
-use millwright_sync::{METADATA_MAX, connect, erase_connection};
+use millwright_sync::{METADATA_MAX, connect_as, erase_connection};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
@@ -22,6 +22,7 @@ use crate::{
     App,
     error::Answer,
     extract::{Admin, AnyJson, IdPath, Params, Reader},
+    idempotency::SameAs,
     page::{Limit, Page, position},
 };
 
@@ -140,6 +141,7 @@ pub(crate) async fn get(
 pub(crate) async fn create(
     caller: Admin,
     State(app): State<App>,
+    same_as: SameAs,
     body: AnyJson,
 ) -> Answer<(StatusCode, Json<Connection>)> {
     let faults = faults(app.engine.catalog(), &body.0);
@@ -147,7 +149,8 @@ pub(crate) async fn create(
     let context = app.connections();
     let audited = about(AuditAction::ConnectionCreated, None);
     let mut entry = audit_begin(&app.store, &caller, app.settings.audit_kept(), audited).await?;
-    let made = connect(&context, &caller.workspace, request.into()).await;
+    let id = same_as.connection(&caller.workspace);
+    let made = connect_as(&context, &caller.workspace, id, request.into()).await;
     let outcome = match &made {
         Ok(made) => {
             entry.doc.connection = Some(made.id.clone());

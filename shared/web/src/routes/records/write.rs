@@ -66,7 +66,7 @@ impl FromRequestParts<App> for Writing {
         let DataScope(connection) = DataScope::from_request_parts(parts, app).await?;
         let Params(WriteParams { dry_run }) = Params::from_request_parts(parts, app).await?;
         let Condition(if_match) = Condition::from_request_parts(parts, app).await?;
-        let Ok(SameAs(same_as)) = SameAs::from_request_parts(parts, app).await;
+        let Ok(SameAs { text: same_as, .. }) = SameAs::from_request_parts(parts, app).await;
         must_have(app, &connection, entity)?;
         Ok(Self { app: app.clone(), connection, entity, dry_run, if_match, same_as })
     }
