@@ -65,6 +65,10 @@ pub enum AuditAction {
     ApplicationRevoked,
     /// A connection token was given to somebody of the workspace.
     ConnectionTokenIssued,
+    /// A connect link was made, and its address shown.
+    ConnectLinkCreated,
+    /// A connect link was taken back.
+    ConnectLinkRevoked,
     /// A code or refresh token was used again, and everything that came of it was ended.
     TokenReplayed,
 }
@@ -109,7 +113,7 @@ pub struct AuditEntry {
     pub action: AuditAction,
     /// The connection it was done to.
     pub connection: Option<ConnectionId>,
-    /// The id of the endpoint, API key, application or grant it was done to.
+    /// The id of the endpoint, API key, application, connect link or grant it was done to.
     pub target: Option<String>,
     /// The call, where it was one.
     pub call: Option<AuditedCall>,

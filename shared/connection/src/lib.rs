@@ -72,6 +72,7 @@ pub use pending::{NewPending, pending};
 pub use prepare::{NewConnection, Prepared, created_event, prepare, try_again, try_settings};
 pub use reconnect_url::{
     ReconnectSecret, Reconnecting, find_reconnect, forget_reconnect, new_reconnect, reconnect_url,
+    spend_reconnect, spent_reconnect,
 };
 pub use refusal::{allow_data, allow_stale_data};
 pub use reseal::{Resealed, reseal_connections};

@@ -1,11 +1,11 @@
 //! Where somebody logs in again: one address for each episode, dead once it has succeeded. Its secret is
 //! found by its hash and kept sealed in the connection's row, so that it can be told as often as asked.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use millwright_core::{
-    ConnectionId, ExposeSecret, Result, SecretString, WallTime, WorkspaceId, random_token,
-    sha256_hex,
+    ApplicationId, ConnectionId, ExposeSecret, Result, SecretString, WallTime, WorkspaceId,
+    random_token, sha256_hex,
 };
 use millwright_store::{Document, Expect, Key, Write};
 use millwright_vault::Sealed;
@@ -15,6 +15,8 @@ use crate::{Connection, ConnectionContext, connection_key};
 
 /// Letters and digits of a secret: more than 200 bits.
 const LENGTH: usize = 40;
+/// How long a used address is remembered.
+const REMEMBERED: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// The secret of an episode's address.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,16 +35,27 @@ impl fmt::Debug for ReconnectSecret {
     }
 }
 
-/// Whose a secret is.
+/// Whose a secret is, or was.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reconnecting {
     /// The workspace.
     pub workspace: WorkspaceId,
-    /// The connection.
-    pub connection: ConnectionId,
+    /// The connection; nothing once somebody has logged in there.
+    #[serde(default)]
+    pub connection: Option<ConnectionId>,
+    /// Of a used one: the application whose name and logo its page shows.
+    #[serde(default)]
+    pub application: Option<ApplicationId>,
+    /// Of a used one: how long it is remembered.
+    #[serde(default)]
+    until: Option<WallTime>,
 }
 
-impl Document for Reconnecting {}
+impl Document for Reconnecting {
+    fn expires_at(&self) -> Option<WallTime> {
+        self.until
+    }
+}
 
 fn owner_at(hash: &str) -> Key {
     Key::state(format!("reconnect#{hash}"), "reconnect")
@@ -68,8 +81,12 @@ pub async fn new_reconnect(
     let bound = sealed_for(connection);
     let sealed = context.vault.seal(&connection.workspace, &bound, &secret).await?;
     let hash = sha256_hex(secret.expose_secret().as_bytes());
-    let owner =
-        Reconnecting { workspace: connection.workspace.clone(), connection: connection.id.clone() };
+    let owner = Reconnecting {
+        workspace: connection.workspace.clone(),
+        connection: Some(connection.id.clone()),
+        application: None,
+        until: None,
+    };
     let write = Write::put(&owner_at(&hash), &owner, Expect::Absent)?;
     connection.reconnect = Some(ReconnectSecret { hash, sealed, asked_for: false });
     Ok(Some(write))
@@ -99,6 +116,35 @@ pub fn forget_reconnect(connection: &mut Connection) -> Option<Write> {
     Some(Write::delete(&owner_at(&secret.hash), Expect::Anything))
 }
 
+/// As [`forget_reconnect`], because somebody has logged in: whoever opens the address again is told so for
+/// a while. What is left names no connection.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub fn spend_reconnect(connection: &mut Connection, now: WallTime) -> Result<Option<Write>> {
+    let Some(secret) = connection.reconnect.take() else { return Ok(None) };
+    let owner = Reconnecting {
+        workspace: connection.workspace.clone(),
+        connection: None,
+        application: connection.application_id.clone(),
+        until: Some(now + REMEMBERED),
+    };
+    Ok(Some(Write::put(&owner_at(&secret.hash), &owner, Expect::Anything)?))
+}
+
+/// Where somebody has logged in with this secret before: whose it was.
+///
+/// # Errors
+/// When the table fails.
+pub async fn spent_reconnect(
+    context: &ConnectionContext,
+    secret: &str,
+) -> Result<Option<Reconnecting>> {
+    let hash = sha256_hex(secret.as_bytes());
+    let owner = context.store.get::<Reconnecting>(&owner_at(&hash)).await?;
+    Ok(owner.map(|row| row.doc).filter(|own| own.connection.is_none()))
+}
+
 /// The address, while there is one.
 ///
 /// # Errors
@@ -126,7 +172,9 @@ pub async fn find_reconnect(
     let Some(owner) = context.store.get::<Reconnecting>(&owner_at(&hash)).await? else {
         return Ok(None);
     };
-    let Reconnecting { workspace, connection } = owner.doc;
+    let Reconnecting { workspace, connection: Some(connection), .. } = owner.doc else {
+        return Ok(None);
+    };
     let row = context.store.get::<Connection>(&connection_key(&workspace, &connection)).await?;
     let present = |own: &Connection| own.reconnect.as_ref().is_some_and(|own| own.hash == hash);
     Ok(row.map(|row| row.doc).filter(present))

@@ -53,6 +53,13 @@ impl PublicUrl {
         &self.0
     }
 
+    /// The path that it has beside its host: nothing, or one that begins with a slash and ends without.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        let rest = self.0.split_once("://").map_or("", |(_, rest)| rest);
+        rest.find('/').map_or("", |at| &rest[at..])
+    }
+
     /// Whether it is reached over TLS.
     #[must_use]
     pub fn is_https(&self) -> bool {
@@ -81,6 +88,17 @@ mod tests {
         let url = read("https://api.example.com/millwright/").unwrap();
         assert_eq!(url.at("/link/x"), "https://api.example.com/millwright/link/x");
         assert!(url.is_https());
+    }
+
+    #[test]
+    fn its_path_is_what_stands_behind_the_host() {
+        for (url, path) in [
+            ("https://api.example.com", ""),
+            ("https://api.example.com/", ""),
+            ("http://localhost:1/a/b/", "/a/b"),
+        ] {
+            assert_eq!(read(url).unwrap().path(), path, "{url}");
+        }
     }
 
     #[test]

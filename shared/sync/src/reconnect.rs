@@ -2,7 +2,7 @@
 
 use millwright_connection::{
     Admin, Connection, ConnectionContext, Now, Observation, Occasion, Trigger, credits_of,
-    find_connection, forget_reconnect, take_note, try_again,
+    find_connection, spend_reconnect, take_note, try_again,
 };
 use millwright_connector::Credentials;
 use millwright_core::{ConnectionId, Error, ErrorCode, Result, WorkspaceId};
@@ -16,7 +16,8 @@ use crate::wake::{Sleepers, revise_and_wake};
 /// its credits; one that is paused or short of credits stays so.
 ///
 /// # Errors
-/// `NOT_FOUND`; `CONNECTION_PENDING`; the faulty fields of the forms; `CREDENTIALS_REFUSED` and
+/// `NOT_FOUND`; `CONNECTION_PENDING`; `CONNECTION_DISCONNECTED` for one whose user never finished, or that
+/// is being erased; the faulty fields of the forms; `CREDENTIALS_REFUSED` and
 /// `SYSTEM_UNREACHABLE` for what the system says; `DIFFERENT_SYSTEM` for another instance;
 /// `CREDITS_EXHAUSTED`; `STATE_CONFLICT` when others change its settings meanwhile. Nothing has changed
 /// then.
@@ -28,9 +29,7 @@ pub async fn reconnect(
     credentials: Credentials,
 ) -> Result<Connection> {
     let known = find_connection(&context.store, workspace, id).await?.doc;
-    if known.facts.admin == Admin::Pending {
-        known.status().allow_information()?;
-    }
+    known.require_connected()?;
     let settings = settings.unwrap_or_else(|| known.settings.clone());
     let secret = try_again(context, &known, &settings, credentials).await?;
     let manifest = context.engine.catalog().get(known.connector()?);
@@ -46,7 +45,7 @@ pub async fn reconnect(
         }
         take_note(context, own, &Observation::Answered, now);
         let mut writes = vec![secret.clone()];
-        writes.extend(forget_reconnect(own));
+        writes.extend(spend_reconnect(own, now.wall)?);
         Ok(Some((Occasion::new(Trigger::Workspace, "reconnected"), writes)))
     };
     revise_and_wake(context, workspace, id, decide, Sleepers::Failed).await

@@ -41,6 +41,7 @@ pub fn router(app: App) -> Router {
         .route_layer(from_fn_with_state((app.clone(), known), parameters::parameters))
         .route_layer(from_fn_with_state(gate, gate::gate))
         .merge(docs::routes())
+        .merge(routes::well_known(&app))
         .merge(link::routes(&app))
         .fallback(frame::not_found)
         .method_not_allowed_fallback(frame::method_not_allowed)

@@ -1,10 +1,12 @@
 //! The token endpoint: what is given, and what is refused how.
 
 use http::Method;
+use millwright_core::PublicUrl;
 use millwright_tests::api::{Answer, Api};
 use serde_json::{Value, json};
 
 use super::scene::{BACK, Scene, VERIFIER, text};
+use crate::{in_process, life::ground::Ground};
 
 /// Whether an answer is an error of RFC 6749, 5.2.
 fn refused(answer: &Answer, status: u16, error: &str) {
@@ -200,4 +202,18 @@ async fn the_metadata_leads_to_the_endpoints() {
     assert_eq!(metadata["issuer"], scene.base.as_str());
     assert_eq!(metadata["token_endpoint"], format!("{}/oauth/token", scene.base));
     assert_eq!(metadata["code_challenge_methods_supported"], json!(["S256"]));
+}
+
+#[tokio::test]
+async fn the_metadata_of_a_server_with_a_path_stand_behind_the_well_known_part() {
+    let ground = Ground::new().await;
+    let issuer = "https://api.example.com/millwright";
+    let context = ground.context();
+    let nobody = in_process::serve(&context, |settings| {
+        settings.public_url = PublicUrl::new(issuer);
+    });
+    let path = "/.well-known/oauth-authorization-server/millwright";
+    let metadata = nobody.await.get(path).await;
+    assert_eq!(metadata["issuer"], issuer);
+    assert_eq!(metadata["token_endpoint"], format!("{issuer}/oauth/token"));
 }

@@ -71,6 +71,8 @@ async fn a_refused_connection_goes_on_with_new_credentials() {
     assert_eq!((&own["status"], &own["reconnect_url"]), (&json!("active"), &Value::Null));
     assert_eq!(own["id"], scene.id.as_str());
     assert!(find_reconnect(&context, secret).await.unwrap().is_none(), "the address is dead");
+    let page = scene.api.with_key(None).raw(Method::GET, &format!("/link/{secret}"), None).await;
+    assert_eq!(page.status, 410, "and says that it has done its work");
     scene.ground.sync_all(&scene.id).await;
     assert_eq!((keys(&scene).await, scene.data.get("/v1/changes?cursor=latest").await), before);
 }

@@ -151,3 +151,18 @@ async fn a_link_is_made_of_sound_parts_only() {
         scene.api.call(Method::GET, "/v1/connect-links/link_00000000000000000000000000", None);
     assert_eq!(none.await.status, 404);
 }
+
+#[tokio::test]
+async fn making_and_withdrawing_a_link_is_in_the_log() {
+    let scene = Scene::new().await;
+    let (link, path) = scene.sandbox_link().await;
+    let id = link["id"].as_str().unwrap();
+    let own = format!("/v1/connect-links/{id}");
+    let _ = scene.api.call(Method::DELETE, &own, None).await.expect(200);
+    for action in ["connect_link_created", "connect_link_revoked"] {
+        let log = scene.api.get(&format!("/v1/audit-log?action={action}")).await;
+        let entry = &log["data"][0];
+        assert_eq!((&entry["target_id"], &entry["outcome"]), (&json!(id), &json!("done")));
+        assert!(!log.to_string().contains(path.rsplit('/').next().unwrap()), "{log:#}");
+    }
+}

@@ -2,9 +2,12 @@
 
 mod attacks;
 mod browser;
+mod callback;
 mod flow;
 mod links;
 pub mod visitor;
+
+use std::path::Path;
 
 use http::Method;
 use millwright_access::{Environment, Role, create_key, create_workspace};
@@ -15,6 +18,7 @@ use millwright_tests::{
     cloud::Cloud,
     faults::{QueueFaults, TableFaults},
 };
+use millwright_web::Settings;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -28,7 +32,7 @@ pub struct Scene {
     pub context: ConnectionContext,
     pub workspace: WorkspaceId,
     _cloud: Cloud,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Scene {
@@ -37,18 +41,32 @@ impl Scene {
     }
 
     pub async fn in_environment(environment: Environment) -> Self {
+        Self::with(environment, |context| context, |_| {}).await
+    }
+
+    /// With other connectors, or other settings.
+    pub async fn with(
+        environment: Environment,
+        context: impl FnOnce(ConnectionContext) -> ConnectionContext,
+        settings: impl FnOnce(&mut Settings),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::system();
         let (table, queue) = (TableFaults::NONE, QueueFaults::NONE);
         let cloud = Cloud::start(folder.path(), table, queue, 0, clock.clone()).await;
         let variables = variables(&cloud, folder.path());
-        let context = in_process::context(&variables, clock, &cloud.sdk());
+        let context = context(in_process::context(&variables, clock, &cloud.sdk()));
         let workspace = create_workspace(&context.store, "Acme", environment).await.unwrap();
         let made = create_key(&context.store, &workspace, "all", Role::Admin, None);
         let (_, key) = made.await.unwrap();
-        let api = serve(&context, |_| {}).await.with_key(Some(key.expose_secret()));
+        let api = serve(&context, settings).await.with_key(Some(key.expose_secret()));
         let base = api.base().to_owned();
-        Self { api, base, context, workspace: workspace.id, _cloud: cloud, _folder: folder }
+        Self { api, base, context, workspace: workspace.id, _cloud: cloud, folder }
+    }
+
+    /// Where everything is kept.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// A browser that has not been here before.

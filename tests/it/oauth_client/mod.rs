@@ -4,6 +4,6 @@
 mod code;
 mod machine;
 mod renewing;
-mod scene;
+pub mod scene;
 mod secrets;
 mod trouble;

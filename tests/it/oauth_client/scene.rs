@@ -61,7 +61,7 @@ auth:
 "#;
 
 /// The connectors: one for each way in which a client makes itself known, and one of a machine.
-fn catalog() -> Catalog {
+pub fn catalog() -> Catalog {
     let secret = "secret: \"{credentials.client_secret}\"";
     let code = |id: &str, style: &str| {
         format!("{}{}", BASE.replace("ID", id), CODE.replace("STYLE", style))

@@ -8,6 +8,7 @@ use http::header;
 use millwright_connection::{
     Connection, find_reconnect,
     link::{FoundLink, find_link_by_token},
+    spent_reconnect,
 };
 use serde::Deserialize;
 
@@ -46,8 +47,18 @@ pub(super) async fn open(
     }
     match find_reconnect(&context, &token).await? {
         Some(connection) => open_reconnect(&app, connection, &opening).await,
-        None => Err(End::Unknown.into()),
+        None => Err(dead(&app, &token).await?),
     }
+}
+
+/// The end of an address where nobody can log in: any more, or ever.
+async fn dead(app: &App, token: &str) -> Result<Ended, Ended> {
+    let Some(spent) = spent_reconnect(&app.connections(), token).await? else {
+        return Ok(End::Unknown.into());
+    };
+    let application = spent.application.as_ref();
+    let (brand, _) = brand::of_workspace(&app.store, &spent.workspace, application).await?;
+    Ok(Ended::from(End::Spent).of(&brand))
 }
 
 async fn open_link(app: &App, found: FoundLink, opening: &Opening) -> Shown {

@@ -64,6 +64,10 @@ pub(crate) enum AuditAction {
     ApplicationRevoked,
     /// A connection token was given out to a caller of the API.
     ConnectionTokenIssued,
+    /// A connect link was made, and its address shown.
+    ConnectLinkCreated,
+    /// A connect link was taken back.
+    ConnectLinkRevoked,
     /// A code or refresh token was used again, and all that came of it was ended.
     TokenReplayed,
 }
@@ -210,6 +214,8 @@ impl From<access::AuditAction> for AuditAction {
             access::AuditAction::ApplicationSecretRotated => Self::ApplicationSecretRotated,
             access::AuditAction::ApplicationRevoked => Self::ApplicationRevoked,
             access::AuditAction::ConnectionTokenIssued => Self::ConnectionTokenIssued,
+            access::AuditAction::ConnectLinkCreated => Self::ConnectLinkCreated,
+            access::AuditAction::ConnectLinkRevoked => Self::ConnectLinkRevoked,
             access::AuditAction::TokenReplayed => Self::TokenReplayed,
         }
     }
@@ -239,6 +245,8 @@ impl From<AuditAction> for access::AuditAction {
             AuditAction::ApplicationSecretRotated => Self::ApplicationSecretRotated,
             AuditAction::ApplicationRevoked => Self::ApplicationRevoked,
             AuditAction::ConnectionTokenIssued => Self::ConnectionTokenIssued,
+            AuditAction::ConnectLinkCreated => Self::ConnectLinkCreated,
+            AuditAction::ConnectLinkRevoked => Self::ConnectLinkRevoked,
             AuditAction::TokenReplayed => Self::TokenReplayed,
         }
     }

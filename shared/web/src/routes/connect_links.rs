@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::{Json, extract::State};
 use http::StatusCode;
-use millwright_access::get_application;
+use millwright_access::{AuditAction, Audited, get_application};
 use millwright_connection::link::{
     self, FoundLink, LINK_LIFE_DEFAULT, NewLink, create_link, find_link, list_links, revoke_link,
 };
@@ -16,7 +16,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::connection_view::Customer;
+use super::{
+    audit_log::{in_log, made_in_log},
+    connection_view::Customer,
+};
 use crate::{
     App,
     error::Answer,
@@ -233,7 +236,8 @@ pub(crate) async fn get(
 /// Make a connect link
 ///
 /// An address for one customer, who connects a system there on hosted pages. Its connection is there
-/// at once, `pending`. The address is in this answer and nowhere else afterwards.
+/// at once, `pending`. The address is in this answer and nowhere else afterwards. It is in the audit
+/// log.
 #[utoipa::path(
     post,
     path = "/v1/connect-links",
@@ -248,7 +252,11 @@ pub(crate) async fn create(
     JsonBody(request): JsonBody<ConnectLinkRequest>,
 ) -> Answer<(StatusCode, Json<ConnectLink>)> {
     let new = request.checked(&app, &caller).await?;
-    let (found, url) = create_link(&app.connections(), &caller.workspace, new).await?;
+    let context = app.connections();
+    let making = create_link(&context, &caller.workspace, new);
+    let audited = about(AuditAction::ConnectLinkCreated, None);
+    let made = made_in_log(&app, &caller, audited, making, |(found, _)| found.link.id.to_string());
+    let (found, url) = made.await?;
     let url = Some(url.expose_secret().to_owned());
     Ok((StatusCode::CREATED, Json(ConnectLink { url, ..found.into() })))
 }
@@ -256,7 +264,7 @@ pub(crate) async fn create(
 /// Revoke a connect link
 ///
 /// From the moment of the answer on it opens nothing, and its pending connection is disconnected. A
-/// spent link is a conflict: disconnect its connection instead.
+/// spent link is a conflict: disconnect its connection instead. It is in the audit log.
 #[utoipa::path(
     delete,
     path = "/v1/connect-links/{id}",
@@ -270,6 +278,13 @@ pub(crate) async fn revoke(
     State(app): State<App>,
     IdPath(id): IdPath<LinkId>,
 ) -> Answer<Json<ConnectLink>> {
-    let found = revoke_link(&app.connections(), &caller.workspace, &id).await?;
+    let context = app.connections();
+    let revoking = revoke_link(&context, &caller.workspace, &id);
+    let audited = about(AuditAction::ConnectLinkRevoked, Some(&id));
+    let found = in_log(&app, &caller, audited, revoking).await?;
     Ok(Json(found.into()))
+}
+
+fn about(action: AuditAction, link: Option<&LinkId>) -> Audited {
+    Audited { action, connection: None, target: link.map(ToString::to_string), call: None }
 }

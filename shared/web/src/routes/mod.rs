@@ -47,10 +47,24 @@ mod webhook_secrets;
 mod workspace;
 mod writes;
 
+use axum::Router;
 pub(crate) use scenario::sandbox_manifest;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{App, openapi};
+
+/// Where the OAuth server's metadata stand when the public address has a path: behind the well-known part,
+/// not before it (RFC 8414, 3.1).
+pub(crate) fn well_known(app: &App) -> Router<App> {
+    let path = app.settings.public_url.path();
+    if path.is_empty() {
+        return Router::new();
+    }
+    Router::new().route(
+        &format!("/.well-known/oauth-authorization-server{path}"),
+        axum::routing::get(oauth::get_metadata),
+    )
+}
 
 /// Every operation of the API. The document is collected from the same calls that make the routes,
 /// so neither can have one that the other has not.
