@@ -21,6 +21,8 @@ use millwright_tests::{
 };
 use serde_json::{Value, json};
 
+use crate::link::visitor::Visitor;
+
 /// A system that says back whatever it is told, in the manner it is told to.
 #[derive(Clone, Default)]
 struct Mirror(Arc<Mutex<Manner>>);
@@ -204,6 +206,14 @@ impl Run {
         })
     }
 
+    /// A form, as OAuth has it: the status and the text of the answer.
+    async fn form(&self, path: &str, body: &str) -> (u16, String) {
+        let request = self.caller.client.post(format!("{}{path}", self.caller.base));
+        let request = request.header("Content-Type", "application/x-www-form-urlencoded");
+        let answer = request.body(body.to_owned()).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
     async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         self.caller.call(Method::POST, path, &body.to_string(), &[]).await
     }
@@ -227,6 +237,8 @@ async fn no_secret_is_told_logged_or_stored_in_the_clear() {
     let connection = a_connection(&mut run).await;
     calls_in_every_manner(&mut run, &connection).await;
     secrets_that_are_shown_once(&mut run, &connection).await;
+    tokens_of_applications(&mut run, &connection).await;
+    pages_of_a_link(&mut run).await;
     logging_in_again(&mut run, &connection).await;
     // Syncs, checks and deliveries go on for a moment, and fail.
     tokio::time::sleep(Duration::from_secs(3)).await;
@@ -391,6 +403,86 @@ async fn secrets_that_are_shown_once(run: &mut Run, connection: &str) {
             .call(Method::POST, &format!("/hooks/{hook}"), "{\"topic\":{\"id\":1}}", &forged)
             .await;
     }
+}
+
+/// An application's secret and tokens are shown by the answers that make them; then they are used, misused
+/// and revoked.
+async fn tokens_of_applications(run: &mut Run, connection: &str) {
+    let new = json!({"name": "App", "redirect_uris": ["https://app.example/cb"], "role": "admin"});
+    let made = run.caller.shown(Method::POST, "/v1/applications", &new.to_string()).await;
+    let (client, secret) = (text(&made, "client_id"), text(&made, "client_secret"));
+    run.planted.plant("an application's secret", &secret);
+    let form = |grant: &str, more: &str| {
+        format!("grant_type={grant}&client_id={client}&client_secret={secret}{more}")
+    };
+    let (status, body) = run.form("/oauth/token", &form("client_credentials", "")).await;
+    assert_eq!(status, 200, "{body}");
+    let token = text(&serde_json::from_str(&body).unwrap(), "access_token");
+    run.planted.plant("a workspace token", &token);
+    let path = format!("/v1/connections/{connection}/token");
+    let shown = run.caller.shown(Method::POST, &path, "").await;
+    let own = text(&shown, "access_token");
+    run.planted.plant("a connection token", &own);
+    for token in [&token, &own] {
+        let bearer = format!("Bearer {token}");
+        let headers = [("Authorization", bearer.as_str())];
+        run.caller.call(Method::GET, "/v1/connection", "", &headers).await;
+        run.caller.call(Method::GET, "/v1/applications", "", &headers).await;
+    }
+    let wrong = run.plant_plain("a code that is none");
+    for body in [
+        form("authorization_code", &format!("&code={wrong}&code_verifier={wrong}&redirect_uri=x")),
+        form("refresh_token", &format!("&refresh_token={wrong}")),
+        form("nothing", &format!("&assertion={wrong}")),
+        format!("grant_type=client_credentials&client_id={client}&client_secret={wrong}"),
+    ] {
+        let (status, text) = run.form("/oauth/token", &body).await;
+        assert!((400..500).contains(&status), "{text}");
+        run.caller.told.lock().unwrap().push(("an answer of /oauth/token".to_owned(), text));
+    }
+    let (_, told) = run.form("/oauth/revoke", &form("", &format!("&token={token}"))).await;
+    run.caller.told.lock().unwrap().push(("the answer of /oauth/revoke".to_owned(), told));
+}
+
+/// The address of a connect link is shown by the answer that makes it; then somebody opens it, and enters
+/// passwords that the system says back in every manner.
+async fn pages_of_a_link(run: &mut Run) {
+    let new = json!({"connector_ids": ["tryton"], "name": "By link"}).to_string();
+    let made = run.caller.shown(Method::POST, "/v1/connect-links", &new).await;
+    let url = text(&made, "url");
+    let secret = url.rsplit('/').next().unwrap();
+    run.planted.plant("the address of a connect link", secret);
+    let mut visitor = Visitor::new(&run.caller.base);
+    let mut page = visitor.get(&format!("/link/{secret}")).await;
+    assert_eq!(page.status, 200, "{}", page.text);
+    for cookie in visitor.cookies.values() {
+        run.planted.plant("a session of the pages", cookie);
+    }
+    for manner in FAILING {
+        run.mirror.behave(manner);
+        let password = run.plant(&format!("password on the page, {manner:?}"));
+        let (action, csrf) = page.form();
+        let fields = [
+            ("csrf", csrf.as_str()),
+            ("settings.url", &run.system),
+            ("settings.database", "plant"),
+            ("credentials.username", "admin"),
+            ("credentials.password", &password),
+        ];
+        page = visitor.post(&action, &fields).await;
+        let what = format!("the page after {manner:?} ({})", page.status);
+        let head = format!("{:?}", page.headers);
+        run.caller.told.lock().unwrap().push((what, format!("{head}\n{}", page.text)));
+    }
+    let id = text(&made, "id");
+    for method in [Method::GET, Method::DELETE] {
+        run.caller.call(method, &format!("/v1/connect-links/{id}"), "", &[]).await;
+    }
+    run.caller.call(Method::GET, "/v1/connect-links", "", &[]).await;
+}
+
+fn text(body: &Value, name: &str) -> String {
+    body[name].as_str().unwrap_or_else(|| panic!("no {name} in {body}")).to_owned()
 }
 
 /// Credentials that are refused while logging in again, and some that are not.
