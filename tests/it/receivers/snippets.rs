@@ -179,6 +179,9 @@ fn signed_long_ago(right: &Example) -> Example {
     old
 }
 
+/// A way of judging, by its name.
+type Judge<'a> = (&'a str, &'a dyn Fn(&Example) -> bool);
+
 #[tokio::test]
 async fn every_snippet_of_the_document_accepts_what_is_right_and_refuses_what_is_not() {
     let folder = tempfile::tempdir().unwrap();
@@ -188,7 +191,7 @@ async fn every_snippet_of_the_document_accepts_what_is_right_and_refuses_what_is
     let (ruby, node) = (Snippet::ruby(folder.path()), Snippet::node("from \"standardwebhooks\""));
     let in_rust =
         |one: &Example| in_rust::verify(&one.secret, &headers_of(one), one.body.as_bytes());
-    let ways: [(&str, &dyn Fn(&Example) -> bool); 6] = [
+    let ways: [Judge<'_>; 6] = [
         ("python", &|one| python.accepts(one)),
         ("javascript", &|one| node.accepts(one)),
         ("rust", &in_rust),
