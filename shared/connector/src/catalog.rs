@@ -1,6 +1,6 @@
 //! The connectors there are.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::manifest::{Manifest, ManifestError};
 
@@ -15,11 +15,14 @@ const BUILTIN: &[&str] = &[
 pub struct Catalog(Arc<Vec<Arc<Manifest>>>);
 
 impl Catalog {
-    /// The connectors that are built in.
+    /// The connectors that are built in, read once in a process.
     #[must_use]
     pub fn builtin() -> Self {
-        #[expect(clippy::expect_used, reason = "a test of this crate reads the same files")]
-        Self::of(BUILTIN.iter().copied()).expect("the built-in manifests are valid")
+        static READ: LazyLock<Catalog> = LazyLock::new(|| {
+            #[expect(clippy::expect_used, reason = "a test of this crate reads the same files")]
+            Catalog::of(BUILTIN.iter().copied()).expect("the built-in manifests are valid")
+        });
+        READ.clone()
     }
 
     /// The connectors of these files.

@@ -9,7 +9,7 @@ use millwright_connection::{
 };
 use millwright_core::{ConnectionId, Result, WallTime, WorkspaceId};
 use millwright_entities::Entity;
-use millwright_job::{Job, JobKind, JobState, advance_job, announce_job, note_progress};
+use millwright_job::{Job, JobKind, JobState, advance_job, announce_job};
 use millwright_records::{feed_pk, records_pk};
 use millwright_store::{Document, Expect, Key, Range, Row, Table, Write};
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,9 @@ const ROWS_AT_ONCE: usize = 500;
 /// How long a request that began before the connection was disconnected may go on and put rows: the
 /// 29 s that API Gateway waits for an answer, and some more.
 const STRAGGLERS: Duration = Duration::from_secs(35);
+
+/// How long it is remembered how far an erasing has come.
+const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// A row of which only the key matters.
 #[derive(Serialize, Deserialize)]
@@ -162,6 +165,19 @@ struct KeptAnswer {
 
 impl Document for KeptAnswer {}
 
+/// How far the workspace's answers have been looked through when the time was up.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+struct Reached {
+    after: String,
+    until: WallTime,
+}
+
+impl Document for Reached {
+    fn expires_at(&self) -> Option<WallTime> {
+        Some(self.until)
+    }
+}
+
 /// Deletes the answers about the connection that are kept for idempotency keys, among all of the
 /// workspace's, which are those of a day; false when the time is up before.
 async fn forget_answers(
@@ -171,8 +187,9 @@ async fn forget_answers(
     deadline: WallTime,
 ) -> Result<bool> {
     let pk = idempotency_pk(&job.workspace);
-    // Where the time was up before.
-    let mut after = job.cursor.clone().filter(|place| !place.is_empty());
+    let place = Key::state(job.workspace.as_str(), format!("erasing#{}", job.id));
+    let reached = context.store.get::<Reached>(&place).await?;
+    let mut after = reached.as_ref().map(|row| row.doc.after.clone());
     loop {
         let page = context
             .store
@@ -191,16 +208,18 @@ async fn forget_answers(
         }
         match page.next {
             None => break,
-            Some(place) if context.store.clock().wall() >= deadline => {
-                note_progress(&context.store, job, 0, &place).await?;
+            Some(after) if context.store.clock().wall() >= deadline => {
+                let until = context.store.clock().wall() + REMEMBERED;
+                let reached = Reached { after, until };
+                context.store.write(Write::put(&place, &reached, Expect::Anything)?).await?;
                 return Ok(false);
             }
             next => after = next,
         }
     }
-    if job.cursor.is_some() {
+    if reached.is_some() {
         // Whoever looks a second time begins anew.
-        note_progress(&context.store, job, 0, "").await?;
+        context.store.write(Write::delete(&place, Expect::Anything)).await?;
     }
     Ok(true)
 }

@@ -101,8 +101,9 @@ impl Ground {
 
     /// Works on all of a connection's syncs.
     pub async fn sync_all(&self, connection: &ConnectionId) {
+        let context = self.context();
         for state in self.states(connection).await {
-            self.sync(connection, &state.entity).await;
+            slice(&context, &self.workspace, connection, &state.entity).await;
         }
     }
 
