@@ -9,6 +9,8 @@ pub mod host;
 pub mod sdk;
 pub mod sqs;
 
+mod durability;
 mod stack;
 
+pub use durability::Durability;
 pub use stack::{Stack, StackError};

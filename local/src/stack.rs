@@ -7,6 +7,7 @@ use millwright_core::Clock;
 use millwright_store::Store;
 
 use crate::{
+    Durability,
     data::{ClockKeeper, DataError, DataFolder},
     dynamo::{self, Dynamo},
     host::{Environment, StepClock, create_queues},
@@ -42,15 +43,19 @@ pub struct Stack {
 
 impl Stack {
     /// Starts tables and queues on a data folder, with a schedule clock that runs `speed` times as fast
-    /// as the wall clock.
+    /// as the wall clock, and commits that outlive what they are asked to.
     ///
     /// # Errors
     /// When a part cannot be opened.
-    pub async fn start(data: DataFolder, speed: f64) -> Result<Self, StackError> {
+    pub async fn start(
+        data: DataFolder,
+        speed: f64,
+        durability: Durability,
+    ) -> Result<Self, StackError> {
         let part = |part| move |error| StackError::Part { part, error };
         let keeper = Arc::new(data.clock(speed)?);
-        let dynamo = Dynamo::start(&data.tables()).map_err(part("tables"))?;
-        let sqs = Sqs::start(&data.queues(), keeper.clock().clone()).await;
+        let dynamo = Dynamo::start_with(&data.tables(), durability).map_err(part("tables"))?;
+        let sqs = Sqs::start_with(&data.queues(), keeper.clock().clone(), durability).await;
         let sqs = sqs.map_err(part("queues"))?;
         let sdk = sdk::config(&dynamo.url(), &sqs.url());
         create_queues(&aws_sdk_sqs::Client::new(&sdk)).await.map_err(part("queues"))?;

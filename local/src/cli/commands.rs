@@ -9,13 +9,13 @@ use millwright_vault::add_master_key;
 
 use super::{Line, told};
 use crate::{
-    Stack,
+    Durability, Stack,
     bootstrap::ensure_default_workspace,
     data::{DataFolder, VAULT_KEY},
 };
 
 async fn open(data: PathBuf) -> Result<Stack, Line> {
-    Ok(Stack::start(DataFolder::open_existing(&data)?, 1.0).await?)
+    Ok(Stack::start(DataFolder::open_existing(&data)?, 1.0, Durability::Flush).await?)
 }
 
 /// Makes a key and prints it.

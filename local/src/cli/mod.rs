@@ -14,6 +14,8 @@ use ipnet::IpNet;
 use millwright_access::{Environment, Role};
 use millwright_core::{Error, ErrorCode, PublicUrl, SecretString, WorkspaceId};
 
+use crate::Durability;
+
 /// One API for industrial systems, whole on this machine.
 #[derive(Debug, Parser)]
 #[command(name = "millwright", version, args_conflicts_with_subcommands = true)]
@@ -45,6 +47,9 @@ struct ServeOptions {
     /// How many times as fast waiting goes: schedules, delays, retries; never signatures or timeouts
     #[arg(long, value_name = "N", default_value = "1", value_parser = speed)]
     speed: f64,
+    /// What a commit outlives: a loss of power, or only the end of the process
+    #[arg(long, value_enum, default_value = "flush")]
+    durability: Durability,
     /// An address range that may be called though it is not public; may be repeated. Loopback always
     /// may, link-local never
     #[arg(long, value_name = "CIDR", value_parser = range)]

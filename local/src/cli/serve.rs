@@ -25,7 +25,7 @@ pub(super) async fn serve(options: ServeOptions) -> Result<(), Line> {
     let listener = listen(options.port).await?;
     let url = format!("http://{}", listener.local_addr()?);
     let data = DataFolder::open(&options.data.data)?;
-    let stack = Stack::start(data, options.speed).await?;
+    let stack = Stack::start(data, options.speed, options.durability).await?;
     tokio::spawn(stack.keep_clock());
     let variables = variables(&options, &stack, &url);
     let (host, made) = start(listener, &options, &stack, &variables).await?;

@@ -32,6 +32,8 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle as Task};
 pub use settings::arn;
 use worker::Worker;
 
+use crate::Durability;
+
 /// A running endpoint.
 #[derive(Debug)]
 pub struct Sqs {
@@ -61,9 +63,17 @@ impl Sqs {
     /// # Errors
     /// When the database cannot be opened or no port can be had.
     pub async fn start(path: &Path, clock: Clock) -> io::Result<Self> {
+        Self::start_with(path, clock, Durability::Flush).await
+    }
+
+    /// The same, with commits that outlive what they are asked to.
+    ///
+    /// # Errors
+    /// When the database cannot be opened or no port can be had.
+    pub async fn start_with(path: &Path, clock: Clock, durability: Durability) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
-        let (worker, thread) = Worker::start(path, clock)?;
+        let (worker, thread) = Worker::start(path, clock, durability)?;
         let (stop, stopped) = oneshot::channel();
         let (router, waiting) = (http::router(worker.clone()), worker.clone());
         let server = tokio::spawn(async move {

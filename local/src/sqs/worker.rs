@@ -17,6 +17,7 @@ use super::{
     log::Content,
     shelf::Taken,
 };
+use crate::Durability;
 
 /// The most jobs that are committed together.
 const COMMIT_MAX: usize = 256;
@@ -56,11 +57,15 @@ pub(crate) struct Worker(Sender<Job>);
 
 impl Worker {
     /// Opens the database at `path` and starts the thread.
-    pub(crate) fn start(path: &Path, clock: Clock) -> std::io::Result<(Self, JoinHandle<()>)> {
+    pub(crate) fn start(
+        path: &Path,
+        clock: Clock,
+        durability: Durability,
+    ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let engine = Engine::open(path, clock).map_err(std::io::Error::other)?;
         let (sender, jobs) = channel();
         let thread = std::thread::Builder::new().name("sqs".to_owned());
-        let thread = thread.spawn(move || Loop::new(engine, jobs).run())?;
+        let thread = thread.spawn(move || Loop::new(engine, jobs, durability).run())?;
         Ok((Self(sender), thread))
     }
 
@@ -115,6 +120,7 @@ impl Worker {
 struct Loop {
     engine: Engine,
     jobs: Receiver<Job>,
+    durability: Durability,
     waiting: Vec<Waiting>,
     stopping: bool,
     ended: bool,
@@ -122,9 +128,16 @@ struct Loop {
 }
 
 impl Loop {
-    fn new(engine: Engine, jobs: Receiver<Job>) -> Self {
-        let (stopping, ended) = (false, false);
-        Self { engine, jobs, waiting: Vec::new(), stopping, ended, next_expiry: Instant::now() }
+    fn new(engine: Engine, jobs: Receiver<Job>, durability: Durability) -> Self {
+        Self {
+            engine,
+            jobs,
+            durability,
+            waiting: Vec::new(),
+            stopping: false,
+            ended: false,
+            next_expiry: Instant::now(),
+        }
     }
 
     /// Until it is told to end, or the last handle is dropped.
@@ -168,7 +181,7 @@ impl Loop {
         for job in batch {
             match job {
                 Job::Run { durable: must_last, run } => {
-                    durable |= must_last;
+                    durable |= must_last && self.durability == Durability::Flush;
                     runs.push(run);
                 }
                 Job::Receive(waiting) => self.waiting.push(waiting),

@@ -5,8 +5,9 @@
 //! index instead, where a sweep begins a fresh lineage.
 
 mod batch;
+mod sender;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use aws_sdk_sqs::Client;
 pub use batch::{Outcome, each_message, source_queue};
@@ -14,6 +15,7 @@ use millwright_core::{
     Error, QueueName, Result, Work,
     config::{ConfigError, Source, required},
 };
+use sender::{Parcel, Sender};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// How often work may send itself on before it must go through the due index.
@@ -102,18 +104,22 @@ pub fn body_of(queue: QueueName, work: &Work, hop: u8) -> Result<String> {
     serde_json::to_string(&envelope).map_err(Error::internal)
 }
 
-/// The queues. Clones share one client.
+/// The queues. Clones share one client, and what they send at the same time goes together.
 #[derive(Clone, Debug)]
 pub struct Queue {
     client: Client,
     urls: QueueUrls,
+    senders: Arc<[(QueueName, Sender)]>,
 }
 
 impl Queue {
     /// The queues behind a client.
     #[must_use]
     pub fn new(client: Client, urls: QueueUrls) -> Self {
-        Self { client, urls }
+        let sender =
+            |(queue, url): &(QueueName, String)| (*queue, Sender::new(client.clone(), url.clone()));
+        let senders = urls.0.iter().map(sender).collect();
+        Self { client, urls, senders }
     }
 
     /// Opens the connection ahead of the first send.
@@ -143,16 +149,14 @@ impl Queue {
         hop: u8,
     ) -> Result<()> {
         let seconds = i32::try_from(delay.as_millis().div_ceil(1000)).unwrap_or(i32::MAX);
-        self.client
-            .send_message()
-            .queue_url(self.urls.url(queue))
-            .message_group_id(&work.group)
-            .message_body(body_of(queue, work, hop)?)
-            .delay_seconds(seconds)
-            .send()
-            .await
-            .map_err(|e| Error::internal(Box::new(aws_sdk_sqs::Error::from(e))))?;
-        Ok(())
+        let parcel = Parcel {
+            group: work.group.clone(),
+            body: body_of(queue, work, hop)?,
+            delay_seconds: seconds,
+        };
+        let sender = self.senders.iter().find(|(name, _)| *name == queue);
+        let (_, sender) = sender.ok_or_else(|| Error::internal("no such work queue"))?;
+        sender.send(parcel).await
     }
 
     /// Gives a received message back to the queue of this name until `after` has passed, 12 hours at

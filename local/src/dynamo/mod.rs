@@ -1,7 +1,13 @@
 //! DynamoDB on one machine: dynoxide on a SQLite file, spoken to through the real SDK.
 //!
+//! dynoxide has a server of its own. This one reads each request once, and flushes the commits that come
+//! at the same time together.
+//!
 //! It runs on a runtime of its own: its requests block on one connection, and must not hold up the
 //! functions. The TTL sweep, which AWS does in the background, is called here.
+
+mod flush;
+mod server;
 
 use std::{
     collections::BTreeMap,
@@ -12,6 +18,7 @@ use std::{
     time::Duration,
 };
 
+use axum::serve::ListenerExt as _;
 use dynoxide::{
     Database,
     actions::{
@@ -24,6 +31,9 @@ use dynoxide::{
 use millwright_store::{IndexDef, Projection, TableDef, Tables};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
+
+use self::{flush::Flusher, server::Server};
+use crate::Durability;
 
 /// How often expired rows are removed. AWS promises less: within two days.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
@@ -43,14 +53,30 @@ impl Dynamo {
     /// # Errors
     /// When the database cannot be opened or no port can be had.
     pub fn start(path: &Path) -> io::Result<Self> {
+        Self::start_with(path, Durability::Flush)
+    }
+
+    /// The same, with commits that outlive what they are asked to.
+    ///
+    /// # Errors
+    /// When the database cannot be opened or no port can be had.
+    pub fn start_with(path: &Path, durability: Durability) -> io::Result<Self> {
         let database = Database::new(&path.to_string_lossy()).map_err(io::Error::other)?;
+        // What it sets beside SQLite's own defaults is `synchronous = NORMAL`: the log is flushed below,
+        // not by SQLite for each commit.
+        database.disable_bulk_loading().map_err(io::Error::other)?;
         create_tables(&database).map_err(io::Error::other)?;
+        let flusher = match durability {
+            Durability::Flush => Some(Flusher::start(path)?),
+            Durability::Process => None,
+        };
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new().name("dynamodb".to_owned());
-        let thread = thread.spawn(move || serve(listener, database, stopped))?;
+        let server = Server { database, flusher };
+        let thread = thread.spawn(move || serve(listener, server, stopped))?;
         Ok(Self { address, stop, thread })
     }
 
@@ -84,11 +110,7 @@ pub fn tables() -> Tables {
     }
 }
 
-fn serve(
-    listener: TcpListener,
-    database: Database,
-    stopped: oneshot::Receiver<()>,
-) -> io::Result<()> {
+fn serve(listener: TcpListener, server: Server, stopped: oneshot::Receiver<()>) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("dynamodb")
@@ -96,13 +118,15 @@ fn serve(
         .build()?;
     let served = runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        tokio::spawn(sweep(database.clone()));
+        tokio::spawn(sweep(server.database.clone()));
         let shutdown = async {
             let _ = stopped.await;
         };
-        dynoxide::server::serve_with_shutdown(listener, database, shutdown)
-            .await
-            .map_err(io::Error::other)
+        let listener = listener.tap_io(|stream| {
+            // Answers are small, and the caller waits for them.
+            let _ = stream.set_nodelay(true);
+        });
+        axum::serve(listener, server.router()).with_graceful_shutdown(shutdown).await
     });
     runtime.shutdown_timeout(Duration::from_secs(2));
     served
