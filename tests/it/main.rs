@@ -2,6 +2,7 @@
 
 mod access;
 mod bad_input;
+mod cost;
 mod custom;
 mod e2e_day;
 mod e2e_kill;

@@ -12,7 +12,7 @@ use millwright_local::{
 use millwright_queue::{DEAD_LETTER_VARIABLE, Queue, QueueUrls, url_variable};
 use millwright_store::{Store, Table, sdk_retries};
 
-use crate::faults::{Counts, Proxy, QueueFaults, TableFaults};
+use crate::faults::{Bill, Counts, Proxy, QueueFaults, TableFaults};
 
 /// The longest first wait between two tries of the SDK.
 const BACKOFF: Duration = Duration::from_millis(50);
@@ -43,11 +43,25 @@ impl Cloud {
         clock: Clock,
     ) -> Self {
         println!("faults from seed {seed}");
-        let dynamo = Dynamo::start(&folder.join("tables.sqlite")).expect("the table starts");
-        let sqs = Sqs::start(&folder.join("queues.sqlite"), clock.clone()).await;
-        let sqs = sqs.expect("the queues start");
+        let (dynamo, sqs) = open(folder, &clock).await;
         let table = table.before(&dynamo.url(), seed).await.expect("a layer starts");
         let queue = queue.before(&sqs.url(), seed).await.expect("a layer starts");
+        Self::behind(table, queue, dynamo, sqs, clock).await
+    }
+
+    /// Starts them in `folder` without faults, and counts what AWS would bill.
+    ///
+    /// # Panics
+    /// When they do not start.
+    pub async fn billed(folder: &Path, bill: &Bill) -> Self {
+        let clock = Clock::system();
+        let (dynamo, sqs) = open(folder, &clock).await;
+        let table = bill.before_table(&dynamo.url()).await.expect("a layer starts");
+        let queue = bill.before_queues(&sqs.url()).await.expect("a layer starts");
+        Self::behind(table, queue, dynamo, sqs, clock).await
+    }
+
+    async fn behind(table: Proxy, queue: Proxy, dynamo: Dynamo, sqs: Sqs, clock: Clock) -> Self {
         // The queues are made without faults before them.
         let made = create_queues(&sdk::config(&dynamo.url(), &sqs.url())).await;
         let mut variables: HashMap<String, String> = made;
@@ -117,6 +131,12 @@ impl Cloud {
     pub fn queue_faults(&self) -> &Counts {
         self.queue.counts()
     }
+}
+
+async fn open(folder: &Path, clock: &Clock) -> (Dynamo, Sqs) {
+    let dynamo = Dynamo::start(&folder.join("tables.sqlite")).expect("the table starts");
+    let sqs = Sqs::start(&folder.join("queues.sqlite"), clock.clone()).await;
+    (dynamo, sqs.expect("the queues start"))
 }
 
 /// Makes every queue with a dead-letter queue behind it; answers with the variables that name them.

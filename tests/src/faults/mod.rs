@@ -7,6 +7,7 @@
 //! that a test can tell that it met what it means to survive.
 
 mod batch;
+mod bill;
 mod chance;
 mod index;
 mod proxy;
@@ -15,6 +16,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use bill::{Bill, Used};
 pub use chance::{Counts, Fault};
 pub use proxy::Proxy;
 pub use queue::QueueFaults;
