@@ -53,7 +53,7 @@ fn serve(log: &Path, waiters: &Receiver<Waiter>) {
             tracing::error!(%error, "the tables' log could not be flushed");
         }
         for waiter in all {
-            let told = flushed.as_ref().map(|()| ()).map_err(|error| error.kind().into());
+            let told = flushed.as_ref().copied().map_err(|error| error.kind().into());
             let _ = waiter.send(told);
         }
     }
