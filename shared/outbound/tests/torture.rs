@@ -3,7 +3,6 @@
 
 use std::{
     collections::HashMap,
-    future::Future,
     io::{self, Write},
     net::{IpAddr, SocketAddr},
     sync::{
@@ -21,10 +20,7 @@ use http::Method;
 use millwright_outbound::{
     FailureClass, Lookup, Outbound, OutboundConfig, OutboundError, OverCap, Request, Response, Url,
 };
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-};
+use tokio::{io::AsyncWriteExt, net::TcpListener};
 
 mod parts;
 
