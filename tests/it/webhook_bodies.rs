@@ -152,3 +152,42 @@ async fn bodies_of_days_that_are_not_kept_go_and_others_stay() {
     clock.step(day * 20);
     assert_eq!(swept().await, 0);
 }
+
+#[tokio::test]
+async fn erasing_a_connection_erases_what_was_told_about_it_and_nothing_else() {
+    let ground = Ground::new().await;
+    let receiver = Receiver::start(ground.folder()).await;
+    let pump = Pump::start(&ground.cloud, &source(&ground.variables), Clock::system()).await;
+    let api = instance(&ground, Clock::system()).await;
+    let connection = ground.connected().await;
+    let endpoint = json!({ "url": receiver.url("any"), "event_types": ["own.*"] });
+    api.post("/v1/webhook-endpoints", &endpoint, 201).await;
+    let mut messages = Vec::new();
+    for (length, about) in [(10, true), (60_000, true), (10, false)] {
+        let mut request = json!({ "type": "own.told", "data": "x".repeat(length) });
+        if about {
+            request["connection_id"] = json!(connection.id);
+        }
+        let made = api.post("/v1/webhook-messages", &request, 202).await;
+        messages.push(format!("/v1/webhook-messages/{}", text(&made, "id")));
+    }
+    let tried = async || {
+        pump.turn(TIME_LIMIT, None).await;
+        let all = api.all("/v1/webhook-deliveries?limit=100").await;
+        let tried = all.iter().filter(|one| one["attempt_count"] != json!(0)).count();
+        (tried == 3).then_some(())
+    };
+    wait::until("each is tried", LONG, tried).await;
+    assert_eq!(bodies(&ground).await, 1);
+    let path = format!("/v1/connections/{}", connection.id);
+    assert_eq!(api.call(Method::DELETE, &path, None).await.status, 202);
+    wait::until("they are gone", LONG, async || {
+        pump.turn(TIME_LIMIT, None).await;
+        let gone = api.call(Method::GET, &messages[0], None).await.status == 404;
+        (gone && api.call(Method::GET, &messages[1], None).await.status == 404).then_some(())
+    })
+    .await;
+    assert_eq!(api.call(Method::GET, &messages[2], None).await.status, 200);
+    assert_eq!(api.all("/v1/webhook-deliveries?event_type=own.told&limit=100").await.len(), 1);
+    assert_eq!(bodies(&ground).await, 0);
+}
