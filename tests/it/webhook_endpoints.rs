@@ -43,7 +43,8 @@ async fn endpoints_are_made_changed_stopped_and_tested_and_choose_by_content() {
     content_decides(&scene).await;
     a_test_goes_to_one_endpoint_alone(&scene).await;
     a_status_is_set_and_told(&api).await;
-    types_are_registered_and_what_is_told_is_as_the_catalogue_says(&api).await;
+    types_are_registered(&api).await;
+    what_is_told_is_as_the_catalogue_says(&scene).await;
 }
 
 async fn settings_are_kept_and_merged(api: &Api) {
@@ -177,7 +178,9 @@ async fn content_decides(scene: &Scene) {
 async fn a_test_goes_to_one_endpoint_alone(scene: &Scene) {
     let api = scene.api();
     scene.endpoint("others", json!({})).await;
-    let id = scene.endpoint("tested", json!({ "event_types": ["none.such"] })).await;
+    let headers = json!({ "X-Api-Key": "planted-key" });
+    let tested = json!({ "event_types": ["none.such"], "headers": headers });
+    let id = scene.endpoint("tested", tested).await;
     let message = act(&api, &id, "test", 202).await;
     assert_eq!(message["type"], "test.ping");
     assert_eq!(message["data"]["endpoint_id"], json!(id));
@@ -187,6 +190,10 @@ async fn a_test_goes_to_one_endpoint_alone(scene: &Scene) {
     let mut types = wait_for(scene, "tested", 2).await;
     types.sort_unstable();
     assert_eq!(types, ["purchase_orders.updated", "test.ping"]);
+    for delivery in scene.receiver.deliveries("tested") {
+        assert!(delivery.verified, "{:?}", delivery.refusal);
+        assert_eq!(delivery.headers["x-api-key"], "planted-key");
+    }
     let refused = api.post(&path, &json!({ "type": "no.such" }), 422).await;
     assert_eq!(refused["error"]["code"], "REFERENCE_NOT_FOUND");
     act(&api, &id, "pause", 200).await;
@@ -212,7 +219,24 @@ async fn a_status_is_set_and_told(api: &Api) {
     assert_eq!(shown(&act(api, id, "resume", 200).await), json!(["enabled", null]));
 }
 
-async fn types_are_registered_and_what_is_told_is_as_the_catalogue_says(api: &Api) {
+/// Both get the same message, one with the record in it.
+async fn records_are_sent_to_those_who_ask(scene: &Scene, vendor: &Value) {
+    for hook in ["full", "thin"] {
+        wait_for(scene, hook, 1).await;
+    }
+    let first = |hook: &str| scene.receiver.deliveries(hook).into_iter().next().unwrap();
+    let (full, thin) = (first("full"), first("thin"));
+    assert!(full.verified && thin.verified && full.id == thin.id);
+    let (mut full, thin) = (full.data(), thin.data());
+    assert_eq!(thin["keys"], json!([vendor["key"]]));
+    let own = full.as_object_mut().unwrap();
+    assert_eq!(own.remove("records_complete"), Some(json!(true)));
+    let records = own.remove("records").unwrap();
+    assert_eq!(full, thin);
+    assert_eq!((&records[0]["key"], &records[0]["name"]), (&vendor["key"], &vendor["name"]));
+}
+
+async fn types_are_registered(api: &Api) {
     let path = "/v1/event-types/invoice.paid";
     assert_eq!(api.call(Method::GET, path, None).await.status, 404);
     let mut own = json!({
@@ -232,7 +256,13 @@ async fn types_are_registered_and_what_is_told_is_as_the_catalogue_says(api: &Ap
     assert_eq!(own, [made]);
     assert_eq!(api.call(Method::DELETE, path, None).await.status, 204);
     assert_eq!(api.call(Method::DELETE, path, None).await.status, 404);
+}
 
+async fn what_is_told_is_as_the_catalogue_says(scene: &Scene) {
+    let api = scene.api();
+    let vendors = |payload: &str| json!({ "event_types": ["vendors.*"], "payload": payload });
+    scene.endpoint("full", vendors("records")).await;
+    scene.endpoint("thin", vendors("keys")).await;
     let sandbox = json!({
         "connector_id": "sandbox",
         "name": "Plant",
@@ -243,7 +273,8 @@ async fn types_are_registered_and_what_is_told_is_as_the_catalogue_says(api: &Ap
     let id = text(&connection, "id").to_owned();
     let data = api.about(&id);
     wait_until_synced(&data).await;
-    data.post("/v1/vendors", &json!({ "name": "Pumps Inc" }), 201).await;
+    let vendor = data.post("/v1/vendors", &json!({ "name": "Pumps Inc" }), 201).await;
+    records_are_sent_to_those_who_ask(scene, &vendor).await;
     let down = json!({ "name": "expired-credentials" });
     api.put(&format!("/v1/connections/{id}/scenario"), &down).await;
     api.call(Method::POST, &format!("/v1/connections/{id}/check"), None).await;
