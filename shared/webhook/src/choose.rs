@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use millwright_core::{Result, WorkspaceId};
-use millwright_event::{Message, body_bytes, full_body_bytes};
+use millwright_event::{Message, Stopped, body_bytes, full_body_bytes};
 use serde_json::Value;
 
 use crate::{
@@ -11,10 +11,11 @@ use crate::{
 };
 
 impl Webhooks {
-    /// The endpoints of the message's workspace that get it; none for one that is stopped. Read as
-    /// they are now, so that an endpoint made before a message gets it.
+    /// The endpoints of the message's workspace that get it; none of one that somebody has aborted,
+    /// whose content may be gone. One whose time is up has deliveries that say so. Read as they are
+    /// now, so that an endpoint made before a message gets it.
     pub(crate) async fn endpoints_for(&self, message: &Message) -> Result<Vec<Endpoint>> {
-        if message.stopped(self.clock().schedule()).is_some() {
+        if message.stopped(self.clock().schedule()) == Some(Stopped::Aborted) {
             return Ok(Vec::new());
         }
         let endpoints = self.endpoints_of(&message.workspace).await?;
