@@ -275,7 +275,7 @@ async fn what_is_told_is_as_the_catalogue_says(scene: &Scene) {
     wait_until_synced(&data).await;
     let vendor = data.post("/v1/vendors", &json!({ "name": "Pumps Inc" }), 201).await;
     records_are_sent_to_those_who_ask(scene, &vendor).await;
-    let down = json!({ "name": "expired-credentials" });
+    let down = json!({ "name": "expired" });
     api.put(&format!("/v1/connections/{id}/scenario"), &down).await;
     api.call(Method::POST, &format!("/v1/connections/{id}/check"), None).await;
     assert_eq!(
