@@ -22,6 +22,10 @@ use crate::{
 
 /// How long an attempt waits for others to the same endpoint to end, before its delivery is parked.
 const WAIT_FOR_ROOM: Duration = Duration::from_secs(1);
+/// How long a delivery is parked that found no lane: by then some of those under way have ended.
+const ROOM_AGAIN: Duration = Duration::from_secs(5);
+/// Over how long those come back.
+const ROOM_SPREAD: Duration = Duration::from_secs(10);
 /// What a trial has beyond the exchange itself.
 const TRIAL_MARGIN: Duration = Duration::from_secs(15);
 /// Over how long those parked by a circuit come back, for each time that it has opened.
@@ -103,9 +107,8 @@ impl Webhooks {
             Gate::Park { until } => return Ok(self.parked(endpoint, until)),
         };
         let Some(pass) = self.room(endpoint).await else {
-            // By then it is known whether the attempts under way are answered.
-            let until = self.clock().schedule() + self.scheduled(endpoint.timeout());
-            return Ok(self.parked(endpoint, until));
+            let wait = ROOM_AGAIN + Jitter::by_chance().part_of(ROOM_SPREAD);
+            return Ok(Admission::Park { until: now + self.scheduled(wait) });
         };
         if let Some(until) = self.rate_limited(endpoint).await? {
             return Ok(Admission::Park { until });

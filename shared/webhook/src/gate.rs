@@ -59,3 +59,50 @@ impl Health {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use millwright_core::WorkspaceId;
+
+    use super::*;
+    use crate::NewEndpoint;
+
+    const NOW: ScheduleTime = ScheduleTime::from_millis(1_700_000_000_000);
+
+    fn endpoint() -> Endpoint {
+        let url = Some("https://example.com/hook".to_owned());
+        let new = NewEndpoint { url, ..NewEndpoint::default() };
+        new.validate(&WorkspaceId::new_at(1), NOW).unwrap().endpoint
+    }
+
+    #[test]
+    fn an_open_circuit_parks_and_then_lets_one_try() {
+        let mut endpoint = endpoint();
+        assert_eq!(endpoint.gate(NOW), Gate::Open);
+        assert!(endpoint.seems_well());
+        endpoint.health.open(NOW);
+        let until = NOW + Duration::from_secs(30);
+        assert_eq!(endpoint.gate(NOW), Gate::Park { until });
+        assert_eq!(endpoint.gate(until), Gate::Trial);
+        assert!(!endpoint.seems_well());
+    }
+
+    #[test]
+    fn what_an_endpoint_asked_for_lasts_beyond_its_circuit() {
+        let mut endpoint = endpoint();
+        endpoint.health.open(NOW);
+        let until = NOW + Duration::from_secs(3600);
+        endpoint.health.slow_down(until);
+        assert_eq!(endpoint.gate(NOW + Duration::from_secs(60)), Gate::Park { until });
+        endpoint.health.arrived();
+        assert_eq!(endpoint.gate(until), Gate::Open);
+    }
+
+    #[test]
+    fn a_paused_endpoint_holds_whatever_its_circuit_says() {
+        let mut endpoint = endpoint();
+        endpoint.health.open(NOW);
+        endpoint.status = EndpointStatus::Paused { since: NOW };
+        assert_eq!(endpoint.gate(NOW + Duration::from_secs(60)), Gate::Hold);
+    }
+}

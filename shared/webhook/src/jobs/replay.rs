@@ -35,7 +35,8 @@ impl Webhooks {
         loop {
             let page = self.list_messages(workspace, &filter, cursor.as_deref(), PAGE).await?;
             let mut messages = page.data;
-            messages.retain(|message| is_meant(scope, message));
+            let now = self.clock().schedule();
+            messages.retain(|message| is_meant(scope, message, now));
             let sent = step.send_all(&messages, &endpoint).await?;
             let Some(next) = page.next_cursor else { return step.finish(sent).await };
             if let Some(end) = step.got_on(sent, &next).await? {
@@ -103,11 +104,12 @@ fn late(message: &Message, endpoint: &Endpoint, at: ScheduleTime, now: ScheduleT
 }
 
 /// Whether a message may be one of those that are replayed. One that has yet to be fanned out gets
-/// there by itself.
-fn is_meant(scope: &ReplayScope, message: &Message) -> bool {
+/// there by itself; one that was aborted, or whose time is up, is not sent any more.
+fn is_meant(scope: &ReplayScope, message: &Message, now: ScheduleTime) -> bool {
     let meant = |text: &String| {
         EventPattern::parse(text).is_some_and(|pattern| pattern.matches(&message.event_type))
     };
     message.endpoints.is_some()
+        && message.stopped(now).is_none()
         && (scope.event_types.is_empty() || scope.event_types.iter().any(meant))
 }
