@@ -89,6 +89,7 @@ async fn several_former_secrets_sign_until_all_end_at_once(scene: &Scene) {
     // A key pair shares no secret that the signature of the body alone could be made with.
     let pair = api.call(Method::POST, &path, Some(&json!({ "signature": "v1a" }))).await;
     assert_eq!((pair.status, pair.code()), (422, Some("VALIDATION_FAILED")));
+    assert!(text(&pair.body["error"], "message").contains("turn body_signature off"));
     let last = rotate(&api, &endpoint, &json!({ "overlap_seconds": 0 })).await;
     let delivery = next(scene, "many").await;
     assert!(!secrets.iter().any(|secret| verifies(secret, &delivery)));

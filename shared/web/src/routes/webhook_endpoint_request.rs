@@ -73,7 +73,6 @@ pub(crate) struct EndpointRequest {
     initial_load: bool,
     /// How messages are signed.
     #[serde(default)]
-    #[schema(inline)]
     signature: SignatureScheme,
     /// Whether `X-Webhook-Signature` is sent too: the base64 of an HMAC-SHA256 of the body alone, keyed
     /// with the text of the newest secret. For receivers that were written for it, and not with `v1a`.

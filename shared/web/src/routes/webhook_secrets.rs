@@ -84,7 +84,6 @@ pub(crate) struct SecretRotation {
     secret: Option<String>,
     /// How messages are signed from now on; as before when not given.
     #[serde(default)]
-    #[schema(inline)]
     signature: Option<SignatureScheme>,
     /// For how many seconds the secret so far still signs beside the new one: a day when not given, a week
     /// at most. 0 ends it and every former one at once.
