@@ -8,6 +8,7 @@ use millwright_connector::{
     oauth::{Authority, Grant, Registration, Registrations, Tokens},
 };
 use millwright_core::{ExposeSecret, SecretString};
+use rcgen::{KeyPair, PKCS_RSA_SHA256, RsaKeySize};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -183,35 +184,61 @@ async fn a_token_goes_where_the_manifest_puts_it_and_nobody_says_it_back() {
 
 #[tokio::test]
 async fn an_assertion_is_signed_as_the_manifest_says() {
-    let yaml = r#"
+    let rsa = || KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap();
+    signed_as(Algorithm::ES256, &KeyPair::generate().unwrap()).await;
+    signed_as(Algorithm::RS256, &rsa()).await;
+    signed_as(Algorithm::PS256, &rsa()).await;
+
+    // A key that is none says nothing of itself.
+    for algorithm in [Algorithm::ES256, Algorithm::RS256] {
+        let (_server, url) = Server::start([]).await;
+        let broken = authority(&asserting(algorithm), &url, &credentials());
+        let error = broken.renew(None).await.unwrap_err();
+        assert_eq!(error.class, SystemErrorClass::Reauthorize);
+        assert!(!format!("{error:?}").contains("planted-key"));
+    }
+}
+
+fn asserting(algorithm: Algorithm) -> String {
+    format!(
+        r#"
 auth:
   oauth2_jwt:
     assertion:
-      algorithm: ES256
-      key: "{credentials.key}"
-      key_id: "{credentials.hook}"
-      claims: { iss: "{credentials.username}", aud: "https://login.example/token" }
+      algorithm: {algorithm:?}
+      key: "{{credentials.key}}"
+      key_id: "{{credentials.hook}}"
+      claims: {{ iss: "{{credentials.username}}", aud: "https://login.example/token" }}
       life_seconds: 120
     scopes: [a]
-    token: { url: "{settings.url}/token" }
-"#;
-    let pair = rcgen::KeyPair::generate().unwrap();
+    token: {{ url: "{{settings.url}}/token" }}
+"#
+    )
+}
+
+/// Two assertions with this key, judged by a library that others wrote.
+async fn signed_as(algorithm: Algorithm, pair: &KeyPair) {
     let mut with_key = credentials();
     with_key.insert("key".to_owned(), pair.serialize_pem().into());
     let given = || on("POST /token", 200, json!({"access_token": "t1", "expires_in": 3600}));
     let (server, url) = Server::start([given(), given()]).await;
-    let authority = authority(yaml, &url, &with_key);
+    let authority = authority(&asserting(algorithm), &url, &with_key);
     assert_eq!(authority.grant(), Grant::Assertion);
     authority.renew(None).await.unwrap();
     authority.renew(None).await.unwrap();
+    let public = pair.public_key_pem();
+    let public = match algorithm {
+        Algorithm::ES256 => DecodingKey::from_ec_pem(public.as_bytes()),
+        _ => DecodingKey::from_rsa_pem(public.as_bytes()),
+    };
+    let public = public.unwrap();
     let mut ids = Vec::new();
     for asked in server.asked() {
         let form: Vec<(String, String)> =
             url::form_urlencoded::parse(asked.text.as_bytes()).into_owned().collect();
         assert_eq!(form[0].1, "urn:ietf:params:oauth:grant-type:jwt-bearer");
         assert_eq!(form[2], ("scope".to_owned(), "a".to_owned()));
-        let public = DecodingKey::from_ec_pem(pair.public_key_pem().as_bytes()).unwrap();
-        let mut rules = Validation::new(Algorithm::ES256);
+        let mut rules = Validation::new(algorithm);
         rules.set_audience(&["https://login.example/token"]);
         let claims = decode::<Value>(&form[1].1, &public, &rules).unwrap().claims;
         assert_eq!(claims["iss"], "planted-user");
@@ -221,12 +248,6 @@ auth:
         ids.push(claims["jti"].clone());
     }
     assert_ne!(ids[0], ids[1]);
-
-    // A key that is none says nothing of itself.
-    let broken = self::authority(yaml, &url, &credentials());
-    let error = broken.renew(None).await.unwrap_err();
-    assert_eq!(error.class, SystemErrorClass::Reauthorize);
-    assert!(!format!("{error:?}").contains("planted-key"));
 }
 
 #[tokio::test]
