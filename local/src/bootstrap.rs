@@ -121,14 +121,12 @@ async fn sandbox(context: &ConnectionContext, workspace: &WorkspaceId) -> Result
         return Ok(connection.id);
     }
     let new = NewConnection {
-        connector_id: CONNECTOR.to_owned(),
         name: Some(CONNECTION_NAME.to_owned()),
-        customer: None,
-        metadata: Map::new(),
-        settings: Map::from_iter([("stateful".to_owned(), Value::Bool(true))]),
-        credentials: [("username".to_owned(), SecretString::from("ok"))].into(),
-        application_id: None,
-        pending: None,
+        ..NewConnection::to(
+            CONNECTOR,
+            Map::from_iter([("stateful".to_owned(), Value::Bool(true))]),
+            [("username".to_owned(), SecretString::from("ok"))].into(),
+        )
     };
     Ok(millwright_sync::connect(context, workspace, new).await?.id)
 }

@@ -56,16 +56,11 @@ impl Place {
         let catalog = Catalog::of([manifest(&parts).as_str()]).unwrap();
         let context = with_connectors(&self.context, catalog);
         let workspace = WorkspaceId::new_at(self.clock.wall().millis());
-        let new = NewConnection {
-            connector_id: "made-up".to_owned(),
-            name: None,
-            customer: None,
-            metadata: Map::new(),
-            settings: Map::from_iter([("url".to_owned(), json!(source.url))]),
-            credentials: Credentials::new(),
-            application_id: None,
-            pending: None,
-        };
+        let new = NewConnection::to(
+            "made-up",
+            Map::from_iter([("url".to_owned(), json!(source.url))]),
+            Credentials::new(),
+        );
         let connection = connect(&context, &workspace, new).await.unwrap();
         Synced { place: self, context, workspace, connection }
     }

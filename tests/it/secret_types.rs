@@ -58,16 +58,7 @@ fn what_holds_a_secret_does_not_print_it() {
         overlays: BTreeMap::new(),
         scenario: None,
     };
-    let new = NewConnection {
-        connector_id: "tryton".to_owned(),
-        name: None,
-        customer: None,
-        metadata: Map::new(),
-        settings: Map::new(),
-        credentials: credentials(),
-        application_id: None,
-        pending: None,
-    };
+    let new = NewConnection::to("tryton", Map::new(), credentials());
     let authorized = Authorized {
         connector_id: "tryton".to_owned(),
         settings: Map::new(),

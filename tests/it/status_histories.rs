@@ -265,16 +265,7 @@ impl World {
 fn sandbox() -> NewConnection {
     let credentials =
         Credentials::from([("username".to_owned(), SecretString::from("ok".to_owned()))]);
-    NewConnection {
-        connector_id: "sandbox".to_owned(),
-        application_id: None,
-        pending: None,
-        name: None,
-        customer: None,
-        metadata: Map::new(),
-        settings: Map::from_iter([("data".to_owned(), json!("empty"))]),
-        credentials,
-    }
+    NewConnection::to("sandbox", Map::from_iter([("data".to_owned(), json!("empty"))]), credentials)
 }
 
 fn recorded_without_a_gap(own: &Connection, history: &[ConnectionEvent]) {

@@ -100,16 +100,7 @@ fn sandbox() -> NewConnection {
     let settings = Map::from_iter([("stateful".to_owned(), json!(true))]);
     let credentials =
         Credentials::from([("username".to_owned(), SecretString::from("ok".to_owned()))]);
-    NewConnection {
-        connector_id: "sandbox".to_owned(),
-        name: None,
-        customer: None,
-        metadata: Map::new(),
-        settings,
-        credentials,
-        application_id: None,
-        pending: None,
-    }
+    NewConnection::to("sandbox", settings, credentials)
 }
 
 impl World {

@@ -57,16 +57,7 @@ fn login(name: &str) -> Credentials {
 }
 
 async fn sandbox(context: &ConnectionContext, workspace: &WorkspaceId) -> Connection {
-    let new = NewConnection {
-        connector_id: "sandbox".to_owned(),
-        name: None,
-        customer: None,
-        metadata: Map::new(),
-        settings: Map::new(),
-        credentials: login("ok"),
-        application_id: None,
-        pending: None,
-    };
+    let new = NewConnection::to("sandbox", Map::new(), login("ok"));
     connect(context, workspace, new).await.unwrap()
 }
 

@@ -45,6 +45,21 @@ pub struct NewConnection {
 }
 
 impl NewConnection {
+    /// A system of a kind, with its forms filled in and nothing said of the connection.
+    #[must_use]
+    pub fn to(connector_id: &str, settings: Map<String, Value>, credentials: Credentials) -> Self {
+        Self {
+            connector_id: connector_id.to_owned(),
+            name: None,
+            customer: None,
+            metadata: Map::new(),
+            settings,
+            credentials,
+            application_id: None,
+            pending: None,
+        }
+    }
+
     /// Whether a person connects it through Link, whose work is kept also when the workspace is short
     /// of credits.
     #[must_use]

@@ -110,16 +110,11 @@ impl System {
 
 fn connection(url: &str) -> NewConnection {
     let secret = |name: &str, text: &str| (name.to_owned(), SecretString::from(text.to_owned()));
-    NewConnection {
-        connector_id: "made-up".to_owned(),
-        name: None,
-        customer: None,
-        metadata: Map::new(),
-        settings: Map::from_iter([("url".to_owned(), json!(url))]),
-        credentials: Credentials::from([secret("key", KEY), secret("hook", SECRET)]),
-        application_id: None,
-        pending: None,
-    }
+    NewConnection::to(
+        "made-up",
+        Map::from_iter([("url".to_owned(), json!(url))]),
+        Credentials::from([secret("key", KEY), secret("hook", SECRET)]),
+    )
 }
 
 async fn answer(

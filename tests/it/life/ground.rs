@@ -158,14 +158,9 @@ pub fn sandbox_request() -> Value {
 
 /// The same without the API.
 pub fn sandbox() -> NewConnection {
-    NewConnection {
-        connector_id: "sandbox".to_owned(),
-        name: None,
-        customer: None,
-        metadata: Map::new(),
-        settings: Map::from_iter([("stateful".to_owned(), json!(true))]),
-        credentials: Credentials::new(),
-        application_id: None,
-        pending: None,
-    }
+    NewConnection::to(
+        "sandbox",
+        Map::from_iter([("stateful".to_owned(), json!(true))]),
+        Credentials::new(),
+    )
 }

@@ -176,16 +176,7 @@ pub fn new(
     settings: Map<String, Value>,
     credentials: Credentials,
 ) -> NewConnection {
-    NewConnection {
-        connector_id: connector.to_owned(),
-        name: None,
-        customer: None,
-        metadata: Map::new(),
-        settings,
-        credentials,
-        application_id: None,
-        pending: None,
-    }
+    NewConnection::to(connector, settings, credentials)
 }
 
 /// Until access tokens of so many seconds have ended.

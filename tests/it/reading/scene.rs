@@ -213,14 +213,5 @@ pub fn sandbox(login: &str) -> NewConnection {
     let settings = Map::from_iter([("stateful".to_owned(), json!(true))]);
     let credentials =
         Credentials::from([("username".to_owned(), SecretString::from(login.to_owned()))]);
-    NewConnection {
-        connector_id: "sandbox".to_owned(),
-        name: None,
-        customer: None,
-        metadata: Map::new(),
-        settings,
-        credentials,
-        application_id: None,
-        pending: None,
-    }
+    NewConnection::to("sandbox", settings, credentials)
 }

@@ -70,16 +70,11 @@ pub async fn connected(
     workspace: &WorkspaceId,
     plant: &Plant,
 ) -> Connection {
-    let new = NewConnection {
-        connector_id: "plant".to_owned(),
-        name: None,
-        customer: None,
-        metadata: Map::new(),
-        settings: Map::from_iter([("url".to_owned(), json!(plant.url))]),
-        credentials: Credentials::new(),
-        application_id: None,
-        pending: None,
-    };
+    let new = NewConnection::to(
+        "plant",
+        Map::from_iter([("url".to_owned(), json!(plant.url))]),
+        Credentials::new(),
+    );
     connect(context, workspace, new).await.unwrap()
 }
 

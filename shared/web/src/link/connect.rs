@@ -141,16 +141,7 @@ async fn connect(
     let context = app.connections();
     let workspace = &session.workspace;
     let Access { settings, credentials } = access;
-    let mut new = NewConnection {
-        connector_id: manifest.id.clone(),
-        name: None,
-        customer: None,
-        metadata: Map::new(),
-        settings,
-        credentials,
-        application_id: None,
-        pending: None,
-    };
+    let mut new = NewConnection::to(&manifest.id, settings, credentials);
     match &session.purpose {
         Purpose::Reconnect(id) => {
             let NewConnection { settings, credentials, .. } = new;
