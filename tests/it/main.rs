@@ -24,6 +24,7 @@ mod planted_secrets;
 mod reading;
 mod reading_histories;
 mod receivers;
+mod rough;
 mod sandbox_table;
 mod scene;
 mod secret_types;

@@ -14,19 +14,18 @@ use millwright_connection::{
     list_issues, observe, pending,
 };
 use millwright_connector::{Credentials, SandboxControl, Scenario};
-use millwright_core::{Clock, SecretString, WallTime, WorkspaceId};
+use millwright_core::{Clock, SecretString, WallTime};
 use millwright_event::{Body, Message};
 use millwright_store::{Range, Row, Store, Table};
-use millwright_sync::{connect, sync_states};
+use millwright_sync::sync_states;
 use millwright_tests::{
     cloud::Cloud,
-    faults::{QueueFaults, TableFaults},
     pump::{Pump, TIME_LIMIT},
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Map, Value, json};
 
-use crate::in_process;
+use crate::rough::Rough;
 
 /// How long it may take until nothing is left to do.
 const QUIET_WITHIN: Duration = Duration::from_secs(120);
@@ -69,24 +68,9 @@ async fn history(seed: u64) {
 
 impl World {
     async fn begin(seed: u64) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let clock = Clock::scaled(Clock::system().wall(), Duration::ZERO, 1.0);
-        let (table, queue) = (TableFaults::ROUGH, QueueFaults::ROUGH);
-        let cloud = Cloud::start(folder.path(), table, queue, seed, clock.clone()).await;
-        let mut variables = in_process::variables(&cloud, folder.path());
-        for (name, value) in [("LEASE", "3"), ("MARGIN", "1"), ("INTERVAL", "3600")] {
-            variables.insert(format!("MILLWRIGHT_SYNC_{name}_SECONDS"), value.to_owned());
-        }
-        let pump = Pump::start(&cloud, &in_process::source(&variables), clock.clone()).await;
-        let context = in_process::context(&variables, clock.clone(), &cloud.sdk());
-        let workspace = WorkspaceId::new_at(clock.wall().millis());
-        let connection = loop {
-            match connect(&context, &workspace, sandbox()).await {
-                Ok(connection) => break connection,
-                Err(error) => println!("connect: {error}"),
-            }
-        };
-        let calm = cloud.calm_store();
+        let own = [("LEASE", "3"), ("MARGIN", "1"), ("INTERVAL", "3600")];
+        let Rough { clock, pump, context, calm, connection, cloud, folder } =
+            Rough::connected(seed, &own, sandbox).await;
         Self { clock, pump, context, calm, connection, _cloud: cloud, _folder: folder }
     }
 

@@ -15,16 +15,15 @@ use millwright_records::{
     FeedHead, FeedPage, RecordDoc, Scope, feed_pk, head_key, read_changes, records_pk,
 };
 use millwright_store::{Range, Row, Store, Table};
-use millwright_sync::{Mode, RequestedSync, connect, request_sync, sync_states};
+use millwright_sync::{Mode, RequestedSync, request_sync, sync_states};
 use millwright_tests::{
     cloud::Cloud,
-    faults::{QueueFaults, TableFaults},
     pump::{Pump, TIME_LIMIT},
 };
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Map, Value, json};
 
-use crate::in_process;
+use crate::rough::Rough;
 
 const ENTITIES: [&str; 3] = ["vendors", "materials", "purchase-orders"];
 /// A little more than a slice's margin.
@@ -73,26 +72,9 @@ async fn history(seed: u64) {
 }
 
 async fn begin(seed: u64) -> World {
-    let folder = tempfile::tempdir().unwrap();
-    let clock = Clock::scaled(Clock::system().wall(), Duration::ZERO, 1.0);
-    let cloud =
-        Cloud::start(folder.path(), TableFaults::ROUGH, QueueFaults::ROUGH, seed, clock.clone())
-            .await;
-    let mut variables = in_process::variables(&cloud, folder.path());
-    for name in ["MILLWRIGHT_SYNC_LEASE_SECONDS", "MILLWRIGHT_SYNC_MARGIN_SECONDS"] {
-        variables.insert(name.to_owned(), "1".to_owned());
-    }
-    let pump = Pump::start(&cloud, &in_process::source(&variables), clock.clone()).await;
-    let context = in_process::context(&variables, clock.clone(), &cloud.sdk());
-    let workspace = WorkspaceId::new_at(clock.wall().millis());
-    let connection = loop {
-        // A caller whose connect fails on the table's account asks again.
-        match connect(&context, &workspace, sandbox()).await {
-            Ok(connection) => break connection,
-            Err(error) => println!("connect: {error}"),
-        }
-    };
-    let calm = cloud.calm_store();
+    let Rough { clock, pump, context, calm, connection, cloud, folder } =
+        Rough::connected(seed, &[("LEASE", "1"), ("MARGIN", "1")], sandbox).await;
+    let workspace = connection.workspace.clone();
     World { clock, pump, context, calm, connection, workspace, cloud, _folder: folder }
 }
 
