@@ -12,6 +12,7 @@ How NAME answers is set by `PUT /control/NAME` with a JSON object, of which all 
     times         for how many deliveries; then 200 again (for ever)
     hang_seconds  how long to wait before the answer (0)
     retry_after   the header of that name
+    headers       other headers of the answer, by name
 
 `GET /control/NAME` answers with the counts `{"verified", "refused", "answers": {status: n}}`.
 """
@@ -68,12 +69,12 @@ class Hook:
         return None
 
     def next_answer(self, refusal):
-        """The status, the wait before it and its `Retry-After`, counted."""
+        """The status, the wait before it and its headers, counted."""
         with self.lock:
             rules = self.rules
             if refusal:
                 self.refused += 1
-                return 401, 0, None
+                return 401, 0, {}
             self.verified += 1
             status = rules.get("answer", 200)
             if "times" in rules:
@@ -81,7 +82,10 @@ class Hook:
                 if rules["times"] < 0:
                     status, rules = 200, {}
             self.answers[str(status)] += 1
-            return status, rules.get("hang_seconds", 0), rules.get("retry_after")
+            headers = dict(rules.get("headers", {}))
+            if "retry_after" in rules:
+                headers["Retry-After"] = rules["retry_after"]
+            return status, rules.get("hang_seconds", 0), headers
 
     def counts(self):
         with self.lock:
@@ -136,10 +140,9 @@ class Handler(BaseHTTPRequestHandler):
         hook = self.hook(name)
         headers = {key.lower(): value for key, value in self.headers.items()}
         refusal = hook.verify(body, headers)
-        status, wait, retry_after = hook.next_answer(refusal)
+        status, wait, more = hook.next_answer(refusal)
         self.log.append(self.entry(name, body, headers, refusal, status))
         time.sleep(wait)
-        more = {"Retry_After": retry_after} if retry_after is not None else {}
         return self.answer(status, **more)
 
     def entry(self, name, body, headers, refusal, status):

@@ -109,7 +109,8 @@ impl Receiver {
         self.set(hook, &json!({ "secret": secret })).await;
     }
 
-    /// Sets how a hook answers from now on: `answer`, `times`, `hang_seconds`, `retry_after`.
+    /// Sets how a hook answers from now on: `answer`, `times`, `hang_seconds`,
+    /// `retry_after`, `headers`.
     ///
     /// # Panics
     /// When it does not take it.

@@ -21,7 +21,7 @@ use tokio_rustls::{
 
 mod parts;
 
-use parts::{OK, loopback, loopback_config, raw};
+use parts::{OK, loopback, raw};
 
 /// Where the servers are: `kind=address`, with commas between.
 const DOORS: &str = "MILLWRIGHT_TEST_DOORS";
@@ -112,7 +112,6 @@ async fn only_a_certificate_of_a_known_authority_for_this_host_and_this_day_is_t
 #[ignore = "the test above runs it, in a process of its own"]
 async fn clients() {
     let Ok(doors) = std::env::var(DOORS) else { return };
-    assert!(!loopback_config().allowed.is_empty());
     let outbound = loopback();
     let mut tried = 0;
     for door in doors.split(',') {
