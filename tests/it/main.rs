@@ -2,6 +2,7 @@
 
 mod access;
 mod bad_input;
+mod care;
 mod cost;
 mod custom;
 mod delivery_histories;

@@ -144,5 +144,5 @@ async fn logging_in_again_keeps_the_connection_and_ends_its_link() {
     let after = scene.api.get(&at).await;
     assert_eq!((&after["id"], &after["reconnect_url"]), (&connection["id"], &Value::Null));
     assert_ne!(after["status"], "reauthorization_required");
-    assert_eq!(scene.visitor().get(&path).await.status, 404, "the address is dead");
+    assert_eq!(scene.visitor().get(&path).await.status, 410, "the address is spent");
 }
