@@ -150,13 +150,12 @@ impl World {
         }
     }
 
-    /// Ticks and works until what is due now has been done: so often, and for so long, that no index
-    /// trails behind any more.
+    /// Ticks and works until what is due now has been done, or a while.
     async fn settle_down(&self) {
-        for _ in 0..8 {
+        for _ in 0..25 {
             self.pump.tick().await;
             while self.pump.turn(TIME_LIMIT, None).await > 0 {}
-            tokio::time::sleep(Duration::from_millis(250)).await;
+            tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
 
