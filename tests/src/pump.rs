@@ -17,8 +17,9 @@ use crate::cloud::Cloud;
 
 /// How long a received message is hidden: short, so that a crash is soon behind us.
 const VISIBILITY_SECONDS: i32 = 2;
-/// How long an invocation may take.
-pub const TIME_LIMIT: Duration = Duration::from_secs(20);
+/// How long an invocation may take: as long as `deliver` on AWS, which begins no attempt shortly before its
+/// end.
+pub const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// The queue functions and what drives them.
 pub struct Pump {

@@ -197,7 +197,7 @@ async fn never_got(ground: &Ground) {
     let refused = ground.api().call(Method::POST, &replay, Some(&wrong)).await;
     assert_eq!(
         (refused.status, &refused.body["error"]["fields"][0]["path"]),
-        (400, &json!("until"))
+        (422, &json!("until"))
     );
 }
 
