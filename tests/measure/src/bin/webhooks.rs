@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 type Fault = Box<dyn std::error::Error + Send + Sync>;
 
-const KEY: &str = "mw_test_measure_0123456789abcdefghijklmnopqrstuvwxyz";
+const KEY: &str = "mw_sk_test_measure-webhooks-on-one-machine";
 /// The whole body of a message is about this long.
 const BODY: usize = 1024;
 /// Nothing arrived for this long: what is missing is lost.
