@@ -43,7 +43,8 @@ async fn main() -> Result<(), Fault> {
     let receiver = receive(arrivals.clone()).await?;
     let folder = tempfile::tempdir()?;
     let own = Own::start(&binary, folder.path(), &durability).await?;
-    own.post("/v1/webhook-endpoints", &json!({ "url": format!("http://{receiver}/") })).await?;
+    let endpoint = json!({ "url": format!("http://{receiver}/"), "event_types": ["measure.*"] });
+    own.post("/v1/webhook-endpoints", &endpoint).await?;
     own.load(&arrivals, WARM_UP, 8).await?;
     for level in levels.split(',') {
         let in_flight = level.parse()?;
