@@ -48,7 +48,7 @@ impl ConnectionContext {
         let queue = Queue::new(aws_sdk_sqs::Client::new(sdk), QueueUrls::from_source(source)?);
         let outbound = Outbound::from_source(source)?;
         Ok(Self {
-            engine: Engine::new(Catalog::builtin(), outbound, store.clone())
+            engine: Engine::new(Catalog::from_source(source)?, outbound, store.clone())
                 .with_registrations(Registrations::from_source(source)?),
             blob: Blob::from_source(source)?,
             vault: Vault::from_source(source, sdk)?,
