@@ -9,9 +9,11 @@
     prepare.py sam               the interpreter with the SAM command line
     prepare.py build             the same with what builds the functions for Lambda
     prepare.py node              the npm packages of tests/node, linked from there
-    prepare.py airbyte           the interpreter with the rival of `tests/bench mapping`
-    prepare.py company [SIZE]    a ready Tryton database; SIZE is `orders` (300 purchase orders) or
-                                 `parties` (5,000 parties)
+    prepare.py airbyte           the interpreter with the rival of `tests/bench mapping` and `sync`
+    prepare.py dlt               the interpreter with the other rival of `tests/bench sync`
+    prepare.py company [SIZE]    a ready Tryton database; SIZE is `orders` (300 purchase orders),
+                                 `parties` (5,000 parties) or `plant` (20,000 products and 5,000
+                                 purchase orders; takes minutes)
 
 Prints the path of what was asked for. Everything lands in `target/parts`, under a name that holds a
 hash of what it was built from: a changed recipe is built anew, an unchanged one is not. Safe to call
@@ -142,10 +144,12 @@ def main(words):
             print(node())
         case ["airbyte"]:
             print(environment("airbyte", HERE / "requirements-airbyte.txt"))
+        case ["dlt"]:
+            print(environment("dlt", HERE / "requirements-dlt.txt"))
         case ["company"] | ["company", "orders"]:
             print(company("orders"))
-        case ["company", "parties"]:
-            print(company("parties"))
+        case ["company", "parties" | "plant" as size]:
+            print(company(size))
         case _:
             sys.exit(__doc__)
 
