@@ -126,6 +126,19 @@ async fn a_batch_is_whole_though_parts_of_it_are_left_undone() {
 }
 
 #[tokio::test]
+async fn new_rows_are_all_there_though_some_are_refused_and_answers_are_lost() {
+    let faults = TableFaults { unprocessed: 0.7, lost_answer: 0.1, ..TableFaults::NONE };
+    let tried = with_table(faults).await;
+    let keys: Vec<Key> = (0..300).map(key).collect();
+    let writes = keys.iter().map(|key| Write::put(key, &Names::default(), Expect::Absent));
+    tried.store.insert_batch(writes.map(Result::unwrap).collect()).await.unwrap();
+    let read = tried.store.get_docs::<Names>(&keys).await.unwrap();
+    let read: BTreeSet<String> = read.into_iter().map(|row| row.key.sk).collect();
+    assert_eq!(read.len(), 300);
+    assert!(tried.cloud.table_faults().of(Fault::Unprocessed) > 50);
+}
+
+#[tokio::test]
 async fn each_waiting_row_is_handed_on_once_though_the_index_is_late_and_stale() {
     let lag = Duration::from_millis(200);
     let faults =

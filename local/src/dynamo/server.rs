@@ -61,6 +61,7 @@ impl Server {
             "UpdateItem" => run(body, |request| tables.update_item(request)),
             "DeleteItem" => run(body, |request| tables.delete_item(request)),
             "BatchWriteItem" => run(body, |request| tables.batch_write_item(request)),
+            "BatchExecuteStatement" => run(body, |request| tables.batch_execute_statement(request)),
             "TransactWriteItems" => run(body, |request| tables.transact_write_items(request)),
             _ => Err(DynoxideError::ValidationException(format!(
                 "{operation} is not spoken on this machine"

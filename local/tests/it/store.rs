@@ -200,6 +200,29 @@ async fn batches_are_of_any_size() {
     assert!(store.get_all::<Doc>(&keys).await.unwrap().is_empty());
 }
 
+#[tokio::test]
+async fn of_many_new_rows_those_that_are_there_stand_and_are_told() {
+    let fresh = fresh();
+    let store = &fresh.store;
+    let keys: Vec<_> = (0..60).map(|n| key(&format!("n#{n:02}"))).collect();
+    let there = [&keys[3], &keys[40]];
+    for key in there {
+        assert!(store.create(key, &doc("first")).await.unwrap());
+    }
+    let text = "it's \"one\" 'of' {many}: ?, ü";
+    let put = |key: &Key| Write::put_with_body(key, &doc(text), Some(text), Expect::Absent);
+    let mut taken =
+        store.insert_batch(keys.iter().map(|key| put(key).unwrap()).collect()).await.unwrap();
+    taken.sort_by(|left, right| left.sk.cmp(&right.sk));
+    assert_eq!(taken, there.map(Clone::clone));
+    let rows = store.get_all::<Doc>(&keys).await.unwrap();
+    assert_eq!(rows.len(), 60);
+    let first = rows.iter().filter(|row| row.doc.text == "first").count();
+    assert_eq!(first, 2);
+    let new = rows.iter().filter(|row| row.body.as_deref() == Some(text));
+    assert_eq!(new.filter(|row| row.doc.text == text).count(), 58);
+}
+
 async fn due(store: &Store, now: ScheduleTime) -> Vec<DueRow> {
     let mut rows = Vec::new();
     for shard in 0..DUE_SHARDS {

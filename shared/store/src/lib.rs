@@ -12,6 +12,7 @@ mod change;
 mod due;
 mod error;
 mod index;
+mod insert;
 mod lease;
 mod order;
 mod read;

@@ -1,5 +1,7 @@
 //! Batches of which part is left undone.
 
+use std::iter;
+
 use serde_json::{Map, Value, json};
 
 use super::{chance::Chance, proxy::Call};
@@ -66,4 +68,24 @@ fn with_items(request: &Value, items: Vec<Value>) -> Value {
     let mut keys = request.clone();
     keys["Keys"] = Value::Array(items);
     keys
+}
+
+/// Splits a call of statements: the call with those that are made, and which of all are not.
+pub(crate) fn split_statements(call: &Call, chance: &Chance) -> (Call, Vec<bool>) {
+    let statements = call.body["Statements"].as_array().cloned().unwrap_or_default();
+    let kept = chance.below(statements.len());
+    let refused: Vec<bool> =
+        (0..statements.len()).map(|place| place != kept && chance.falls(0.5)).collect();
+    let mut part = call.clone();
+    let made = iter::zip(statements, &refused).filter(|(_, refused)| !**refused);
+    part.body["Statements"] = made.map(|(statement, _)| statement).collect();
+    (part, refused)
+}
+
+/// Puts the refusals into the answer to the statements that were made.
+pub(crate) fn add_refusals(body: &mut Value, refused: &[bool]) {
+    let mut made = body["Responses"].as_array().cloned().unwrap_or_default().into_iter();
+    let error = json!({ "Error": { "Code": "ThrottlingError", "Message": "Too many requests" } });
+    let answer = |refused: &bool| if *refused { Some(error.clone()) } else { made.next() };
+    body["Responses"] = refused.iter().filter_map(answer).collect();
 }

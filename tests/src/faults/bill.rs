@@ -102,6 +102,9 @@ fn rows_written(call: &Call) -> u64 {
         "TransactWriteItems" => {
             call.body["TransactItems"].as_array().map_or(0, |all| all.len() as u64)
         }
+        "BatchExecuteStatement" => {
+            call.body["Statements"].as_array().map_or(0, |all| all.len() as u64)
+        }
         "BatchWriteItem" => {
             let tables = call.body["RequestItems"].as_object();
             let rows = tables.into_iter().flat_map(|tables| tables.values());

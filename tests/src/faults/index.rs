@@ -130,8 +130,18 @@ fn written_rows(call: &Call) -> Vec<RowName> {
                 })
             })
             .collect(),
+        "BatchExecuteStatement" => array(&body["Statements"]).filter_map(inserted).collect(),
         _ => Vec::new(),
     }
+}
+
+/// The row of a statement `INSERT INTO "table" VALUE {'name': ?, ...}`.
+fn inserted(statement: &Value) -> Option<RowName> {
+    let words = statement["Statement"].as_str()?;
+    let table = words.split('"').nth(1)?;
+    let names = words.split('\'').skip(1).step_by(2).map(str::to_owned);
+    let values = array(&statement["Parameters"]).cloned();
+    row_of(table, &Value::Object(names.zip(values).collect()))
 }
 
 fn written(action: &Value, part: &str) -> Vec<RowName> {

@@ -86,6 +86,7 @@ impl Meddler for Table {
         }
         let reply = match call.operation.as_str() {
             "BatchWriteItem" | "BatchGetItem" => self.batch(&call, upstream).await,
+            "BatchExecuteStatement" => self.statements(&call, upstream).await,
             "Query" if call.body.get("IndexName").is_some() => self.query(&call, upstream).await,
             _ => upstream.forward(&call).await,
         };
@@ -153,6 +154,21 @@ impl Table {
         let mut reply = upstream.forward(&part).await;
         if let Some(body) = reply.success_mut() {
             batch::add_unprocessed(&call.operation, body, rest);
+        }
+        reply
+    }
+
+    /// Forwards part of a batch of statements and refuses the rest.
+    async fn statements(&self, call: &Call, upstream: &Upstream) -> Reply {
+        if !self.chance.falls(self.rates.unprocessed) {
+            return upstream.forward(call).await;
+        }
+        let (part, refused) = batch::split_statements(call, &self.chance);
+        let left = refused.iter().filter(|refused| **refused).count();
+        self.chance.count(Fault::Unprocessed, left);
+        let mut reply = upstream.forward(&part).await;
+        if let Some(body) = reply.success_mut() {
+            batch::add_refusals(body, &refused);
         }
         reply
     }

@@ -63,6 +63,12 @@ async fn answer(
             held.rows.extend(requests.iter().map(|request| request["PutRequest"]["Item"].clone()));
             json!({ "UnprocessedItems": {} })
         }
+        "BatchExecuteStatement" => {
+            let statements = body["Statements"].as_array().unwrap();
+            let item = |statement: &Value| json!({ "pk": statement["Parameters"][0], "sk": statement["Parameters"][1] });
+            held.rows.extend(statements.iter().map(item));
+            json!({ "Responses": vec![json!({ "TableName": "t" }); statements.len()] })
+        }
         "SendMessage" => {
             held.messages.push(json!({ "Body": body["MessageBody"] }));
             json!({ "MessageId": "1" })
@@ -160,6 +166,26 @@ async fn what_a_batch_leaves_undone_is_given_back_and_can_be_asked_for_again() {
     let rows: BTreeSet<String> = tiny.0.lock().unwrap().rows.iter().map(Value::to_string).collect();
     assert_eq!(rows.len(), 25);
     assert!(proxy.counts().of(Fault::Unprocessed) > 0);
+}
+
+#[tokio::test]
+async fn statements_of_a_batch_are_refused_each_in_its_place() {
+    let (url, tiny) = Tiny::start().await;
+    let faults = TableFaults { unprocessed: 1.0, ..TableFaults::NONE };
+    let proxy = faults.before(&url, 1).await.unwrap();
+    let insert = |n: usize| {
+        let values = [json!({ "S": "p" }), json!({ "S": n.to_string() })];
+        json!({ "Statement": "INSERT INTO \"t\" VALUE {'pk': ?, 'sk': ?}", "Parameters": values })
+    };
+    let statements: Vec<Value> = (0..25).map(insert).collect();
+    let body = json!({ "Statements": statements });
+    let (_, answer) = call(proxy.url(), "BatchExecuteStatement", &body).await.unwrap();
+    let answers = answer["Responses"].as_array().unwrap();
+    assert_eq!(answers.len(), 25);
+    let made = answers.iter().zip(0..).filter(|(answer, _)| answer["Error"].is_null());
+    let made: Vec<Value> = made.map(|(_, n)| row(n)).collect();
+    assert_eq!(tiny.0.lock().unwrap().rows, made);
+    assert!(!made.is_empty() && made.len() < 25);
 }
 
 #[tokio::test]
