@@ -4,7 +4,7 @@
 
 mod list;
 
-use std::time::Duration;
+use std::{fmt::Display, time::Duration};
 
 use millwright_core::{
     ApiKeyId, AuditId, ConnectionId, Error, ErrorCode, Result, WallTime, WorkspaceId,
@@ -148,6 +148,14 @@ pub struct Audited {
     pub target: Option<String>,
     /// The call, where it is one.
     pub call: Option<AuditedCall>,
+}
+
+impl Audited {
+    /// Something that is done to this, or makes what has no id yet.
+    #[must_use]
+    pub fn about(action: AuditAction, target: Option<&dyn Display>) -> Self {
+        Self { action, connection: None, target: target.map(ToString::to_string), call: None }
+    }
 }
 
 /// Writes down that something is about to be done; it is kept for `retention`.

@@ -186,7 +186,7 @@ pub(crate) async fn create_api_key(
 ) -> Answer<(StatusCode, Json<ApiKey>)> {
     let workspace = access::get_workspace(&app.store, &caller.workspace).await?;
     let role = new.role.into();
-    let audited = about(AuditAction::ApiKeyCreated, None);
+    let audited = Audited::about(AuditAction::ApiKeyCreated, None);
     let making = access::create_key(&app.store, &workspace, &new.name, role, None);
     let id = |made: &(access::ApiKey, SecretString)| made.0.id.to_string();
     let (key, text) = made_in_log(&app, &caller, audited, making, id).await?;
@@ -213,7 +213,7 @@ pub(crate) async fn rotate_api_key(
     IdPath(id): IdPath<ApiKeyId>,
     OptionalJsonBody(rotation): OptionalJsonBody<RotationRequest>,
 ) -> Answer<Json<ApiKey>> {
-    let audited = about(AuditAction::ApiKeyRotated, Some(&id));
+    let audited = Audited::about(AuditAction::ApiKeyRotated, Some(&id));
     let rotating = access::rotate_key(&app.store, &caller.workspace, &id, rotation.overlap());
     let (key, text) = in_log(&app, &caller, audited, rotating).await?;
     Ok(Json(ApiKey { key: Some(text.expose_secret().to_owned()), ..key.into() }))
@@ -235,12 +235,8 @@ pub(crate) async fn revoke_api_key(
     State(app): State<App>,
     IdPath(id): IdPath<ApiKeyId>,
 ) -> Answer<Json<ApiKey>> {
-    let audited = about(AuditAction::ApiKeyRevoked, Some(&id));
+    let audited = Audited::about(AuditAction::ApiKeyRevoked, Some(&id));
     let revoking = access::revoke_key(&app.store, &caller.workspace, &id);
     let key = in_log(&app, &caller, audited, revoking).await?;
     Ok(Json(key.into()))
-}
-
-fn about(action: AuditAction, key: Option<&ApiKeyId>) -> Audited {
-    Audited { action, connection: None, target: key.map(ApiKeyId::to_string), call: None }
 }

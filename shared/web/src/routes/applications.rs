@@ -258,7 +258,7 @@ pub(crate) async fn create(
     JsonBody(new): JsonBody<ApplicationRequest>,
 ) -> Answer<(StatusCode, Json<Application>)> {
     let workspace = access::get_workspace(&app.store, &caller.workspace).await?;
-    let audited = about(AuditAction::ApplicationCreated, None);
+    let audited = Audited::about(AuditAction::ApplicationCreated, None);
     let making = access::create_application(&app.store, &workspace, new.into());
     let id = |made: &(access::Application, Option<SecretString>)| made.0.id.to_string();
     let (own, secret) = made_in_log(&app, &caller, audited, making, id).await?;
@@ -286,7 +286,7 @@ pub(crate) async fn update(
     IdPath(id): IdPath<ApplicationId>,
     MergePatch(patch): MergePatch<ApplicationPatch>,
 ) -> Answer<Json<Application>> {
-    let audited = about(AuditAction::ApplicationChanged, Some(&id));
+    let audited = Audited::about(AuditAction::ApplicationChanged, Some(&id));
     let changing = access::change_application(&app.store, &caller.workspace, &id, patch.into());
     let own = in_log(&app, &caller, audited, changing).await?;
     Ok(Json(own.into()))
@@ -311,7 +311,7 @@ pub(crate) async fn rotate_secret(
     IdPath(id): IdPath<ApplicationId>,
     OptionalJsonBody(rotation): OptionalJsonBody<RotationRequest>,
 ) -> Answer<Json<Application>> {
-    let audited = about(AuditAction::ApplicationSecretRotated, Some(&id));
+    let audited = Audited::about(AuditAction::ApplicationSecretRotated, Some(&id));
     let overlap = rotation.overlap();
     let rotating = access::rotate_client_secret(&app.store, &caller.workspace, &id, overlap);
     let (own, secret) = in_log(&app, &caller, audited, rotating).await?;
@@ -335,13 +335,8 @@ pub(crate) async fn revoke(
     State(app): State<App>,
     IdPath(id): IdPath<ApplicationId>,
 ) -> Answer<Json<Application>> {
-    let audited = about(AuditAction::ApplicationRevoked, Some(&id));
+    let audited = Audited::about(AuditAction::ApplicationRevoked, Some(&id));
     let revoking = access::revoke_application(&app.store, &caller.workspace, &id);
     let own = in_log(&app, &caller, audited, revoking).await?;
     Ok(Json(own.into()))
-}
-
-fn about(action: AuditAction, application: Option<&ApplicationId>) -> Audited {
-    let target = application.map(ApplicationId::to_string);
-    Audited { action, connection: None, target, call: None }
 }

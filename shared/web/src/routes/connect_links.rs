@@ -254,7 +254,7 @@ pub(crate) async fn create(
     let new = request.checked(&app, &caller).await?;
     let context = app.connections();
     let making = create_link(&context, &caller.workspace, new);
-    let audited = about(AuditAction::ConnectLinkCreated, None);
+    let audited = Audited::about(AuditAction::ConnectLinkCreated, None);
     let made = made_in_log(&app, &caller, audited, making, |(found, _)| found.link.id.to_string());
     let (found, url) = made.await?;
     let url = Some(url.expose_secret().to_owned());
@@ -280,11 +280,7 @@ pub(crate) async fn revoke(
 ) -> Answer<Json<ConnectLink>> {
     let context = app.connections();
     let revoking = revoke_link(&context, &caller.workspace, &id);
-    let audited = about(AuditAction::ConnectLinkRevoked, Some(&id));
+    let audited = Audited::about(AuditAction::ConnectLinkRevoked, Some(&id));
     let found = in_log(&app, &caller, audited, revoking).await?;
     Ok(Json(found.into()))
-}
-
-fn about(action: AuditAction, link: Option<&LinkId>) -> Audited {
-    Audited { action, connection: None, target: link.map(ToString::to_string), call: None }
 }

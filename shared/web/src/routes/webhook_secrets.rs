@@ -112,10 +112,6 @@ impl From<SecretRotation> for Rotation {
     }
 }
 
-fn about(action: AuditAction, id: &EndpointId) -> Audited {
-    Audited { action, connection: None, target: Some(id.to_string()), call: None }
-}
-
 /// Get an endpoint's signing secret
 ///
 /// Needs a key with the role `admin`. Being shown it is in the audit log.
@@ -134,7 +130,7 @@ pub(crate) async fn get_secret(
 ) -> Answer<Json<EndpointSecret>> {
     let webhooks = app.webhooks();
     let read = webhooks.endpoint_secret(&caller.workspace, &id);
-    let audited = about(AuditAction::EndpointSecretShown, &id);
+    let audited = Audited::about(AuditAction::EndpointSecretShown, Some(&id));
     let secret = in_log(&app, &caller, audited, read).await?;
     Ok(Json(secret.into()))
 }
@@ -161,7 +157,7 @@ pub(crate) async fn rotate_secret(
 ) -> Answer<Json<EndpointSecret>> {
     let (webhooks, rotation) = (app.webhooks(), asked.into());
     let rotating = webhooks.rotate_secret(&caller.workspace, &id, &rotation);
-    let audited = about(AuditAction::EndpointSecretRotated, &id);
+    let audited = Audited::about(AuditAction::EndpointSecretRotated, Some(&id));
     let secret = in_log(&app, &caller, audited, rotating).await?;
     Ok(Json(secret.into()))
 }
