@@ -121,7 +121,8 @@ impl Handler {
             JobKind::RetryDeliveries(_)
             | JobKind::RecoverEndpoint(_)
             | JobKind::ReplayEndpoint(_)
-            | JobKind::ReleaseEndpoint(_) => return self.deliveries(&job, hop, enough).await,
+            | JobKind::ReleaseEndpoint(_)
+            | JobKind::AbortDeliveries(_) => return self.deliveries(&job, hop, enough).await,
         };
         if !self.context.webhooks.forget_connection(&job, id, enough).await? {
             announce_job(&context.queue, &job, hop + 1).await;

@@ -19,6 +19,8 @@ pub enum JobKind {
     ReplayEndpoint(ReplayScope),
     /// Sends one endpoint what was held while it was paused.
     ReleaseEndpoint(EndpointId),
+    /// Gives up what an endpoint that was deleted was still to get.
+    AbortDeliveries(EndpointId),
 }
 
 /// Deliveries that have come to rest.
@@ -73,12 +75,15 @@ impl JobKind {
             Self::DeleteConnection(_) | Self::RotateSecrets(_) => None,
             Self::RetryDeliveries(scope) | Self::RecoverEndpoint(scope) => scope.endpoint.as_ref(),
             Self::ReplayEndpoint(scope) => Some(&scope.endpoint),
-            Self::ReleaseEndpoint(endpoint) => Some(endpoint),
+            Self::ReleaseEndpoint(endpoint) | Self::AbortDeliveries(endpoint) => Some(endpoint),
         }
     }
 
-    /// Whether it may stop half way: what is erased or sealed by half is of no use to anybody.
+    /// Whether it may stop half way: what is erased, sealed or given up by half is of no use to anybody.
     pub(crate) fn may_be_cancelled(&self) -> bool {
-        !matches!(self, Self::DeleteConnection(_) | Self::RotateSecrets(_))
+        !matches!(
+            self,
+            Self::DeleteConnection(_) | Self::RotateSecrets(_) | Self::AbortDeliveries(_)
+        )
     }
 }

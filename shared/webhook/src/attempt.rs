@@ -157,13 +157,16 @@ impl Webhooks {
         Ok(Handled::Done)
     }
 
-    /// Lets a held delivery go if its endpoint goes on already. Whoever lets an endpoint go on then
+    /// Lets a held delivery go if its endpoint goes on already, and gives it up if that is gone. Whoever lets an endpoint go on then
     /// looks for what is held: either they find this one, or it was written after the endpoint, and
     /// then the endpoint is found open here. The queue message that led here comes back if this
     /// fails.
     async fn look_again(&self, mut row: Row<Delivery>, hop: u8) -> Result<Handled> {
         let endpoint = self.find_endpoint(&row.doc.workspace, &row.doc.endpoint).await?;
-        let Some(endpoint) = endpoint else { return Ok(Handled::Dropped) };
+        let Some(endpoint) = endpoint else {
+            self.give_up_orphan(&row.doc.workspace, &row.doc.id()).await?;
+            return Ok(Handled::Done);
+        };
         if !endpoint.is_enabled() {
             return Ok(Handled::Done);
         }

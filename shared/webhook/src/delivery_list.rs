@@ -14,7 +14,7 @@ use crate::{
     keys::{DELIVERY_SHARDS, Day, delivery_key, delivery_partition},
     message_list::{EXAMINED_MAX, FIRST_SK, LAST_SK},
     status::DeliveryStatus,
-    window::Window,
+    window::{Ahead, Window},
 };
 
 const LIST: &str = "webhook-deliveries";
@@ -82,21 +82,42 @@ impl Webhooks {
         }
         let start = Place { day: window.last.0, before: None, skip: 0 };
         let mut place = cursor.map(|text| Cursor::decode(LIST, text)).transpose()?.unwrap_or(start);
-        let (mut data, mut examined) = (Vec::new(), 0);
+        let (mut data, mut examined, mut ahead) = (Vec::new(), 0, Ahead::default());
         while place.day >= window.first.0 {
             let room = limit - data.len();
-            let batch = match &filter.endpoint_id {
-                Some(endpoint) => self.of_endpoint(workspace, endpoint, &place, room).await?,
-                None => self.of_all(workspace, &place, room).await?,
-            };
-            examined += batch.deliveries.len() + 1;
-            place = batch.next;
-            data.extend(batch.deliveries.into_iter().filter(|one| filter.wants(one, &window)));
+            let places = place.ahead(ahead, &window);
+            for batch in self.batches(workspace, filter, places, room).await? {
+                examined += batch.deliveries.len() + 1;
+                place = batch.next;
+                data.extend(batch.deliveries.into_iter().filter(|one| filter.wants(one, &window)));
+                ahead.found(place.before.is_some());
+                if place.before.is_some() {
+                    // There may be more on this day: what was read of others has to wait.
+                    break;
+                }
+            }
             if data.len() >= limit || examined >= EXAMINED_MAX {
                 return Ok(Listed { data, next_cursor: Some(Cursor::encode(LIST, &place)?) });
             }
         }
         Ok(Listed { data, next_cursor: None })
+    }
+
+    /// What follows at each of these places, read beside one another.
+    async fn batches(
+        &self,
+        workspace: &WorkspaceId,
+        filter: &DeliveryFilter,
+        places: Vec<Place>,
+        limit: usize,
+    ) -> Result<Vec<Batch>> {
+        let batch = |place: Place| async move {
+            match &filter.endpoint_id {
+                Some(endpoint) => self.of_endpoint(workspace, endpoint, &place, limit).await,
+                None => self.of_all(workspace, &place, limit).await,
+            }
+        };
+        stream::iter(places).map(batch).buffered(Ahead::MOST).try_collect().await
     }
 
     /// The next deliveries of an endpoint on the place's day: its shards are read beside one
@@ -213,6 +234,16 @@ impl Place {
             next = self.after(message);
         }
         (ids, next)
+    }
+
+    /// This place, and the days before that are read with it.
+    fn ahead(&self, ahead: Ahead, window: &Window) -> Vec<Self> {
+        let days = ahead.days(Day(self.day), self.before.is_some(), window);
+        let at = |day: Day| match day.0 == self.day {
+            true => self.clone(),
+            false => Self { day: day.0, before: None, skip: 0 },
+        };
+        days.into_iter().map(at).collect()
     }
 
     fn day_before(&self) -> Self {

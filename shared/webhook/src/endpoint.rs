@@ -154,36 +154,10 @@ impl Endpoint {
 
 #[cfg(test)]
 mod tests {
-    use millwright_core::{MessageId, Result, WallTime};
-    use millwright_event::{Body, Scope};
+    use millwright_event::Scope;
 
     use super::*;
-    use crate::NewEndpoint;
-
-    fn endpoint(change: impl FnOnce(&mut NewEndpoint)) -> Result<Endpoint> {
-        let url = Some("https://example.com/hook".to_owned());
-        let mut new = NewEndpoint { url, ..NewEndpoint::default() };
-        change(&mut new);
-        let now = ScheduleTime::from_millis(1_700_000_000_000);
-        new.validate(&WorkspaceId::new_at(1), now).map(|checked| checked.endpoint)
-    }
-
-    fn message(event_type: &str, scope: Scope) -> Message {
-        Message {
-            id: MessageId::new_at(1),
-            workspace: WorkspaceId::new_at(1),
-            event_type: event_type.to_owned(),
-            created_at: ScheduleTime::from_millis(1),
-            timestamp: WallTime::from_millis(1),
-            body: Body::Inline("{}".to_owned()),
-            full_body: None,
-            scope,
-            endpoints: None,
-            abort_at: None,
-            aborted_at: None,
-            kept_days: None,
-        }
-    }
+    use crate::examples::{endpoint_with as endpoint, message};
 
     #[test]
     fn an_endpoint_gets_everything_but_first_loads_unless_it_says_otherwise() {

@@ -1,12 +1,14 @@
 //! Reading and deleting endpoints.
 
 use millwright_core::{Cursor, EndpointId, Error, Result, WorkspaceId};
-use millwright_store::{Expect, Key, Range, Row, Table, Write};
+use millwright_job::{JobKind, announce_job};
+use millwright_store::{Expect, Key, Range, StoreError, Table, Write};
 
 use crate::{
     Listed, Webhooks,
     endpoint::Endpoint,
     keys::{ENDPOINT_PREFIX, endpoint_key, secret_key},
+    rate::rate_key,
 };
 
 const LIST: &str = "webhook-endpoints";
@@ -45,20 +47,26 @@ impl Webhooks {
         found.ok_or_else(|| Error::not_found("webhook endpoint"))
     }
 
-    /// Deletes an endpoint and its secret. Its deliveries stay to be read; those not yet made end
-    /// as aborted when their time comes.
+    /// Deletes an endpoint and its secret. Its deliveries stay to be read; those not yet made end as
+    /// aborted: what is held or on offer by a job that is started in the same transaction, what waits when
+    /// its time comes.
     ///
     /// # Errors
     /// `NOT_FOUND` when there is none.
     pub async fn delete_endpoint(&self, workspace: &WorkspaceId, id: &EndpointId) -> Result<()> {
-        let key = endpoint_key(workspace, id);
-        let row: Option<Row<Endpoint>> = self.store.get(&key).await?;
-        let row = row.ok_or_else(|| Error::not_found("webhook endpoint"))?;
+        let job = self.new_job(workspace, JobKind::AbortDeliveries(id.clone()));
         let writes = vec![
-            Write::delete(&key, Expect::Version(row.version)),
+            Write::delete(&endpoint_key(workspace, id), Expect::Present),
             Write::delete(&secret_key(workspace, id), Expect::Anything),
+            Write::delete(&rate_key(workspace, id), Expect::Anything),
+            job.as_write()?,
         ];
-        Ok(self.store.transact(writes).await?)
+        match self.store.transact(writes).await {
+            Err(StoreError::Conflict(0)) => return Err(Error::not_found("webhook endpoint")),
+            deleted => deleted?,
+        }
+        announce_job(&self.queue, &job, 0).await;
+        Ok(())
     }
 
     pub(crate) async fn find_endpoint(

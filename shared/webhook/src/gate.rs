@@ -62,18 +62,8 @@ impl Health {
 
 #[cfg(test)]
 mod tests {
-    use millwright_core::WorkspaceId;
-
     use super::*;
-    use crate::NewEndpoint;
-
-    const NOW: ScheduleTime = ScheduleTime::from_millis(1_700_000_000_000);
-
-    fn endpoint() -> Endpoint {
-        let url = Some("https://example.com/hook".to_owned());
-        let new = NewEndpoint { url, ..NewEndpoint::default() };
-        new.validate(&WorkspaceId::new_at(1), NOW).unwrap().endpoint
-    }
+    use crate::examples::{NOW, endpoint};
 
     #[test]
     fn an_open_circuit_parks_and_then_lets_one_try() {

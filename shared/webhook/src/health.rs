@@ -106,8 +106,8 @@ impl Health {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::examples::NOW;
 
-    const NOW: ScheduleTime = ScheduleTime::from_millis(1_700_000_000_000);
     const WALL: WallTime = WallTime::from_millis(1_700_000_000_000);
     const TERM: Duration = Duration::from_secs(25);
 

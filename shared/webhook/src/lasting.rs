@@ -48,13 +48,20 @@ impl Health {
 }
 
 impl Webhooks {
-    /// Does what lasting failure leads to.
+    /// Does what lasting failure leads to, once the newest arrival has been looked for again.
     pub(crate) async fn follow_failure(&self, endpoint: &Endpoint, health: &Health) -> Result<()> {
         let now = self.clock().schedule();
-        match health.lasting(now, self.disable_after) {
+        let lasting = health.lasting(now, self.disable_after);
+        let Some(since) = health.failing_since.filter(|_| lasting != Lasting::Not) else {
+            return Ok(());
+        };
+        if self.has_arrived_since(endpoint, since).await? {
+            return self.note_arrival(endpoint).await;
+        }
+        match lasting {
             Lasting::Not => Ok(()),
             Lasting::Tell => self.tell_failing(endpoint, now).await,
-            Lasting::Disable => self.disable_failing(endpoint, health, now).await,
+            Lasting::Disable => self.disable_failing(endpoint, now).await,
         }
     }
 
@@ -62,7 +69,7 @@ impl Webhooks {
     pub(crate) async fn disable_refused(&self, endpoint: &Endpoint) -> Result<()> {
         let now = self.clock().schedule();
         let decide = |row: &mut Endpoint| disabled(row, DisabledReason::Refused, now);
-        if self.change_and_tell(endpoint, decide).await? {
+        if self.change_and_tell(endpoint, decide).await?.is_some() {
             tracing::info!(endpoint = %endpoint.id, "its receiver wants nothing more: disabled");
         }
         Ok(())
@@ -83,16 +90,7 @@ impl Webhooks {
         self.change_and_tell(endpoint, decide).await.map(drop)
     }
 
-    async fn disable_failing(
-        &self,
-        endpoint: &Endpoint,
-        health: &Health,
-        now: ScheduleTime,
-    ) -> Result<()> {
-        let Some(since) = health.failing_since else { return Ok(()) };
-        if self.has_arrived_since(endpoint, since).await? {
-            return self.note_arrival(endpoint).await;
-        }
+    async fn disable_failing(&self, endpoint: &Endpoint, now: ScheduleTime) -> Result<()> {
         let after = self.disable_after;
         let decide = |row: &mut Endpoint| {
             let lasts = row.health.lasting(now, after) == Lasting::Disable;
@@ -100,8 +98,8 @@ impl Webhooks {
                 .then(|| disabled(row, DisabledReason::Failing, now))
                 .flatten()
         };
-        if self.change_and_tell(endpoint, decide).await? {
-            tracing::warn!(endpoint = %endpoint.id, ?since, "nothing has arrived for days: disabled");
+        if self.change_and_tell(endpoint, decide).await?.is_some() {
+            tracing::warn!(endpoint = %endpoint.id, "nothing has arrived for days: disabled");
         }
         Ok(())
     }
@@ -132,8 +130,12 @@ impl Webhooks {
     }
 }
 
-/// Disables the endpoint of a row; what is told of it, or nothing when it is disabled already.
-fn disabled(row: &mut Endpoint, reason: DisabledReason, now: ScheduleTime) -> Option<Told> {
+/// Disables the endpoint of a row; what is to be told of it, or nothing when it is disabled already.
+pub(crate) fn disabled(
+    row: &mut Endpoint,
+    reason: DisabledReason,
+    now: ScheduleTime,
+) -> Option<Told> {
     let before = row.status.clone();
     row.change_status(StatusChange::Disable(reason), now).ok()?;
     if row.status == before {
@@ -157,8 +159,7 @@ fn about(endpoint: &Endpoint) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const NOW: ScheduleTime = ScheduleTime::from_millis(1_700_000_000_000);
+    use crate::examples::NOW;
 
     fn failing(hours: u64, told: bool) -> Lasting {
         let since = NOW - Duration::from_secs(hours * 3600);

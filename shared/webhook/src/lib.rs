@@ -24,6 +24,8 @@ mod end_message;
 mod endpoint;
 mod endpoints;
 mod event_types;
+#[cfg(test)]
+mod examples;
 mod failed_list;
 mod fanout;
 mod forget_connection;

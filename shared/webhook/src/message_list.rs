@@ -1,5 +1,6 @@
 //! Reading messages.
 
+use futures::{StreamExt, TryStreamExt, stream};
 use millwright_core::{Cursor, Error, MessageId, Result, ScheduleTime, WorkspaceId};
 use millwright_event::{Message, message_key};
 use millwright_store::{Range, Row, Table};
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Listed, Webhooks,
     keys::{Day, message_partition},
-    window::Window,
+    window::{Ahead, Window},
 };
 
 const LIST: &str = "webhook-messages";
@@ -66,16 +67,23 @@ impl Webhooks {
             window.holds(message.created_at)
                 && filter.event_type.as_ref().is_none_or(|one| *one == message.event_type)
         };
-        let (mut data, mut examined) = (Vec::new(), 0);
+        let (mut data, mut examined, mut ahead) = (Vec::new(), 0, Ahead::default());
         while place.day >= window.first.0 {
             let room = limit - data.len();
-            let rows = self.day_messages(workspace, Day(place.day), &place.before, room).await?;
-            examined += rows.len() + 1;
-            place = match rows.last() {
-                Some(last) => Place { day: place.day, before: Some(last.id.clone()) },
-                None => Place { day: place.day - 1, before: None },
-            };
-            data.extend(rows.into_iter().filter(wanted));
+            let days = ahead.days(Day(place.day), place.before.is_some(), &window);
+            for (day, rows) in self.days_messages(workspace, days, &place.before, room).await? {
+                examined += rows.len() + 1;
+                place = match rows.last() {
+                    Some(last) => Place { day: day.0, before: Some(last.id.clone()) },
+                    None => Place { day: day.before().0, before: None },
+                };
+                data.extend(rows.into_iter().filter(wanted));
+                ahead.found(place.before.is_some());
+                if place.before.is_some() {
+                    // There may be more on this day: what was read of others has to wait.
+                    break;
+                }
+            }
             if data.len() >= limit || examined >= EXAMINED_MAX {
                 return Ok(Listed { data, next_cursor: Some(Cursor::encode(LIST, &place)?) });
             }
@@ -83,17 +91,21 @@ impl Webhooks {
         Ok(Listed { data, next_cursor: None })
     }
 
-    /// The newest messages of a day that are older than `before`.
-    async fn day_messages(
+    /// The newest messages of each of these days that are older than `before`, if they are of one day, read
+    /// beside one another.
+    async fn days_messages(
         &self,
         workspace: &WorkspaceId,
-        day: Day,
+        days: Vec<Day>,
         before: &Option<MessageId>,
         limit: usize,
-    ) -> Result<Vec<Message>> {
-        let messages = self.newest_messages(workspace, day, before, limit + 1).await?;
-        let older = messages.into_iter().filter(|message| Some(&message.id) != before.as_ref());
-        Ok(older.take(limit).collect())
+    ) -> Result<Vec<(Day, Vec<Message>)>> {
+        let of_day = |day: Day| async move {
+            let messages = self.newest_messages(workspace, day, before, limit + 1).await?;
+            let older = messages.into_iter().filter(|one| Some(&one.id) != before.as_ref());
+            Ok((day, older.take(limit).collect()))
+        };
+        stream::iter(days).map(of_day).buffered(Ahead::MOST).try_collect().await
     }
 
     /// The newest messages of a day up to `last`, itself included.

@@ -171,14 +171,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    fn endpoint(change: impl FnOnce(&mut NewEndpoint)) -> Result<Endpoint> {
-        let url = Some("https://example.com/hook".to_owned());
-        let mut new = NewEndpoint { url, ..NewEndpoint::default() };
-        change(&mut new);
-        let now = ScheduleTime::from_millis(1_700_000_000_000);
-        new.validate(&WorkspaceId::new_at(1), now).map(|checked| checked.endpoint)
-    }
+    use crate::examples::endpoint_with as endpoint;
 
     #[test]
     fn all_faulty_fields_are_named() {

@@ -120,8 +120,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-
-    const NOW: ScheduleTime = ScheduleTime::from_millis(1_700_000_000_000);
+    use crate::examples::NOW;
 
     fn note(beat: Beat) -> Note {
         Note { beat, opens: false, up: false, slow_until: None }

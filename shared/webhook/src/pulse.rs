@@ -163,8 +163,8 @@ fn full(times: &VecDeque<ScheduleTime>, most: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::examples::NOW;
 
-    const NOW: ScheduleTime = ScheduleTime::from_millis(1_700_000_000_000);
     const WALL: WallTime = WallTime::from_millis(1_700_000_000_000);
 
     fn beats(pulse: &mut Pulse, beat: Beat, count: u64, apart: Duration) -> Vec<bool> {

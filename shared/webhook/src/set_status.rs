@@ -7,6 +7,7 @@ use crate::{
     endpoint::{DisabledReason, Endpoint, EndpointStatus},
     health::Health,
     keys::endpoint_key,
+    lasting::disabled,
 };
 
 /// What is to become of an endpoint.
@@ -24,8 +25,8 @@ pub enum StatusChange {
 
 impl Webhooks {
     /// Changes whether deliveries are made; answers the endpoint as it was and as it is. One that is
-    /// so already stays as it is, its reason included. What was held while it was paused has then yet
-    /// to be released.
+    /// so already stays as it is, its reason included. That it is disabled is told
+    /// (`endpoint.disabled`). What was held while it was paused has then yet to be released.
     ///
     /// # Errors
     /// `NOT_FOUND`; `STATE_CONFLICT` for pausing or resuming one that is disabled.
@@ -35,6 +36,9 @@ impl Webhooks {
         id: &EndpointId,
         change: StatusChange,
     ) -> Result<(Endpoint, Endpoint)> {
+        if let StatusChange::Disable(reason) = change {
+            return self.disable(workspace, id, reason).await;
+        }
         let now = self.clock().schedule();
         let key = endpoint_key(workspace, id);
         let changed = self
@@ -47,6 +51,22 @@ impl Webhooks {
             .await?;
         let (row, before) = changed.ok_or_else(|| Error::not_found("webhook endpoint"))?;
         Ok((before, row.doc))
+    }
+
+    async fn disable(
+        &self,
+        workspace: &WorkspaceId,
+        id: &EndpointId,
+        reason: DisabledReason,
+    ) -> Result<(Endpoint, Endpoint)> {
+        let before = self.get_endpoint(workspace, id).await?;
+        let now = self.clock().schedule();
+        let decide = |row: &mut Endpoint| disabled(row, reason, now);
+        let after = match self.change_and_tell(&before, decide).await? {
+            Some(after) => after,
+            None => self.get_endpoint(workspace, id).await?,
+        };
+        Ok((before, after))
     }
 }
 
@@ -89,15 +109,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::NewEndpoint;
-
-    const NOW: ScheduleTime = ScheduleTime::from_millis(1_700_000_000_000);
-
-    fn endpoint() -> Endpoint {
-        let url = Some("https://example.com/hook".to_owned());
-        let new = NewEndpoint { url, ..NewEndpoint::default() };
-        new.validate(&WorkspaceId::new_at(1), NOW).unwrap().endpoint
-    }
+    use crate::examples::{NOW, endpoint};
 
     #[test]
     fn a_paused_endpoint_goes_on_and_a_disabled_one_must_be_enabled() {

@@ -140,21 +140,15 @@ fn quantile(sorted: &[u64], of_hundred: usize) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use millwright_core::MessageId;
-
     use super::*;
-    use crate::{Answer, Attempt, State, Trigger};
-
-    const NOW: ScheduleTime = ScheduleTime::from_millis(1_700_000_000_000);
+    use crate::{
+        Answer, Attempt, State, Trigger,
+        examples::{self, NOW},
+    };
 
     fn delivery(minutes_ago: u64, latencies: &[(u16, u64)], state: State) -> Delivery {
         let at = NOW - Duration::from_secs(minutes_ago * 60);
-        let message = serde_json::json!({
-            "id": MessageId::new_at(1), "workspace": WorkspaceId::new_at(1), "event_type": "a.b",
-            "created_at": at, "timestamp": 1, "body": { "inline": "{}" }, "scope": {},
-        });
-        let message = serde_json::from_value(message).unwrap();
-        let mut delivery = Delivery::new(&message, &EndpointId::new_at(1));
+        let mut delivery = Delivery { created_at: at, ..examples::delivery(state) };
         for (number, (status, latency_ms)) in (1..).zip(latencies) {
             let answer = serde_json::json!({
                 "status": status, "latency_ms": latency_ms, "headers": [], "body": "",
@@ -163,7 +157,6 @@ mod tests {
             let end = AttemptEnd::Answered(answer);
             delivery.attempts.push(Attempt { number, trigger: Trigger::Automatic, at, end });
         }
-        delivery.state = state;
         delivery
     }
 

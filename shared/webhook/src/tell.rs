@@ -17,7 +17,7 @@ use crate::{
 
 /// Nothing has arrived at an endpoint for half of the time after which it is disabled.
 pub(crate) const ENDPOINT_FAILING: &str = "endpoint.failing";
-/// An endpoint was disabled by what its receiver answered, or by answering nothing.
+/// An endpoint was disabled: by somebody, by what its receiver answered, or as nothing arrived.
 pub(crate) const ENDPOINT_DISABLED: &str = "endpoint.disabled";
 /// All automatic attempts of a delivery have failed.
 pub(crate) const DELIVERY_FAILED: &str = "delivery.failed";
@@ -34,22 +34,27 @@ pub(crate) struct Told {
 
 impl Webhooks {
     /// Changes an endpoint's row and tells of it, both or neither. `decide` answers what there is to
-    /// tell, or nothing when there is nothing to change any more. Answers whether it was changed.
-    pub(crate) async fn change_and_tell<F>(&self, endpoint: &Endpoint, decide: F) -> Result<bool>
+    /// tell, or nothing when there is nothing to change any more. Answers the endpoint as it was written,
+    /// if it was.
+    pub(crate) async fn change_and_tell<F>(
+        &self,
+        endpoint: &Endpoint,
+        decide: F,
+    ) -> Result<Option<Endpoint>>
     where
         F: Fn(&mut Endpoint) -> Option<Told> + Send + Sync,
     {
         let key = endpoint_key(&endpoint.workspace, &endpoint.id);
         for _ in 0..TRIES {
             let found: Option<Row<Endpoint>> = self.store.get(&key).await?;
-            let Some(mut row) = found else { return Ok(false) };
-            let Some(told) = decide(&mut row.doc) else { return Ok(false) };
+            let Some(mut row) = found else { return Ok(None) };
+            let Some(told) = decide(&mut row.doc) else { return Ok(None) };
             let about = [row.doc.id.as_str(), told.event_type];
             let message = self.render(&row.doc.workspace, &about, told).await?;
             match self.store.transact(vec![Write::replace(&row)?, message.as_write()?]).await {
                 Ok(()) => {
                     announce(&self.queue, &[message]).await;
-                    return Ok(true);
+                    return Ok(Some(row.doc));
                 }
                 Err(StoreError::Conflict(_)) => {}
                 Err(error) => return Err(error.into()),

@@ -53,6 +53,33 @@ impl Window {
     }
 }
 
+/// How many days a list reads beside one another: one where there is something, twice as many after each
+/// read that found nothing, so that a quiet time of a month is passed in a few reads' time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ahead(usize);
+
+impl Ahead {
+    /// How many at most.
+    pub(crate) const MOST: usize = 8;
+
+    /// The days to read from `day` back, not beyond the window. Who stands within a day reads that alone.
+    pub(crate) fn days(self, day: Day, within: bool, window: &Window) -> Vec<Day> {
+        let count = if within { 1 } else { self.0 };
+        (window.first.0..=day.0).rev().take(count).map(Day).collect()
+    }
+
+    /// What a read tells about the next one.
+    pub(crate) fn found(&mut self, anything: bool) {
+        self.0 = if anything { 1 } else { (self.0 * 2).min(Self::MOST) };
+    }
+}
+
+impl Default for Ahead {
+    fn default() -> Self {
+        Self(1)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,6 +95,33 @@ mod tests {
         let all = Window::of_all(&clock);
         assert_eq!(all.last.0 - all.first.0, 91);
         assert!(window.holds(now) && !window.holds(long_ago - Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn a_quiet_month_is_read_in_seven_steps_and_no_day_is_left_out() {
+        let window = Window::new(&Clock::system(), DAY * 30, None, None);
+        let (mut ahead, mut day, mut read, mut steps) = (Ahead::default(), window.last, vec![], 0);
+        while day >= window.first {
+            let days = ahead.days(day, false, &window);
+            ahead.found(false);
+            day = days[days.len() - 1].before();
+            read.extend(days);
+            steps += 1;
+        }
+        let all: Vec<Day> = (window.first.0..=window.last.0).rev().map(Day).collect();
+        assert_eq!((read, steps), (all, 7));
+    }
+
+    #[test]
+    fn where_there_is_something_one_day_is_read_at_a_time() {
+        let window = Window::new(&Clock::system(), DAY * 30, None, None);
+        let mut ahead = Ahead::default();
+        ahead.found(false);
+        assert_eq!(ahead.days(window.last, false, &window).len(), 2);
+        assert_eq!(ahead.days(window.last, true, &window), [window.last]);
+        assert_eq!(ahead.days(window.first, false, &window), [window.first]);
+        ahead.found(true);
+        assert_eq!(ahead.days(window.last, false, &window), [window.last]);
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub(crate) enum JobType {
     ReplayEndpoint,
     /// Sends a webhook endpoint what was held while it was paused.
     ReleaseEndpoint,
+    /// Gives up what a webhook endpoint that was deleted was still to get.
+    AbortDeliveries,
 }
 
 /// How far a job is.
@@ -79,6 +81,7 @@ impl From<job::Job> for Job {
             job::JobKind::RecoverEndpoint(_) => (JobType::RecoverEndpoint, None),
             job::JobKind::ReplayEndpoint(_) => (JobType::ReplayEndpoint, None),
             job::JobKind::ReleaseEndpoint(_) => (JobType::ReleaseEndpoint, None),
+            job::JobKind::AbortDeliveries(_) => (JobType::AbortDeliveries, None),
         };
         let status = match own.state {
             job::JobState::Running => JobStatus::Running,
@@ -120,8 +123,8 @@ pub(crate) async fn get_job(
 
 /// Cancel a job
 ///
-/// What it has done stays done; a little more may be done while it stops. Only jobs about webhook
-/// deliveries can be cancelled.
+/// What it has done stays done; a little more may be done while it stops. Only jobs that try
+/// or send webhook deliveries can be cancelled.
 #[utoipa::path(
     post,
     path = "/v1/jobs/{id}/cancel",

@@ -1,5 +1,3 @@
-use millwright_core::{EndpointId, MessageId, WorkspaceId};
-use millwright_event::{Body, Message, Scope};
 use millwright_outbound::FailureClass;
 use millwright_store::{DUE_GRACE, DUE_LOOKAHEAD, Document};
 use proptest::prelude::*;
@@ -7,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     attempt_log::{Answer, Attempt, AttemptEnd, Trigger},
+    examples::{self, START},
     state::AbortReason,
     status::DeliveryStatus,
     wish::Wish,
@@ -17,7 +16,6 @@ mod resting;
 
 /// How many waits an own schedule may have.
 const OWN_WAITS_MAX: usize = 24;
-const START: i64 = 1_700_000_000_000;
 
 fn at(seconds: u64) -> Now {
     let millis = START + i64::try_from(seconds).unwrap() * 1000;
@@ -29,21 +27,7 @@ fn us() -> Claimant {
 }
 
 fn delivery() -> Delivery {
-    let message = Message {
-        id: MessageId::new_at(START),
-        workspace: WorkspaceId::new_at(1),
-        event_type: "test.ping".to_owned(),
-        created_at: at(0).schedule,
-        timestamp: at(0).wall,
-        body: Body::Inline("{}".to_owned()),
-        full_body: None,
-        scope: Scope::default(),
-        endpoints: None,
-        abort_at: None,
-        aborted_at: None,
-        kept_days: None,
-    };
-    Delivery::new(&message, &EndpointId::new_at(2))
+    examples::delivery(State::Pending)
 }
 
 fn answer(status: u16) -> AttemptEnd {

@@ -268,7 +268,7 @@ fn of_webhooks() -> Vec<EventType> {
     let by = "When it will be disabled unless something arrives.";
     let by = described(optional_time(), by);
     let failing = about_endpoint(vec![("disabled_if_nothing_arrives_by", by, json!(TIME))]);
-    let why = described(text(), "Why: refused or failing.");
+    let why = described(text(), "Why: by_hand, refused or failing.");
     let disabled = about_endpoint(vec![
         ("reason", why, json!("failing")),
         ("disabled_at", time(), json!(TIME)),
@@ -277,8 +277,8 @@ fn of_webhooks() -> Vec<EventType> {
         vec![("endpoint_id", text(), json!(ENDPOINT)), ("message", text(), json!("It works."))];
     let failing_words = "Nothing has arrived at a webhook endpoint for half of the time after which \
                          it is disabled.";
-    let disabled_words = "A webhook endpoint gets no more deliveries: it asked for that, or nothing \
-                          has arrived for days.";
+    let disabled_words = "A webhook endpoint gets no more deliveries: somebody disabled it, it asked \
+                          for that, or nothing has arrived for days.";
     let failed_words = "All automatic attempts of a delivery have failed.";
     let ping_words = "Somebody tests an endpoint. It is sent to that endpoint alone.";
     vec![

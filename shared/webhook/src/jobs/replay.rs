@@ -1,11 +1,10 @@
 //! Sending an endpoint everything of a time that it never got.
 
-use futures::{StreamExt, TryStreamExt, stream};
 use millwright_core::{DeliveryId, Result, ScheduleTime};
 use millwright_event::Message;
 use millwright_job::{DeliveryScope, ReplayScope};
 
-use super::{AT_A_TIME, JobEnd, PAGE, Step};
+use super::{JobEnd, PAGE, Step};
 use crate::{
     MessageFilter, Webhooks,
     delivery::Delivery,
@@ -62,14 +61,12 @@ impl Webhooks {
 
 impl Step<'_> {
     /// Plans a delivery of each message that the endpoint never got; answers how many.
-    async fn send_all(&self, messages: &[Message], endpoint: &Endpoint) -> Result<u64> {
-        let send = |(n, message): (usize, &Message)| {
+    async fn send_all(&self, messages: &[Message], endpoint: &Endpoint) -> Result<u32> {
+        self.each(messages, |n, message| {
             let (message, at) = (message.clone(), self.turn(n));
-            async move { self.send(&message, endpoint, at).await.map(u64::from) }
-        };
-        let sent: Vec<_> = messages.iter().enumerate().map(send).collect();
-        let sent = stream::iter(sent).buffer_unordered(AT_A_TIME);
-        sent.try_fold(0, async |sum, one| Ok(sum + one)).await
+            async move { self.send(&message, endpoint, at).await }
+        })
+        .await
     }
 
     async fn send(&self, message: &Message, endpoint: &Endpoint, at: ScheduleTime) -> Result<bool> {

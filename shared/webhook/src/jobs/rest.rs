@@ -17,8 +17,6 @@ use crate::{
 /// How long after an endpoint goes on its release looks again, by the wall clock: somebody may just be
 /// putting a delivery aside because they read before that the endpoint is paused, and the index trails.
 const LINGER: Duration = Duration::from_secs(20);
-/// How often it looks.
-const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// Where a job goes on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,21 +66,12 @@ impl Webhooks {
         loop {
             let page = self.resting(&step.job.workspace, &scope, place.as_ref()).await?;
             let woken = step.wake_all(&page.ids, &scope).await?;
-            let Some(next) = page.next else { return self.linger(step, woken).await };
+            let Some(next) = page.next else { return step.linger(woken, LINGER).await };
             if let Some(end) = step.got_on(woken, &next).await? {
                 return Ok(end);
             }
             place = Some(next);
         }
-    }
-
-    async fn linger(&self, step: Step<'_>, woken: u64) -> Result<JobEnd> {
-        let clock = self.clock();
-        if clock.wall() >= step.job.created_at + LINGER {
-            return step.finish(woken).await;
-        }
-        let again = clock.schedule() + LOOK_AGAIN.mul_f64(clock.speed());
-        step.rest(woken, None, again).await
     }
 
     /// The next deliveries that rest where the scope says. Endpoints that get nothing are left out.

@@ -53,11 +53,16 @@ impl Webhooks {
     }
 
     async fn start(&self, workspace: &WorkspaceId, kind: JobKind) -> Result<Job> {
-        let clock = self.clock();
-        let job = Job::new(workspace, kind, clock.wall(), clock.schedule());
+        let job = self.new_job(workspace, kind);
         self.store.write(job.as_write()?).await?;
         announce_job(&self.queue, &job, 0).await;
         Ok(job)
+    }
+
+    /// A job that begins now; its row has yet to be written.
+    pub(crate) fn new_job(&self, workspace: &WorkspaceId, kind: JobKind) -> Job {
+        let clock = self.clock();
+        Job::new(workspace, kind, clock.wall(), clock.schedule())
     }
 
     async fn must_be_enabled(&self, workspace: &WorkspaceId, id: &EndpointId) -> Result<()> {

@@ -1,10 +1,9 @@
 //! Planning a delivery anew that has come to rest.
 
-use futures::{StreamExt, TryStreamExt, stream};
 use millwright_core::{DeliveryId, Result, ScheduleTime};
 use millwright_job::{DeliveryScope, RestState};
 
-use super::{AT_A_TIME, Step};
+use super::Step;
 use crate::{
     decide::ATTEMPTS_MAX,
     delivery::Delivery,
@@ -51,14 +50,12 @@ pub(super) fn is_meant(scope: &DeliveryScope, delivery: &Delivery) -> bool {
 
 impl Step<'_> {
     /// Plans those of the deliveries that are meant, each in its turn; answers how many.
-    pub(super) async fn wake_all(&self, ids: &[DeliveryId], scope: &DeliveryScope) -> Result<u64> {
-        let wake = |(n, id): (usize, &DeliveryId)| {
+    pub(super) async fn wake_all(&self, ids: &[DeliveryId], scope: &DeliveryScope) -> Result<u32> {
+        self.each(ids, |n, id| {
             let (id, at) = (id.clone(), self.turn(n));
-            async move { self.wake(&id, scope, at).await.map(u64::from) }
-        };
-        let woken: Vec<_> = ids.iter().enumerate().map(wake).collect();
-        let woken = stream::iter(woken).buffer_unordered(AT_A_TIME);
-        woken.try_fold(0, async |sum, one| Ok(sum + one)).await
+            async move { self.wake(&id, scope, at).await }
+        })
+        .await
     }
 
     /// Plans one delivery, if it is meant.
@@ -88,24 +85,11 @@ impl Step<'_> {
 mod tests {
     use std::time::Duration;
 
-    use millwright_core::{EndpointId, MessageId, WallTime, WorkspaceId};
-
     use super::*;
-    use crate::state::AbortReason;
-
-    const NOW: ScheduleTime = ScheduleTime::from_millis(1_700_000_000_000);
-
-    fn resting(state: State) -> Delivery {
-        let message = serde_json::json!({
-            "id": MessageId::new_at(1), "workspace": WorkspaceId::new_at(1), "event_type": "a.b",
-            "created_at": 1, "timestamp": 1, "body": { "inline": "{}" }, "scope": {},
-        });
-        let message = serde_json::from_value(message).unwrap();
-        let mut delivery = Delivery::new(&message, &EndpointId::new_at(1));
-        delivery.expires_at = WallTime::from_millis(i64::MAX);
-        delivery.state = state;
-        delivery
-    }
+    use crate::{
+        examples::{NOW, delivery as resting},
+        state::AbortReason,
+    };
 
     #[test]
     fn what_failed_gets_one_attempt_and_what_is_held_goes_on_as_planned() {
@@ -143,8 +127,8 @@ mod tests {
         assert!(scope(|own| own.since = Some(NOW)));
         assert!(!scope(|own| own.since = Some(NOW + Duration::from_millis(1))));
         assert!(!scope(|own| own.until = Some(NOW)));
-        assert!(scope(|own| own.event_type = Some("a.b".to_owned())));
-        assert!(!scope(|own| own.event_type = Some("a.c".to_owned())));
+        assert!(scope(|own| own.event_type = Some("test.ping".to_owned())));
+        assert!(!scope(|own| own.event_type = Some("test.pong".to_owned())));
         assert!(!scope(|own| own.state = Some(RestState::Held)));
         assert!(!is_meant(&DeliveryScope::default(), &resting(State::Delivered { at: NOW })));
     }

@@ -30,35 +30,18 @@ impl Delivery {
 
 #[cfg(test)]
 mod tests {
-    use millwright_core::{DeliveryId, EndpointId, MessageId, WallTime, WorkspaceId};
     use millwright_store::Document;
 
     use super::*;
     use crate::{
+        examples::{START, delivery},
         keys::{failed_of, offered_of},
         state::{AbortReason, Held, Plan},
         status::DeliveryStatus,
     };
 
     fn at(seconds: i64) -> ScheduleTime {
-        ScheduleTime::from_millis(1_700_000_000_000 + seconds * 1000)
-    }
-
-    fn delivery(state: State) -> Delivery {
-        let DeliveryId { endpoint, message } =
-            DeliveryId { endpoint: EndpointId::new_at(2), message: MessageId::new_at(3) };
-        Delivery {
-            workspace: WorkspaceId::new_at(1),
-            endpoint,
-            message,
-            event_type: "test.ping".to_owned(),
-            created_at: at(0),
-            first_attempt_at: None,
-            state,
-            attempts: Vec::new(),
-            abort_at: None,
-            expires_at: WallTime::from_millis(at(99).millis()),
-        }
+        ScheduleTime::from_millis(START + seconds * 1000)
     }
 
     #[test]
