@@ -7,9 +7,8 @@
 
 use std::{
     collections::HashMap,
-    env, fs,
+    env,
     net::{Ipv4Addr, SocketAddr},
-    process::{Child, Command, Stdio},
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -18,11 +17,9 @@ use std::{
 };
 
 use axum::{Router, body::Bytes, extract::State, http::HeaderMap, routing::post};
+use millwright_measure::{Fault, Own, percentile};
 use serde_json::{Value, json};
 
-type Fault = Box<dyn std::error::Error + Send + Sync>;
-
-const KEY: &str = "mw_sk_test_measure-webhooks-on-one-machine";
 /// The whole body of a message is about this long.
 const BODY: usize = 1024;
 /// Nothing arrived for this long: what is missing is lost.
@@ -45,10 +42,10 @@ async fn main() -> Result<(), Fault> {
     let own = Own::start(&binary, folder.path(), &durability).await?;
     let endpoint = json!({ "url": format!("http://{receiver}/"), "event_types": ["measure.*"] });
     own.post("/v1/webhook-endpoints", &endpoint).await?;
-    own.load(&arrivals, WARM_UP, 8).await?;
+    load(&own, &arrivals, WARM_UP, 8).await?;
     for level in levels.split(',') {
         let in_flight = level.parse()?;
-        let line = own.load(&arrivals, messages, in_flight).await?;
+        let line = load(&own, &arrivals, messages, in_flight).await?;
         let limit = direct(receiver, messages, in_flight).await?;
         println!("{}", with(line, json!({ "durability": durability, "direct_per_s": limit })));
     }
@@ -102,118 +99,50 @@ fn per_second(count: usize, took: Duration) -> f64 {
     (count as f64 / took.as_secs_f64()).round()
 }
 
-/// A running Millwright.
-struct Own {
-    child: Child,
-    url: String,
-    client: reqwest::Client,
-}
-
-impl Drop for Own {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Own {
-    async fn start(
-        binary: &str,
-        folder: &std::path::Path,
-        durability: &str,
-    ) -> Result<Self, Fault> {
-        let port = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-        let log = fs::File::create(folder.join("log"))?;
-        let child = Command::new(binary)
-            .args(["--port", &port.to_string(), "--api-key", KEY, "--durability", durability])
-            .arg("--data")
-            .arg(folder.join("data"))
-            .env("RUST_LOG", "error")
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()?;
-        let client = reqwest::Client::builder().no_proxy().build()?;
-        let own = Self { child, url: format!("http://127.0.0.1:{port}"), client };
-        for _ in 0..200 {
-            if own.client.get(format!("{}/v1/health", own.url)).send().await.is_ok() {
-                return Ok(own);
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+/// Posts, waits for what is to arrive, and tells how it went.
+async fn load(
+    own: &Own,
+    arrivals: &Arrivals,
+    messages: usize,
+    in_flight: usize,
+) -> Result<Value, Fault> {
+    arrivals.lock().map_err(|_| "the receiver failed")?.clear();
+    let (next, before) = (AtomicUsize::new(0), own.cpu_seconds()?);
+    let body = json!({ "type": "measure.load", "data": { "text": "x".repeat(BODY - 110) } });
+    let started = Instant::now();
+    let one = async || {
+        let mut posted = Vec::new();
+        while next.fetch_add(1, Ordering::Relaxed) < messages {
+            let at = Instant::now();
+            let message = own.post("/v1/webhook-messages", &body).await?;
+            posted.push((message["id"].as_str().unwrap_or_default().to_owned(), at));
         }
-        Err(format!("it does not start: {}", fs::read_to_string(folder.join("log"))?).into())
-    }
-
-    async fn post(&self, path: &str, body: &Value) -> Result<Value, Fault> {
-        let call = self.client.post(format!("{}{path}", self.url)).bearer_auth(KEY);
-        let answer = call.json(body).send().await?;
-        let (status, text) = (answer.status(), answer.text().await?);
-        if !status.is_success() {
-            return Err(format!("{path}: {status} {text}").into());
-        }
-        Ok(serde_json::from_str(&text)?)
-    }
-
-    /// Posts, waits for what is to arrive, and tells how it went.
-    async fn load(
-        self: &Own,
-        arrivals: &Arrivals,
-        messages: usize,
-        in_flight: usize,
-    ) -> Result<Value, Fault> {
-        arrivals.lock().map_err(|_| "the receiver failed")?.clear();
-        let (next, before) = (AtomicUsize::new(0), self.cpu_seconds()?);
-        let body = json!({ "type": "measure.load", "data": { "text": "x".repeat(BODY - 110) } });
-        let started = Instant::now();
-        let one = async || {
-            let mut posted = Vec::new();
-            while next.fetch_add(1, Ordering::Relaxed) < messages {
-                let at = Instant::now();
-                let message = self.post("/v1/webhook-messages", &body).await?;
-                posted.push((message["id"].as_str().unwrap_or_default().to_owned(), at));
-            }
-            Ok::<_, Fault>(posted)
-        };
-        let posted = futures::future::try_join_all((0..in_flight).map(|_| one())).await?;
-        let accepted = started.elapsed();
-        let posted: Vec<(String, Instant)> = posted.into_iter().flatten().collect();
-        let delivered = await_all(arrivals, messages, started).await?;
-        let cpu = self.cpu_seconds()? - before;
-        let arrived = arrivals.lock().map_err(|_| "the receiver failed")?;
-        let mut waits: Vec<f64> = posted
-            .iter()
-            .filter_map(|(id, at)| Some((arrived.get(id)?.0 - *at).as_secs_f64() * 1000.0))
-            .collect();
-        waits.sort_by(f64::total_cmp);
-        let at = |share: f64| waits.get((waits.len() as f64 * share) as usize).copied();
-        let twice: usize = arrived.values().map(|(_, times)| times - 1).sum();
-        Ok(json!({
-            "in_flight": in_flight,
-            "messages": messages,
-            "accepted_per_s": per_second(messages, accepted),
-            "delivered_per_s": per_second(waits.len(), delivered),
-            "p50_ms": at(0.5), "p95_ms": at(0.95), "p99_ms": at(0.99),
-            "lost": messages - waits.len(),
-            "duplicates": twice,
-            "cpu_s_per_10000": cpu * 10_000.0 / messages as f64,
-            "peak_mb": self.peak_memory()?,
-        }))
-    }
-
-    /// What the process has used so far (proc(5), `stat`, fields 14 and 15, of 1/100 s each).
-    fn cpu_seconds(&self) -> Result<f64, Fault> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-        let ticks = fields.skip(11).take(2).map(str::parse::<f64>);
-        Ok(ticks.sum::<Result<f64, _>>()? / 100.0)
-    }
-
-    /// The most memory the process has had, in MB (proc(5), `status`, `VmHWM`).
-    fn peak_memory(&self) -> Result<f64, Fault> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kilobytes = line.and_then(|line| line.split_whitespace().next()).unwrap_or("0");
-        Ok(kilobytes.parse::<f64>()? / 1024.0)
-    }
+        Ok::<_, Fault>(posted)
+    };
+    let posted = futures::future::try_join_all((0..in_flight).map(|_| one())).await?;
+    let accepted = started.elapsed();
+    let posted: Vec<(String, Instant)> = posted.into_iter().flatten().collect();
+    let delivered = await_all(arrivals, messages, started).await?;
+    let cpu = own.cpu_seconds()? - before;
+    let arrived = arrivals.lock().map_err(|_| "the receiver failed")?;
+    let mut waits: Vec<f64> = posted
+        .iter()
+        .filter_map(|(id, at)| Some((arrived.get(id)?.0 - *at).as_secs_f64() * 1000.0))
+        .collect();
+    waits.sort_by(f64::total_cmp);
+    let at = |share: f64| percentile(&waits, share);
+    let twice: usize = arrived.values().map(|(_, times)| times - 1).sum();
+    Ok(json!({
+        "in_flight": in_flight,
+        "messages": messages,
+        "accepted_per_s": per_second(messages, accepted),
+        "delivered_per_s": per_second(waits.len(), delivered),
+        "p50_ms": at(0.5), "p95_ms": at(0.95), "p99_ms": at(0.99),
+        "lost": messages - waits.len(),
+        "duplicates": twice,
+        "cpu_s_per_10000": cpu * 10_000.0 / messages as f64,
+        "peak_mb": own.peak_memory()?,
+    }))
 }
 
 /// Waits until everything has arrived, or nothing has for a while; answers when the last did.
