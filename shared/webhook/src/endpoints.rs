@@ -8,7 +8,6 @@ use crate::{
     Listed, Webhooks,
     endpoint::Endpoint,
     keys::{ENDPOINT_PREFIX, endpoint_key, secret_key},
-    rate::rate_key,
 };
 
 const LIST: &str = "webhook-endpoints";
@@ -58,7 +57,6 @@ impl Webhooks {
         let writes = vec![
             Write::delete(&endpoint_key(workspace, id), Expect::Present),
             Write::delete(&secret_key(workspace, id), Expect::Anything),
-            Write::delete(&rate_key(workspace, id), Expect::Anything),
             job.as_write()?,
         ];
         match self.store.transact(writes).await {

@@ -1,5 +1,13 @@
 //! Care for receivers: endpoints that hang or fail, what was held and what failed, and jobs about it.
 
+mod circuits;
+mod ending;
 mod fairness;
+mod figures;
+mod ground;
+mod guarded;
+mod lasting;
 pub mod receivers;
 mod recovering;
+mod slots;
+mod world;

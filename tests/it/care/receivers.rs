@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -23,20 +23,24 @@ pub enum Manner {
     Well,
     /// This status at once.
     Status(u16),
-    /// Not at all.
-    Hangs,
+    /// Not at all, and 204 once it is told to.
+    Waits,
 }
 
 /// What has been seen of a hook.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
     manner: Manner,
+    /// Whether requests that wait are to be answered.
+    told: bool,
     /// How many requests are open.
     pub open: usize,
     /// The most that ever were.
     pub most_open: usize,
     /// How often each message came.
     pub messages: BTreeMap<String, usize>,
+    /// When each request came.
+    pub times: Vec<Instant>,
     /// The type and body of each.
     pub bodies: Vec<serde_json::Value>,
 }
@@ -60,6 +64,7 @@ impl Open {
         hook.open += 1;
         hook.most_open = hook.most_open.max(hook.open);
         *hook.messages.entry(message).or_default() += 1;
+        hook.times.push(Instant::now());
         hook.bodies.push(serde_json::from_slice(body).unwrap_or_default());
         (Self(Arc::clone(hooks), name.to_owned()), hook.manner)
     }
@@ -93,6 +98,11 @@ impl Receivers {
         self.hooks.lock().unwrap().entry(hook.to_owned()).or_default().manner = manner;
     }
 
+    /// Has requests that wait answered.
+    pub fn tell(&self, hook: &str) {
+        self.hooks.lock().unwrap().entry(hook.to_owned()).or_default().told = true;
+    }
+
     pub fn seen(&self, hook: &str) -> Seen {
         self.hooks.lock().unwrap().get(hook).cloned().unwrap_or_default()
     }
@@ -111,12 +121,15 @@ async fn take(
     body: Bytes,
 ) -> StatusCode {
     let id = headers.get("webhook-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
+    let told = || hooks.lock().unwrap().get(&name).is_some_and(|hook| hook.told);
     let (_open, manner) = Open::begin(&hooks, &name, id.to_owned(), &body);
     match manner {
         Manner::Well => StatusCode::NO_CONTENT,
         Manner::Status(status) => StatusCode::from_u16(status).unwrap(),
-        Manner::Hangs => {
-            tokio::time::sleep(Duration::from_secs(600)).await;
+        Manner::Waits => {
+            while !told() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
             StatusCode::NO_CONTENT
         }
     }

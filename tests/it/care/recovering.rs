@@ -4,97 +4,26 @@
 use std::time::Duration;
 
 use http::Method;
-use millwright_tests::{api::Api, millwright::Millwright, wait};
-use serde_json::{Value, json};
-use tempfile::TempDir;
+use millwright_tests::wait;
+use serde_json::json;
 
-use super::receivers::{Manner, Receivers};
+use super::{figures, ground::Ground, lasting, receivers::Manner};
 use crate::scene::{LONG, text};
-
-struct Ground {
-    millwright: Millwright,
-    receivers: Receivers,
-    _folder: TempDir,
-}
-
-impl Ground {
-    async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let receivers = Receivers::start().await;
-        let millwright = Millwright::start(folder.path(), &["--step-clock"]).await;
-        Self { millwright, receivers, _folder: folder }
-    }
-
-    fn api(&self) -> Api {
-        self.millwright.api()
-    }
-
-    /// An endpoint for events of these types; its id.
-    async fn endpoint(&self, hook: &str, types: &[&str], mut more: Value) -> String {
-        more["url"] = self.receivers.url(hook).into();
-        more["event_types"] = json!(types);
-        let made = self.api().post("/v1/webhook-endpoints", &more, 201).await;
-        text(&made, "id").to_owned()
-    }
-
-    async fn send(&self, event_type: &str, count: usize) {
-        for n in 0..count {
-            let message = json!({ "type": event_type, "data": { "n": n } });
-            self.api().post("/v1/webhook-messages", &message, 202).await;
-        }
-    }
-
-    /// Waits until so many messages have come to a hook.
-    async fn until_came(&self, hook: &str, count: usize) {
-        wait::until_equal(hook, LONG, count, async || {
-            self.millwright.step(Duration::from_secs(1)).await;
-            self.receivers.seen(hook).messages.len()
-        })
-        .await;
-    }
-
-    async fn until_status(&self, endpoint: &str, status: &str, count: usize) {
-        let path = format!("/v1/webhook-deliveries?endpoint_id={endpoint}&status={status}");
-        wait::until_equal(&path, LONG, count, async || {
-            self.millwright.step(Duration::from_secs(1)).await;
-            self.api().all(&path).await.len()
-        })
-        .await;
-    }
-
-    /// Starts a job and waits for its end; what it had done.
-    async fn job(&self, path: &str, body: &Value) -> u64 {
-        let job = self.api().post(path, body, 202).await;
-        assert_eq!(job["status"], "running");
-        let path = format!("/v1/jobs/{}", text(&job, "id"));
-        let ended = wait::until(&path, LONG, async || {
-            self.millwright.step(Duration::from_secs(1)).await;
-            let job = self.api().get(&path).await;
-            (job["status"] != "running").then_some(job)
-        })
-        .await;
-        assert_eq!(ended["status"], "succeeded");
-        ended["progress"].as_u64().unwrap()
-    }
-
-    async fn do_to(&self, endpoint: &str, what: &str) -> Value {
-        let path = format!("/v1/webhook-endpoints/{endpoint}/{what}");
-        self.api().call(Method::POST, &path, None).await.expect(200)
-    }
-}
 
 const LONG_AGO: &str = "2020-01-01T00:00:00Z";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_failed_or_was_held_is_told_and_recovered_once() {
     let ground = Ground::new().await;
-    let watch = ["endpoint.disabled", "delivery.failed"];
+    let watch = ["endpoint.failing", "endpoint.disabled", "delivery.failed"];
     ground.endpoint("watcher", &watch, json!({})).await;
     failed_for_good(&ground).await;
     paused_and_resumed(&ground).await;
     disabled_by_its_receiver(&ground).await;
     never_got(&ground).await;
     slowed_down(&ground).await;
+    figures::begin_and_end_where_they_say(&ground).await;
+    lasting::failure_is_told_and_ends_in_disabling(&ground).await;
 }
 
 async fn failed_for_good(ground: &Ground) {
@@ -207,6 +136,10 @@ async fn slowed_down(ground: &Ground) {
     let endpoint = ground.endpoint("slow", &["slow.*"], limited).await;
     ground.send("slow.a", 8).await;
     ground.until_status(&endpoint, "delivered", 8).await;
-    let came = ground.receivers.seen("slow").messages;
-    assert!(came.values().all(|times| *times == 1), "{came:?}");
+    let seen = ground.receivers.seen("slow");
+    assert!(seen.messages.values().all(|times| *times == 1), "{:?}", seen.messages);
+    // Two in each second by the clock on the wall, however fast the waiting goes: eight take more than
+    // two whole seconds, of which the way of the first may take a part.
+    let took = seen.times[7] - seen.times[0];
+    assert!(took > Duration::from_secs(1), "{took:?}");
 }

@@ -1,0 +1,196 @@
+//! What ends before it is done: jobs that are cancelled, deliveries that are given up by hand, and those of
+//! endpoints that are deleted.
+
+use std::time::Duration;
+
+use http::Method;
+use millwright_core::{DeliveryId, EndpointId, ScheduleTime};
+use millwright_store::Key;
+use millwright_tests::{pump::TIME_LIMIT, wait};
+use millwright_webhook::{Delivery, Held, Plan, State};
+use serde_json::{Value, json};
+
+use super::{receivers::Manner, world::World};
+use crate::scene::{LONG, text};
+
+const LONG_AGO: &str = "2020-01-01T00:00:00Z";
+/// An invocation that has no time: it does one page, a hundred deliveries and some, and leaves the rest.
+const NO_TIME: Duration = Duration::ZERO;
+/// More than a page.
+const MANY: usize = 160;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_cancelled_given_up_or_deleted_ends_and_says_so() {
+    let world = World::begin().await;
+    a_job_is_cancelled_half_way(&world).await;
+    deliveries_are_given_up_by_hand(&world).await;
+    a_deleted_endpoint_leaves_nothing_open(&world).await;
+}
+
+/// An endpoint that is enabled, with deliveries that were held while it was not.
+async fn with_held(world: &World, hook: &str, count: usize) -> String {
+    let event_type = format!("{hook}.a");
+    let endpoint = world.endpoint(Some(hook), &event_type, json!({})).await;
+    for (act, expected) in [("disable", 0), ("enable", count)] {
+        if expected > 0 {
+            world.send(&event_type, count).await;
+            world.drain(&world.pump).await;
+            assert_eq!(world.count(&endpoint, "held").await, count);
+        }
+        world.have(&endpoint, act).await;
+    }
+    endpoint
+}
+
+async fn a_job_is_cancelled_half_way(world: &World) {
+    let endpoint = with_held(world, "long", MANY).await;
+    let recover = format!("/v1/webhook-endpoints/{endpoint}/recover");
+    let since = json!({ "since": LONG_AGO });
+    let job = world.api.post(&recover, &since, 202).await;
+    let path = format!("/v1/jobs/{}", text(&job, "id"));
+    let half_way = wait::until("some are planned", LONG, async || {
+        world.pump.turn(NO_TIME, None).await;
+        Some(world.api.get(&path).await).filter(|job| job["progress"] != 0)
+    })
+    .await;
+    assert_eq!(text(&half_way, "status"), "running");
+    let planned = half_way["progress"].as_u64().unwrap() as usize;
+    assert!((100..MANY).contains(&planned), "{planned} were planned in one page");
+
+    let cancel = format!("{path}/cancel");
+    let cancelled = world.act(&cancel).await.expect(200);
+    assert_eq!(
+        (text(&cancelled, "status"), &cancelled["progress"]),
+        ("cancelled", &json!(planned))
+    );
+    assert_eq!(world.act(&cancel).await.expect(200), cancelled, "once more changes nothing");
+    // An invocation without time begins no attempt.
+    world.pump.turn(NO_TIME, None).await;
+    assert!(world.receivers.seen("long").messages.is_empty());
+    // What was planned stays planned; the rest stays held, however often the job's message comes.
+    world.until_count(&endpoint, "delivered", planned).await;
+    world.pass(Duration::from_secs(600));
+    world.drain(&world.pump).await;
+    assert_eq!(world.count(&endpoint, "held").await, MANY - planned);
+    assert_eq!(world.api.get(&path).await, cancelled);
+
+    let again = world.api.post(&recover, &since, 202).await;
+    world.until_count(&endpoint, "delivered", MANY).await;
+    let path = format!("/v1/jobs/{}", text(&again, "id"));
+    let done = world.api.get(&path).await;
+    assert_eq!((text(&done, "status"), &done["progress"]), ("succeeded", &json!(MANY - planned)));
+    let refused = world.act(&format!("{path}/cancel")).await;
+    assert_eq!((refused.status, refused.code()), (409, Some("STATE_CONFLICT")));
+    let came = world.receivers.seen("long").messages;
+    assert!(came.len() == MANY && came.values().all(|times| *times == 1), "{}", came.len());
+}
+
+async fn deliveries_are_given_up_by_hand(world: &World) {
+    let endpoint = world.endpoint(Some("hand"), "hand.a", json!({ "timeout_seconds": 30 })).await;
+    world.receivers.set("hand", Manner::Waits);
+    world.send("hand.a", 1).await;
+    let work = world.drain(&world.pump);
+    let meanwhile = async {
+        let busy = wait::until("it is being tried", LONG, async || {
+            let pending = world.deliveries(&endpoint, "pending").await.into_iter().next();
+            pending.filter(|_| world.receivers.seen("hand").open == 1)
+        })
+        .await;
+        for what in ["abort", "retry"] {
+            refused(world, &busy, what, "an attempt is being made").await;
+        }
+        world.receivers.tell("hand");
+    };
+    futures::join!(work, meanwhile);
+    let arrived = world.deliveries(&endpoint, "delivered").await.remove(0);
+    refused(world, &arrived, "abort", "it has ended").await;
+
+    world.have(&endpoint, "pause").await;
+    world.send("hand.a", 1).await;
+    world.drain(&world.pump).await;
+    let held = world.deliveries(&endpoint, "held").await.remove(0);
+    let abort = format!("/v1/webhook-deliveries/{}/abort", text(&held, "id"));
+    let aborted = world.act(&abort).await.expect(200);
+    assert_eq!((text(&aborted, "status"), text(&aborted, "abort_reason")), ("aborted", "by_hand"));
+    assert_eq!((&aborted["held_since"], &aborted["next_attempt_at"]), (&Value::Null, &Value::Null));
+    refused(world, &held, "abort", "it has ended").await;
+    world.have(&endpoint, "resume").await;
+    world.pass(Duration::from_secs(30));
+    world.drain(&world.pump).await;
+    refused(world, &held, "retry", "it was aborted").await;
+    assert_eq!(world.receivers.seen("hand").messages.len(), 1, "what was given up is not sent");
+}
+
+async fn refused(world: &World, delivery: &Value, what: &str, why: &str) {
+    let path = format!("/v1/webhook-deliveries/{}/{what}", text(delivery, "id"));
+    let answer = world.act(&path).await;
+    assert_eq!((answer.status, answer.code()), (409, Some("STATE_CONFLICT")));
+    assert!(text(&answer.body["error"], "message").contains(why), "{:#}", answer.body);
+}
+
+async fn a_deleted_endpoint_leaves_nothing_open(world: &World) {
+    let paused = world.endpoint(Some("paused"), "gone.paused", json!({})).await;
+    world.have(&paused, "pause").await;
+    let polled = world.endpoint(None, "gone.polled", json!({})).await;
+    world.receivers.set("poor", Manner::Status(500));
+    let poor =
+        world.endpoint(Some("poor"), "gone.poor", json!({ "rate_limit_per_second": 5 })).await;
+    for (event_type, count) in [("gone.paused", MANY), ("gone.polled", 7), ("gone.poor", 2)] {
+        world.send(event_type, count).await;
+    }
+    world.drain(&world.pump).await;
+    assert_eq!(world.count(&paused, "held").await, MANY);
+    assert_eq!(world.count(&polled, "pending").await, 7);
+    assert_eq!(world.count(&poor, "waiting").await, 2);
+    for endpoint in [&paused, &polled, &poor] {
+        let path = format!("/v1/webhook-endpoints/{endpoint}");
+        assert_eq!(world.api.call(Method::DELETE, &path, None).await.status, 204);
+        assert_eq!(world.api.call(Method::DELETE, &path, None).await.status, 404);
+    }
+
+    // Invocations without time, and one that dies: the job goes on where it was.
+    world.pump.turn(NO_TIME, None).await;
+    let left = world.count(&paused, "held").await;
+    assert!((1..MANY).contains(&left), "{left} are left after a page");
+    world.pump.turn(TIME_LIMIT, Some(Duration::from_millis(15))).await;
+    world.until_count(&paused, "aborted", MANY).await;
+    world.until_count(&polled, "aborted", 7).await;
+    world.until_count(&poor, "aborted", 2).await;
+    for endpoint in [&paused, &polled, &poor] {
+        for delivery in world.deliveries(endpoint, "aborted").await {
+            assert_eq!(text(&delivery, "abort_reason"), "endpoint_deleted");
+            assert_eq!(delivery["next_attempt_at"], Value::Null);
+        }
+    }
+    who_comes_late_is_found(world, &paused).await;
+    assert!(world.receivers.seen("paused").messages.is_empty());
+}
+
+/// Somebody read the endpoint before it was deleted, and put a delivery aside after the job had been there.
+async fn who_comes_late_is_found(world: &World, endpoint: &str) {
+    let now = world.clock.schedule();
+    let id = text(&world.deliveries(endpoint, "aborted").await[0], "id").to_owned();
+    let id: DeliveryId = id.parse().unwrap();
+    let key = delivery_key(world, &id).await;
+    let hold = |delivery: &mut Delivery| {
+        delivery.state = State::Held(Held { since: now, plan: Plan::Automatic });
+        Ok(())
+    };
+    world.store.modify(&key, hold).await.unwrap().expect("the delivery's row");
+    let endpoint: EndpointId = endpoint.parse().unwrap();
+    assert_eq!(world.count(endpoint.as_str(), "held").await, 1);
+    world.until_count(endpoint.as_str(), "held", 0).await;
+}
+
+/// Where a delivery's row is: its shard is one of four.
+async fn delivery_key(world: &World, id: &DeliveryId) -> Key {
+    let day = ScheduleTime::from_millis(id.message.time_ms()).iso();
+    for shard in 0..4 {
+        let pk = format!("{}#{}#delivery#{}#{shard}", world.workspace, id.endpoint, &day[..10]);
+        let key = Key::state(pk, id.message.as_str());
+        if world.store.get::<Delivery>(&key).await.unwrap().is_some() {
+            return key;
+        }
+    }
+    panic!("{id} has no row");
+}
