@@ -15,6 +15,7 @@ use crate::{
     compare::{Verdict, judge},
     content::content_hash,
     gone::mark_gone,
+    insert::insert_new,
     unshown::filled,
 };
 
@@ -127,13 +128,14 @@ where
 
 /// Puts the rows that differ and answers with their entries.
 async fn put_changed(store: &Store, pulled: &Pulled<'_>, tally: &mut Tally) -> Result<Vec<Entry>> {
-    let fetched = by_key(&pulled.records)?;
+    let mut fetched = by_key(&pulled.records)?;
+    let mut outcomes = insert_new(store, pulled, &mut fetched).await?;
     let keys: Vec<Key> =
         fetched.keys().map(|key| pulled.scope.record(pulled.entity, key)).collect();
     let rows = store.get_docs::<RecordDoc>(&keys).await?;
     let rows: HashMap<String, Row<RecordDoc>> =
         rows.into_iter().map(|row| (row.key.sk.clone(), row)).collect();
-    let outcomes: Vec<(String, Outcome)> = stream::iter(fetched)
+    let judged: Vec<(String, Outcome)> = stream::iter(fetched)
         .map(|(key, record)| {
             let row = rows.get(&key).cloned();
             async move { put_one(store, pulled, &key, record, row).await.map(|done| (key, done)) }
@@ -141,6 +143,7 @@ async fn put_changed(store: &Store, pulled: &Pulled<'_>, tally: &mut Tally) -> R
         .buffer_unordered(PUTS_AT_ONCE)
         .try_collect()
         .await?;
+    outcomes.extend(judged);
     let mut entries = Vec::new();
     for (key, outcome) in outcomes {
         match outcome {
@@ -155,7 +158,7 @@ async fn put_changed(store: &Store, pulled: &Pulled<'_>, tally: &mut Tally) -> R
     Ok(entries)
 }
 
-enum Outcome {
+pub(crate) enum Outcome {
     Put(Op),
     Left,
     TooLarge,

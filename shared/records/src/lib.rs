@@ -12,6 +12,7 @@ mod content;
 mod feed;
 mod filter;
 mod gone;
+mod insert;
 mod list;
 mod live;
 mod model;
