@@ -14,6 +14,7 @@ mod e2e_receivers;
 mod e2e_trouble;
 mod e2e_tryton;
 mod e2e_tryton_cycle;
+mod e2e_tryton_plant;
 mod e2e_tryton_postgresql;
 mod faults;
 mod functions;

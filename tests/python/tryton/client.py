@@ -8,11 +8,16 @@
     client.py URL delete-order ORDER                 cancels it, then deletes it
     client.py URL rename-party PARTY NAME
     client.py URL delete-party PARTY
+    client.py URL list MODEL FIELD ...               id and these fields of all
+    client.py URL edit MODEL SLICE FIELD VALUE [singly]
+                                                     in one transaction, or one for each; the ids
+    client.py URL drop MODEL SLICE                   deletes them, orders after cancelling; the ids
     client.py URL add-choices                        a second warehouse, a currency and a unit (Box)
     client.py URL set-password PASSWORD              of the administrator
 
-URL names the database: `http://127.0.0.1:8000/company`. Answers are JSON; decimals and quantities are
-text, as they stand on the wire. The password is taken from TRYTON_PASSWORD (default: adminpw).
+A SLICE is of all ids in their order, as Python has it: `10:5000:100`. URL names the database:
+`http://127.0.0.1:8000/company`. Answers are JSON; decimals and quantities are text, as they stand on the
+wire. The password is taken from TRYTON_PASSWORD (default: adminpw).
 """
 
 import base64
@@ -38,7 +43,7 @@ class Tryton:
         body = json.dumps({"id": 1, "method": method, "params": params}).encode()
         header = {"Content-Type": "application/json", **self.header}
         request = urllib.request.Request(self.url + "rpc/", body, header)
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=600) as answer:
             # Numbers stay as they are written: a float would lose digits.
             told = json.load(answer, parse_float=str, object_hook=plain)
         if not isinstance(told, dict):
@@ -126,6 +131,30 @@ def delete_party(tryton, party):
     tryton.model("party.party", "delete", [int(party)])
 
 
+def everything(tryton, model, *fields):
+    return tryton.find(model, [], list(fields))
+
+
+def ids_in(tryton, model, where):
+    ids = tryton.model(model, "search", [], 0, None, [["id", "ASC"]])
+    return ids[slice(*(int(part) if part else None for part in where.split(":")))]
+
+
+def edit(tryton, model, where, field, value, *how):
+    ids = ids_in(tryton, model, where)
+    for together in [[one] for one in ids] if how else [ids]:
+        tryton.model(model, "write", together, {field: value})
+    return ids
+
+
+def drop(tryton, model, where):
+    ids = ids_in(tryton, model, where)
+    if model == "purchase.purchase":
+        tryton.model(model, "cancel", ids)
+    tryton.model(model, "delete", ids)
+    return ids
+
+
 def add_choices(tryton):
     """What an order could have in place of what the company has only one of."""
     places = {"input": "storage", "storage": "storage", "output": "storage"}
@@ -159,6 +188,9 @@ def main(url, command, *words):
         "delete-order": delete_order,
         "rename-party": rename_party,
         "delete-party": delete_party,
+        "list": everything,
+        "edit": edit,
+        "drop": drop,
         "add-choices": add_choices,
         "set-password": set_password,
     }

@@ -3,6 +3,7 @@
     company.py FOLDER base               an empty company: currency, chart of accounts, products, vendors
     company.py FOLDER orders BASE.sqlite   the same with 300 purchase orders
     company.py FOLDER parties BASE.sqlite  the same with 5,000 parties
+    company.py FOLDER plant BASE.sqlite    the same with 20,000 products and 5,000 purchase orders of them
 
 Leaves `FOLDER/company.sqlite`. The data follows from a fixed seed.
 """
@@ -18,6 +19,8 @@ from pathlib import Path
 
 ORDERS = 300
 PARTIES = 5000
+PLANT_PRODUCTS = 20_000
+PLANT_ORDERS = 5_000
 # Orders made in one transaction have one and the same create date: pages must not lose any of them.
 BATCH = 50
 PASSWORD = "adminpw"
@@ -178,19 +181,52 @@ def make_vendors(get):
 def orders(folder):
     """300 orders of 1 to 4 lines, most of them drafts, the first ones further on their way."""
     context, get = connect(folder)
-    chance = random.Random(20240229)
     purchase = get("purchase.purchase")
-    vendors = get("party.party").find([("name", "in", [name for name, _, _ in VENDORS])])
-    products = get("product.product").find([], order=[("id", "ASC")])
-    (warehouse,) = get("stock.location").find([("type", "=", "warehouse")], limit=1)
-    wanted = [order(chance, n, vendors, products, warehouse) for n in range(1, ORDERS + 1)]
-    made = []
-    for start in range(0, ORDERS, BATCH):
-        made += purchase._proxy.create(wanted[start : start + BATCH], context.context)
+    made = make_orders(context, get, ORDERS, BATCH)
     purchase._proxy.quote(made[:40], context.context)
     # Confirmed orders are taken up for processing at once.
     purchase._proxy.confirm(made[:25], context.context)
     purchase._proxy.cancel(made[-5:], context.context)
+
+
+def make_orders(context, get, count, batch):
+    """Drafts, so many in one transaction; their ids."""
+    chance = random.Random(20240229)
+    purchase = get("purchase.purchase")
+    vendors = get("party.party").find([("name", "in", [name for name, _, _ in VENDORS])])
+    products = get("product.product").find([], order=[("id", "ASC")], limit=len(PRODUCTS))
+    (warehouse,) = get("stock.location").find([("type", "=", "warehouse")], limit=1)
+    wanted = [order(chance, n, vendors, products, warehouse) for n in range(1, count + 1)]
+    made = []
+    for start in range(0, count, batch):
+        made += purchase._proxy.create(wanted[start : start + batch], context.context)
+    return made
+
+
+def plant(folder):
+    """20,000 products in transactions of 40 (SQLite takes no more), and 5,000 drafts of orders in transactions of 250."""
+    context, get = connect(folder)
+    (unit,) = get("product.uom").find([("name", "=", "Unit")])
+    (category,) = get("product.category").find([("name", "=", "Parts")])
+    template = get("product.template")
+    for start in range(0, PLANT_PRODUCTS - len(PRODUCTS), 40):
+        numbers = range(start + 1, min(start + 40, PLANT_PRODUCTS - len(PRODUCTS)) + 1)
+        batch = [
+            {
+                "name": f"Spare part {n:05}",
+                "code": f"SP-{n:05}",
+                "default_uom": unit.id,
+                "type": "goods",
+                "purchasable": True,
+                "purchase_uom": unit.id,
+                "list_price": Decimal("0"),
+                "account_category": category.id,
+                "products": [("create", [{"suffix_code": "A"}])],
+            }
+            for n in numbers
+        ]
+        template._proxy.create(batch, context.context)
+    make_orders(context, get, PLANT_ORDERS, 250)
 
 
 def order(chance, number, vendors, products, warehouse):
@@ -242,7 +278,7 @@ def main(folder, what, start=None):
     configure(folder)
     if start:
         shutil.copy(start, folder / "company.sqlite")
-    {"base": base, "orders": orders, "parties": parties}[what](folder)
+    {"base": base, "orders": orders, "parties": parties, "plant": plant}[what](folder)
 
 
 if __name__ == "__main__":
