@@ -19,7 +19,7 @@ use crate::in_process;
 const MESSAGES: u32 = 40;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_delivered_message_costs_three_writes_and_three_queue_requests_at_most() {
+async fn a_delivered_message_costs_two_writes_and_three_queue_requests_at_most() {
     let folder = tempfile::tempdir().unwrap();
     let bill = Bill::default();
     let cloud = Cloud::billed(folder.path(), &bill).await;
@@ -59,7 +59,7 @@ async fn a_delivered_message_costs_three_writes_and_three_queue_requests_at_most
         each(read_units),
         each(queue_requests as f64)
     );
-    assert!(each(writes as f64) <= 3.0, "{used:?}");
+    assert!(each(writes as f64) <= 2.0, "{used:?}");
     assert!(each(queue_requests as f64) <= 3.0, "{used:?}");
     // A row of up to 2 KB costs two units a write.
     assert!(each(write_units) <= 6.0 && each(write_units) >= 1.0, "{used:?}");

@@ -42,6 +42,7 @@ async fn messages_keep_their_bytes_and_names_and_end_when_they_are_told_to() {
     a_request_has_at_most_1_mib(&scene).await;
     a_name_stands_for_one_message(&scene).await;
     what_it_is_about_is_chosen_by(&scene).await;
+    a_first_attempt_is_told_of_while_it_is_made(&scene).await;
     an_abort_ends_what_is_left(&scene).await;
     expunging_leaves_the_record_without_the_content(&scene).await;
     retention_is_the_workspaces(&scene).await;
@@ -139,6 +140,30 @@ async fn what_it_is_about_is_chosen_by(scene: &Scene) {
     let unknown = json!({ "type": "about.them", "data": 1, "connection_id": nobody });
     let refused = api.post(PATH, &unknown, 422).await;
     assert_eq!(refused["error"]["code"], "REFERENCE_NOT_FOUND");
+}
+
+/// Its row is made when it is over; until then its message tells of it.
+async fn a_first_attempt_is_told_of_while_it_is_made(scene: &Scene) {
+    let api = scene.api();
+    let endpoint = scene.endpoint("sleeper", json!({ "event_types": ["slow.*"] })).await;
+    scene.receiver.set("sleeper", &json!({ "hang_seconds": 3 })).await;
+    let made = api.post(PATH, &json!({ "type": "slow.one", "data": 1 }), 202).await;
+    let (message, endpoint) = (text(&made, "id"), endpoint.as_str());
+    let random = |id: &str| id.split_once('_').expect("a prefix").1.to_owned();
+    let id = format!("dlv_{}{}", random(message), random(endpoint));
+    let path = format!("/v1/webhook-deliveries/{id}");
+    let delivery = wait::until("its attempt begins", LONG, async || {
+        let answer = api.call(Method::GET, &path, None).await;
+        (answer.status == 200).then(|| answer.body.clone())
+    })
+    .await;
+    assert_eq!((&delivery["status"], &delivery["attempt_count"]), (&json!("pending"), &json!(0)));
+    for act in ["retry", "abort"] {
+        let refused = api.call(Method::POST, &format!("{path}/{act}"), None).await;
+        assert_eq!((refused.status, refused.code()), (409, Some("STATE_CONFLICT")), "{act}");
+    }
+    let delivered = settled(&api, message, "delivered").await;
+    assert_eq!((&delivered["id"], &delivered["attempt_count"]), (&json!(id), &json!(1)));
 }
 
 async fn an_abort_ends_what_is_left(scene: &Scene) {

@@ -9,7 +9,8 @@ mod message;
 mod publish;
 
 pub use message::{
-    Body, MESSAGE_RETENTION, Message, NewMessage, Scope, Stopped, event_data, message_key,
+    Body, FirstAttempt, MESSAGE_RETENTION, Message, NewMessage, Scope, Stopped, event_data,
+    message_key,
 };
 pub use publish::{
     FanoutTask, accept, announce, body_bytes, fanout_work, feed_work, full_body_bytes, publish,

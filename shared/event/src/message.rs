@@ -56,6 +56,17 @@ pub enum Stopped {
     Expired,
 }
 
+/// Who makes a first attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirstAttempt {
+    /// Chosen by chance by whoever makes it.
+    pub holder: String,
+    /// When it began, on the schedule clock.
+    pub started_at: ScheduleTime,
+    /// When whoever makes it has surely ended or died, on the wall clock.
+    pub until: WallTime,
+}
+
 /// An event to tell, rendered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
@@ -79,6 +90,10 @@ pub struct Message {
     /// The endpoints it goes to; nothing until it has been fanned out.
     #[serde(default)]
     pub endpoints: Option<Vec<EndpointId>>,
+    /// Who makes the first attempt, where there is one endpoint and the row of its delivery is made
+    /// only when the attempt is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<FirstAttempt>,
     /// When it is not worth sending any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub abort_at: Option<ScheduleTime>,
@@ -144,6 +159,7 @@ impl Message {
             full_body: None,
             scope: new.scope,
             endpoints: None,
+            first: None,
             abort_at: None,
             aborted_at: None,
             kept_days: None,
@@ -285,6 +301,7 @@ mod tests {
             full_body: None,
             scope: Scope::default(),
             endpoints,
+            first: None,
             abort_at: None,
             aborted_at: None,
             kept_days: None,

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Statements of one call (BatchExecuteStatement).
-const STATEMENTS_MAX: usize = 25;
+pub(crate) const STATEMENTS_MAX: usize = 25;
 /// Bytes of text that one call holds, unless one row alone is larger.
 const BYTES_MAX: usize = 2 * 1024 * 1024;
 

@@ -1,6 +1,6 @@
 //! Reading: a row, many rows, a page of a partition. All reads are strong.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 
@@ -42,6 +42,20 @@ impl Store {
     pub async fn get<T: Document>(&self, key: &Key) -> Result<Option<Row<T>>, StoreError> {
         let item = self.get_item(key, None).await?;
         item.map(|item| row_of(key.table, &item)).transpose()
+    }
+
+    /// Reads a row that many ask for at the same time, strongly: they share reads.
+    ///
+    /// # Errors
+    /// When the table fails or the row is damaged.
+    pub async fn get_shared<T: Document>(&self, key: &Key) -> Result<Option<Row<T>>, StoreError> {
+        let (store, wanted) = (self.clone(), key.clone());
+        let read = move || {
+            let (store, key) = (store.clone(), wanted.clone());
+            async move { store.get_item(&key, None).await.map(Arc::new) }
+        };
+        let item = self.shared.read(key.clone(), read).await?;
+        item.as_ref().as_ref().map(|item| row_of(key.table, item)).transpose()
     }
 
     /// Reads a row without its large part, strongly.

@@ -1,11 +1,11 @@
 //! The tables behind one client.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use aws_sdk_dynamodb::Client;
 use millwright_core::Clock;
 
-use crate::{Key, StoreError, Tables};
+use crate::{Key, StoreError, Tables, Together, gathered::Gathered, row::Item};
 
 /// How often a read-decide-write is begun again when somebody else wrote first, and a call when it met
 /// a transaction or was left undone.
@@ -15,15 +15,25 @@ pub(crate) const TRIES: u32 = 12;
 #[derive(Clone, Debug)]
 pub struct Store {
     pub(crate) client: Client,
-    pub(crate) tables: Tables,
+    pub(crate) tables: Arc<Tables>,
     pub(crate) clock: Clock,
+    /// Reads of rows that many ask for at the same time.
+    pub(crate) shared: Together<Key, Arc<Option<Item>>>,
+    /// New rows that are put at the same time.
+    pub(crate) gathered: Gathered,
 }
 
 impl Store {
     /// The tables behind a client.
     #[must_use]
     pub fn new(client: Client, tables: Tables, clock: Clock) -> Self {
-        Self { client, tables, clock }
+        Self {
+            client,
+            tables: Arc::new(tables),
+            clock,
+            shared: Together::default(),
+            gathered: Gathered::default(),
+        }
     }
 
     /// The clock that the tables' times are read by.

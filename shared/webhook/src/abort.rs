@@ -28,7 +28,13 @@ impl Webhooks {
             delivery.abort(AbortReason::ByHand, now.schedule).map_err(refused)
         };
         let aborted = self.store.modify(&delivery_key(workspace, id), decide).await?;
-        aborted.map(|(row, ())| row.doc).ok_or_else(|| Error::not_found("webhook delivery"))
+        match aborted {
+            Some((row, ())) => Ok(row.doc),
+            None if self.under_way(workspace, id).await?.is_some() => {
+                Err(refused(AbortRefusal::Busy))
+            }
+            None => Err(Error::not_found("webhook delivery")),
+        }
     }
 }
 

@@ -164,6 +164,7 @@ impl Webhooks {
             body: Body::Inline(String::new()),
             full_body: None,
             endpoints: None,
+            first: None,
             aborted_at: None,
             kept_days: None,
             ..row.doc

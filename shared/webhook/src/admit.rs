@@ -59,7 +59,7 @@ pub struct Pass {
 impl Drop for Pass {
     fn drop(&mut self) {
         self.one.pulse().end(self.number);
-        self.one.room.notify_waiters();
+        self.one.room.notify_one();
     }
 }
 
@@ -129,7 +129,11 @@ impl Webhooks {
 
     /// Notes what came of an attempt; answers whether the circuit is to open.
     pub(crate) fn beat(&self, endpoint: &EndpointId, beat: Beat, now: ScheduleTime) -> bool {
-        self.care.of(endpoint, now).pulse().beat(beat, now)
+        let one = self.care.of(endpoint, now);
+        let opens = one.pulse().beat(beat, now);
+        // There may be a lane more.
+        one.room.notify_one();
+        opens
     }
 
     /// Whether something arrived there a short while ago, as far as this process knows.
@@ -154,7 +158,11 @@ impl Webhooks {
                         return Some(Pass { one: Arc::clone(&one), number });
                     }
                     Room::Soon if now < enough => {}
-                    Room::Soon | Room::No => return None,
+                    Room::Soon | Room::No => {
+                        // Whoever else waits would have been woken for nothing, too.
+                        one.room.notify_one();
+                        return None;
+                    }
                 }
             }
             let _ = tokio::time::timeout(enough.since(now), freed).await;

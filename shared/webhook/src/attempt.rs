@@ -121,7 +121,7 @@ impl Webhooks {
         if row.doc.claim(number, now, by).is_err() || !self.replace(&mut row).await? {
             return Ok(None);
         }
-        self.post_and_record(row, &prepared, hop).await.map(Some)
+        self.post_and_record(row.into(), &prepared, hop).await.map(Some)
     }
 
     /// The endpoint and the message of a delivery, as far as they are still there.
@@ -176,23 +176,23 @@ impl Webhooks {
         Ok(Handled::Done)
     }
 
-    /// Makes the attempt that `row` claims, and records what came of it. Only then may the message
-    /// that asked for it go.
+    /// Makes the attempt that is claimed, and records what came of it. Only then may the message that
+    /// asked for it go.
     pub(crate) async fn post_and_record(
         &self,
-        mut row: Row<Delivery>,
+        mut claimed: Written,
         prepared: &Prepared,
         hop: u8,
     ) -> Result<Handled> {
-        let number = row.doc.next_number();
+        let number = claimed.doc.next_number();
         let tried = self.post(prepared).await?;
         let (now, pace) = (self.clock().schedule(), Pace::of(prepared.endpoint()));
-        row.doc.record(tried.clone(), now, &pace);
-        if !self.replace(&mut row).await? {
-            return self.record_late(&row.key, number, tried.end()).await;
+        claimed.doc.record(tried.clone(), now, &pace);
+        if !self.write_back(&mut claimed).await? {
+            return self.record_late(&claimed.key, number, tried.end()).await;
         }
-        log_outcome(&row.doc, tried.end());
-        self.carry(&row.doc, hop).await;
+        log_outcome(&claimed.doc, tried.end());
+        self.carry(&claimed.doc, hop).await;
         self.tell_endpoint(prepared.endpoint(), tried.end()).await;
         Ok(Handled::Done)
     }
@@ -237,12 +237,25 @@ impl Webhooks {
 
     /// Writes a delivery back and takes up its new version; false when somebody else was first.
     async fn replace(&self, row: &mut Row<Delivery>) -> Result<bool> {
-        if let Some(message) = self.failure_event(&row.doc).await? {
-            return self.replace_and_tell(row, message).await;
+        let mut written = Written::from(row.clone());
+        let done = self.write_back(&mut written).await?;
+        if let Expect::Version(version) = written.expect {
+            row.version = version;
         }
-        let written = self.put(&row.key, &row.doc, Expect::Version(row.version)).await?;
-        row.version = written.unwrap_or(row.version);
-        Ok(written.is_some())
+        Ok(done)
+    }
+
+    /// Writes a delivery, and tells of it if it has failed for good; false when somebody else was
+    /// first.
+    pub(crate) async fn write_back(&self, written: &mut Written) -> Result<bool> {
+        if let Some(message) = self.failure_event(&written.doc).await? {
+            return self.write_and_tell(written, message).await;
+        }
+        let Some(version) = self.put(&written.key, &written.doc, written.expect).await? else {
+            return Ok(false);
+        };
+        written.expect = Expect::Version(version);
+        Ok(true)
     }
 
     /// Writes a delivery; nothing when somebody else was first. A write whose answer was lost is
@@ -254,8 +267,14 @@ impl Webhooks {
         delivery: &Delivery,
         expect: Expect,
     ) -> Result<Option<Version>> {
-        match self.store.write(Write::put(key, delivery, expect)?).await {
-            Ok(version) => Ok(Some(version)),
+        let write = Write::put(key, delivery, expect)?;
+        let version = write.version();
+        let written = match expect {
+            Expect::Absent => self.store.insert_together(write).await,
+            _ => self.store.write(write).await.map(drop),
+        };
+        match written {
+            Ok(()) => Ok(Some(version)),
             Err(StoreError::Conflict(_)) => {
                 let there: Option<Row<Delivery>> = self.store.get_doc(key).await?;
                 Ok(there.filter(|row| row.doc == *delivery).map(|row| row.version))
@@ -265,12 +284,26 @@ impl Webhooks {
     }
 }
 
+/// A delivery to be written, and what must be true of its row.
+pub(crate) struct Written {
+    pub(crate) key: Key,
+    pub(crate) doc: Delivery,
+    pub(crate) expect: Expect,
+}
+
+impl From<Row<Delivery>> for Written {
+    fn from(row: Row<Delivery>) -> Self {
+        Self { key: row.key, doc: row.doc, expect: Expect::Version(row.version) }
+    }
+}
+
 /// A claim for one attempt, under a name that nobody else has.
 pub(crate) fn claimant(prepared: &Prepared) -> Claimant {
     Claimant { name: random_token(12), term: prepared.timeout() + CLAIM_MARGIN }
 }
 
-fn later(after: Duration) -> Handled {
+/// The message comes back when `after` has passed.
+pub(crate) fn later(after: Duration) -> Handled {
     // A little more, so that the message does not come back a moment too soon once more.
     Handled::Later { after: after + Duration::from_millis(200) }
 }

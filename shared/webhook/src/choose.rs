@@ -19,7 +19,8 @@ impl Webhooks {
             return Ok(Vec::new());
         }
         let endpoints = self.endpoints_of(&message.workspace).await?;
-        self.choose(message, endpoints).await
+        let wanting = endpoints.iter().filter(|endpoint| endpoint.wants(message)).cloned();
+        self.choose(message, wanting.collect()).await
     }
 
     /// Those of the endpoints that get a message. The content is read only if one of them asks for

@@ -59,7 +59,11 @@ impl Webhooks {
     /// `NOT_FOUND` when there is none.
     pub async fn get_delivery(&self, workspace: &WorkspaceId, id: &DeliveryId) -> Result<Delivery> {
         let row: Option<Row<Delivery>> = self.store.get(&delivery_key(workspace, id)).await?;
-        row.map(|row| row.doc).ok_or_else(|| Error::not_found("webhook delivery"))
+        let found = match row {
+            Some(row) => Some(row.doc),
+            None => self.under_way(workspace, id).await?,
+        };
+        found.ok_or_else(|| Error::not_found("webhook delivery"))
     }
 
     /// A page of the workspace's deliveries, newest first: by the time of their messages, or, for

@@ -1,8 +1,10 @@
 //! Reading and deleting endpoints.
 
+use std::sync::Arc;
+
 use millwright_core::{Cursor, EndpointId, Error, Result, WorkspaceId};
 use millwright_job::{JobKind, announce_job};
-use millwright_store::{Expect, Key, Range, StoreError, Table, Write};
+use millwright_store::{Expect, Key, Range, Row, StoreError, Table, Write};
 
 use crate::{
     Listed, Webhooks,
@@ -75,11 +77,20 @@ impl Webhooks {
         Ok(self.store.get(&endpoint_key(workspace, id)).await?.map(|row| row.doc))
     }
 
-    /// All endpoints of a workspace; a limit keeps them few.
-    pub(crate) async fn endpoints_of(&self, workspace: &WorkspaceId) -> Result<Vec<Endpoint>> {
-        let range = Range::Prefix(ENDPOINT_PREFIX.to_owned());
-        let rows = self.store.query_all(Table::State, workspace.as_str(), &range).await?;
-        Ok(rows.into_iter().map(|row| row.doc).collect())
+    /// All endpoints of a workspace; a limit keeps them few. Messages that are worked on at the same
+    /// time share the read.
+    pub(crate) async fn endpoints_of(&self, workspace: &WorkspaceId) -> Result<Arc<Vec<Endpoint>>> {
+        let (store, of) = (self.store.clone(), workspace.clone());
+        let read = move || {
+            let (store, of) = (store.clone(), of.clone());
+            async move {
+                let range = Range::Prefix(ENDPOINT_PREFIX.to_owned());
+                let rows = store.query_all(Table::State, of.as_str(), &range).await?;
+                let endpoints = rows.into_iter().map(|row: Row<Endpoint>| row.doc);
+                Ok(Arc::new(endpoints.collect()))
+            }
+        };
+        Ok(self.chosen_from.read(workspace.clone(), read).await?)
     }
 
     /// Those of the endpoints that are still there.

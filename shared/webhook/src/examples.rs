@@ -35,6 +35,7 @@ pub(crate) fn message(event_type: &str, scope: Scope) -> Message {
         full_body: None,
         scope,
         endpoints: None,
+        first: None,
         abort_at: None,
         aborted_at: None,
         kept_days: None,

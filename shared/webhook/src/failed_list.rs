@@ -38,7 +38,7 @@ impl Webhooks {
         let after: Option<Place> = cursor.map(|text| Cursor::decode(LIST, text)).transpose()?;
         let endpoints = match &filter.endpoint_id {
             Some(endpoint) => vec![endpoint.clone()],
-            None => self.endpoints_of(workspace).await?.into_iter().map(|e| e.id).collect(),
+            None => self.endpoints_of(workspace).await?.iter().map(|e| e.id.clone()).collect(),
         };
         let after = after.as_ref();
         let failed = |endpoint: EndpointId| async move {

@@ -14,8 +14,14 @@ use millwright_event::{Message, message_key};
 use millwright_store::{Expect, Row};
 
 use crate::{
-    Handled, Webhooks, attempt::claimant, decide::Now, delivery::Delivery, endpoint::Endpoint,
-    instead::Instead, keys::delivery_key, state::State,
+    Handled, Webhooks,
+    attempt::{Written, claimant},
+    decide::Now,
+    delivery::Delivery,
+    endpoint::Endpoint,
+    instead::Instead,
+    keys::delivery_key,
+    state::State,
 };
 
 /// Up to this many first attempts are made on the spot; more go to the delivery queue, so that one
@@ -35,12 +41,26 @@ impl Webhooks {
         message.endpoints = Some(ids_of(&endpoints));
         message.kept_days = self.kept_days(&message.workspace).await?;
         self.plan_body_sweep(&message).await?;
-        if self.store.create(&message.key(), &message).await? {
-            return self.distribute(&message, &endpoints, hop).await;
+        if let Some((_pass, prepared)) = self.begin_at_once(&message, &endpoints).await? {
+            let first = self.first_claim(&prepared);
+            message.first = Some(first.clone());
+            return match self.claim_message(&message).await? {
+                true => self.attempt_claimed(&message, &first, &prepared, hop).await,
+                false => self.fan_out_again(&message, hop).await,
+            };
         }
+        match self.store.create(&message.key(), &message).await? {
+            true => self.distribute(&message, &endpoints, hop).await,
+            false => self.fan_out_again(&message, hop).await,
+        }
+    }
+
+    /// Goes on with a message whose row an earlier copy has made.
+    async fn fan_out_again(&self, message: &Message, hop: u8) -> Result<Handled> {
         let row: Option<Row<Message>> = self.store.get(&message.key()).await?;
         match row.map(|row| row.doc) {
             None => Ok(Handled::Dropped),
+            Some(message @ Message { first: Some(_), .. }) => self.after_claim(&message, hop).await,
             // An earlier copy chose already, and may have died half way: its choice stands.
             Some(Message { endpoints: Some(chosen), .. }) => {
                 let endpoints = self.endpoints_by_id(&message.workspace, &chosen).await?;
@@ -104,8 +124,9 @@ impl Webhooks {
             }
         };
         // Each is begun whatever becomes of the others; one failure then brings the message back.
+        let starts: Vec<_> = endpoints.iter().map(start).collect();
         let started: Vec<Result<Handled>> =
-            stream::iter(endpoints).map(start).buffer_unordered(AT_A_TIME).collect().await;
+            stream::iter(starts).buffer_unordered(AT_A_TIME).collect().await;
         let handled = started.into_iter().collect::<Result<Vec<_>>>()?;
         Ok(summary(&handled))
     }
@@ -128,8 +149,8 @@ impl Webhooks {
         let key = delivery_key(&message.workspace, &delivery.id());
         match self.put(&key, &delivery, Expect::Absent).await? {
             Some(version) => {
-                let row = Row { key, doc: delivery, body: None, version };
-                self.post_and_record(row, &prepared, hop).await
+                let claimed = Written { key, doc: delivery, expect: Expect::Version(version) };
+                self.post_and_record(claimed, &prepared, hop).await
             }
             // A copy of the queue message was here before: go on from what it left.
             None => self.attempt(&task, hop).await,

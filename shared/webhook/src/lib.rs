@@ -28,6 +28,7 @@ mod event_types;
 mod examples;
 mod failed_list;
 mod fanout;
+mod first;
 mod forget_connection;
 mod gate;
 mod health;

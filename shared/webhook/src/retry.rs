@@ -21,7 +21,6 @@ impl Webhooks {
         workspace: &WorkspaceId,
         id: &DeliveryId,
     ) -> Result<Delivery> {
-        let no_such = || Error::not_found("webhook delivery");
         let endpoint = self.find_endpoint(workspace, &id.endpoint).await?;
         let now = Now::read(self.clock());
         let decide = move |delivery: &mut Delivery| {
@@ -34,7 +33,12 @@ impl Webhooks {
             delivery.retry(now, &Pace::of(endpoint)).map_err(refused)
         };
         let planned = self.store.modify(&delivery_key(workspace, id), decide).await?;
-        let (row, ()) = planned.ok_or_else(no_such)?;
+        let Some((row, ())) = planned else {
+            return Err(match self.under_way(workspace, id).await? {
+                Some(_) => refused(RetryRefusal::Busy),
+                None => Error::not_found("webhook delivery"),
+            });
+        };
         // The row is due from here on; this send only spares it the wait for the sweep.
         self.carry(&row.doc, 0).await;
         Ok(row.doc)

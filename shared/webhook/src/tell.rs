@@ -3,11 +3,12 @@
 
 use millwright_core::{Error, MessageId, Result, ScheduleTime};
 use millwright_event::{Message, NewMessage, Scope, announce};
-use millwright_store::{Expect, Key, Row, StoreError, Write};
+use millwright_store::{Key, Row, StoreError, Write};
 use serde_json::{Value, json};
 
 use crate::{
     Webhooks,
+    attempt::Written,
     attempt_log::{Attempt, AttemptEnd, Trigger},
     delivery::Delivery,
     endpoint::Endpoint,
@@ -84,14 +85,10 @@ impl Webhooks {
         self.render(&delivery.workspace, &about, told).await.map(Some)
     }
 
-    /// Writes a delivery back together with the event that it has failed; false when somebody else was
+    /// Writes a delivery together with the event that it has failed; false when somebody else was
     /// first.
-    pub(crate) async fn replace_and_tell(
-        &self,
-        row: &mut Row<Delivery>,
-        message: Message,
-    ) -> Result<bool> {
-        let write = Write::put(&row.key, &row.doc, Expect::Version(row.version))?;
+    pub(crate) async fn write_and_tell(&self, row: &Written, message: Message) -> Result<bool> {
+        let write = Write::put(&row.key, &row.doc, row.expect)?;
         match self.store.transact(vec![write, message.as_write()?]).await {
             Ok(()) => {}
             Err(StoreError::Conflict(_)) if self.stands(&row.key, &row.doc).await? => {}

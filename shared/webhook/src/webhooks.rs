@@ -1,15 +1,17 @@
 //! The parts that the operations work with.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use millwright_blob::Blob;
-use millwright_core::Clock;
+use millwright_core::{Clock, WorkspaceId};
 use millwright_outbound::Outbound;
 use millwright_queue::Queue;
-use millwright_store::Store;
+use millwright_store::{Store, Together};
 use millwright_vault::Vault;
 
-use crate::{admit::Care, lasting::DISABLE_AFTER, retention::Retention, secrets::Signers};
+use crate::{
+    Endpoint, admit::Care, lasting::DISABLE_AFTER, retention::Retention, secrets::Signers,
+};
 
 /// The operations on endpoints, messages and deliveries. Each takes the workspace it acts in;
 /// nothing of another workspace is within its reach. Clones share all connections.
@@ -24,6 +26,7 @@ pub struct Webhooks {
     pub(crate) disable_after: Duration,
     pub(crate) signers: Signers,
     pub(crate) retention: Retention,
+    pub(crate) chosen_from: Together<WorkspaceId, Arc<Vec<Endpoint>>>,
 }
 
 /// What becomes of a queue message whose task has been worked on. A failed attempt is `Done`: it is
@@ -64,6 +67,7 @@ impl Webhooks {
             signers: Signers::default(),
             disable_after: DISABLE_AFTER,
             retention: Retention::default(),
+            chosen_from: Together::default(),
         }
     }
 

@@ -76,6 +76,10 @@ impl Step<'_> {
         if webhooks.store.get_doc::<Delivery>(&key).await?.is_some() {
             return self.wake(&id, &DeliveryScope::default(), at).await;
         }
+        if Delivery::told_by(message).is_some_and(|one| one.endpoint == endpoint.id) {
+            // Its first attempt is being made.
+            return Ok(false);
+        }
         if webhooks.choose(message, vec![endpoint.clone()]).await?.is_empty() {
             return Ok(false);
         }

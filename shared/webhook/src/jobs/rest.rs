@@ -116,7 +116,7 @@ impl Webhooks {
     ) -> Result<Vec<(EndpointId, RestState)>> {
         let mut endpoints = match &scope.endpoint {
             Some(one) => self.find_endpoint(workspace, one).await?.into_iter().collect(),
-            None => self.endpoints_of(workspace).await?,
+            None => Vec::clone(&*self.endpoints_of(workspace).await?),
         };
         endpoints.retain(Endpoint::is_enabled);
         endpoints.sort_by(|a, b| a.id.cmp(&b.id));
