@@ -10,6 +10,7 @@ pub mod sdk;
 pub mod sqs;
 
 mod durability;
+mod near;
 mod stack;
 
 pub use durability::Durability;

@@ -2,13 +2,27 @@
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider};
-use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
+use aws_types::{
+    sdk_config::Builder,
+    service_config::{LoadServiceConfig, ServiceConfigKey},
+};
 use millwright_store::{sdk_retries, sdk_timeouts};
+
+use crate::near::Near;
 
 /// An SDK configuration whose DynamoDB and SQS are at these URLs. Nothing else is configured, and
 /// nothing is read from the user's own AWS set-up, so no call can leave this machine.
 #[must_use]
 pub fn config(dynamodb_url: &str, sqs_url: &str) -> SdkConfig {
+    builder(dynamodb_url, sqs_url).build()
+}
+
+/// The same, for clients in the process of tables and queues.
+pub(crate) fn near(dynamodb_url: &str, sqs_url: &str, near: Near) -> SdkConfig {
+    builder(dynamodb_url, sqs_url).http_client(near).build()
+}
+
+fn builder(dynamodb_url: &str, sqs_url: &str) -> Builder {
     let credentials = Credentials::new("local", "local", None, None, "millwright-local");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
@@ -17,7 +31,6 @@ pub fn config(dynamodb_url: &str, sqs_url: &str) -> SdkConfig {
         .region(Region::from_static("local"))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .service_config(Endpoints { dynamodb: dynamodb_url.to_owned(), sqs: sqs_url.to_owned() })
-        .build()
 }
 
 #[derive(Debug)]

@@ -11,6 +11,7 @@ use crate::{
     data::{ClockKeeper, DataError, DataFolder},
     dynamo::{self, Dynamo},
     host::{Environment, StepClock, create_queues},
+    near::Near,
     sdk,
     sqs::Sqs,
 };
@@ -57,7 +58,8 @@ impl Stack {
         let dynamo = Dynamo::start_with(&data.tables(), durability).map_err(part("tables"))?;
         let sqs = Sqs::start_with(&data.queues(), keeper.clock().clone(), durability).await;
         let sqs = sqs.map_err(part("queues"))?;
-        let sdk = sdk::config(&dynamo.url(), &sqs.url());
+        let near = Near::new(dynamo.server(), sqs.worker());
+        let sdk = sdk::near(&dynamo.url(), &sqs.url(), near);
         create_queues(&aws_sdk_sqs::Client::new(&sdk)).await.map_err(part("queues"))?;
         Ok(Self { data, keeper, dynamo, sqs, sdk })
     }

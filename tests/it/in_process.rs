@@ -8,7 +8,7 @@ use millwright_connector::{Catalog, Engine};
 use millwright_core::{Clock, PublicUrl};
 use millwright_outbound::{Outbound, OutboundConfig};
 use millwright_tests::{api::Api, cloud::Cloud};
-use millwright_web::{App, Settings};
+use millwright_web::{App, Parts, Settings};
 
 /// Variables by their names.
 pub type Variables = HashMap<String, String>;
@@ -66,7 +66,7 @@ pub async fn serve_with(
     let base = format!("http://{}", listener.local_addr().unwrap());
     let mut settings = Settings::new(PublicUrl::new(&base));
     change(&mut settings);
-    let app = App {
+    let app = App::new(Parts {
         store: context.store.clone(),
         queue: context.queue.clone(),
         blob: context.blob.clone(),
@@ -74,7 +74,7 @@ pub async fn serve_with(
         outbound,
         engine: context.engine.clone(),
         settings,
-    };
+    });
     let router = millwright_web::router(app);
     tokio::spawn(async move { axum::serve(listener, router).await });
     Api::new(&base, None)

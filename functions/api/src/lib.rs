@@ -8,7 +8,7 @@ use millwright_core::{
     config::{ConfigError, Source},
 };
 use millwright_outbound::Outbound;
-use millwright_web::{App, Settings};
+use millwright_web::{App, Parts, Settings};
 
 /// The router, over clients built from the configuration. `MILLWRIGHT_PUBLIC_URL` is where callers
 /// reach it.
@@ -22,7 +22,7 @@ pub async fn router(
 ) -> Result<Router, ConfigError> {
     let parts = ConnectionContext::from_source(source, clock, sdk)?;
     tokio::join!(parts.store.warm(), parts.queue.warm());
-    let app = App {
+    let app = App::new(Parts {
         store: parts.store,
         queue: parts.queue,
         blob: parts.blob,
@@ -30,6 +30,6 @@ pub async fn router(
         engine: parts.engine,
         outbound: Outbound::from_source(source)?,
         settings: Settings::from_source(source)?,
-    };
+    });
     Ok(millwright_web::router(app))
 }

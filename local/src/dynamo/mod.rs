@@ -3,11 +3,12 @@
 //! dynoxide has a server of its own. This one reads each request once, and flushes the commits that come
 //! at the same time together.
 //!
-//! It runs on a runtime of its own: its requests block on one connection, and must not hold up the
-//! functions. The TTL sweep, which AWS does in the background, is called here.
+//! Requests over HTTP are taken on a runtime of their own. The functions' own client needs none: it
+//! hands its requests over in the process (`near`). The TTL sweep, which AWS does in the background, is
+//! called here.
 
 mod flush;
-mod server;
+pub(crate) mod server;
 
 use std::{
     collections::BTreeMap,
@@ -42,6 +43,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Dynamo {
     address: SocketAddr,
+    server: Server,
     stop: oneshot::Sender<()>,
     thread: JoinHandle<io::Result<()>>,
 }
@@ -75,15 +77,21 @@ impl Dynamo {
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new().name("dynamodb".to_owned());
-        let server = Server { database, flusher };
-        let thread = thread.spawn(move || serve(listener, server, stopped))?;
-        Ok(Self { address, stop, thread })
+        let server = Server::new(database.clone(), flusher);
+        let served = server.clone();
+        let thread = thread.spawn(move || serve(listener, served, database, stopped))?;
+        Ok(Self { address, server, stop, thread })
     }
 
     /// The endpoint's URL, for `AWS_ENDPOINT_URL_DYNAMODB`.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// What answers requests, for whoever is in this process.
+    pub(crate) fn server(&self) -> Server {
+        self.server.clone()
     }
 
     /// Finishes requests and closes the database.
@@ -110,7 +118,12 @@ pub fn tables() -> Tables {
     }
 }
 
-fn serve(listener: TcpListener, server: Server, stopped: oneshot::Receiver<()>) -> io::Result<()> {
+fn serve(
+    listener: TcpListener,
+    server: Server,
+    database: Database,
+    stopped: oneshot::Receiver<()>,
+) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("dynamodb")
@@ -118,7 +131,7 @@ fn serve(listener: TcpListener, server: Server, stopped: oneshot::Receiver<()>) 
         .build()?;
     let served = runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        tokio::spawn(sweep(server.database.clone()));
+        tokio::spawn(sweep(database));
         let shutdown = async {
             let _ = stopped.await;
         };

@@ -5,19 +5,18 @@ use std::sync::Arc;
 use aws_config::SdkConfig;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use axum::Router;
-use futures::{
-    FutureExt,
-    future::{BoxFuture, LocalBoxFuture},
-};
+use futures::{FutureExt, future::BoxFuture};
 use millwright_core::{
     Clock, WallTime,
     config::{ConfigError, Source},
 };
 use serde_json::Value;
 
+use super::invocation::on_thread;
+
 /// A function behind queues: a batch and the deadline, to the messages that failed.
 pub type SqsFunction =
-    Arc<dyn Fn(SqsEvent, WallTime) -> LocalBoxFuture<'static, SqsBatchResponse> + Send + Sync>;
+    Arc<dyn Fn(SqsEvent, WallTime) -> BoxFuture<'static, SqsBatchResponse> + Send + Sync>;
 
 /// A function behind a schedule: the schedule's input, to nothing or what went wrong.
 pub type TickFunction =
@@ -58,11 +57,11 @@ impl Functions {
             }),
             sync: Arc::new(move |event, deadline| {
                 let sync = sync.clone();
-                async move { sync.handle(event, deadline).await }.boxed_local()
+                on_thread(move || async move { sync.handle(event, deadline).await }).boxed()
             }),
             deliver: Arc::new(move |event, deadline| {
                 let deliver = deliver.clone();
-                async move { deliver.handle(event, deadline).await }.boxed_local()
+                async move { deliver.handle(event, deadline).await }.boxed()
             }),
         })
     }

@@ -4,6 +4,7 @@ use std::{future::Future, time::Duration};
 
 use tokio::{
     runtime::Handle,
+    sync::oneshot,
     task::JoinError,
     time::{error::Elapsed, timeout},
 };
@@ -27,16 +28,29 @@ pub(super) async fn invoke<T: Send + 'static>(
     judge(function, tokio::spawn(timeout(limit, work)).await)
 }
 
-/// The same for a function whose future stays on one thread: Lambda asks for no more. It gets a thread
-/// of its own, so there must not be too many at once.
-pub(super) async fn invoke_on_thread<T: Send + 'static, F: Future<Output = T>>(
-    function: &'static str,
-    limit: Duration,
+/// Work whose future stays on one thread, as Lambda allows, as a future that need not: it gets a thread of
+/// its own, so there must not be too many at once. It panics when the work does, and ends the work when
+/// it is dropped.
+pub(super) async fn on_thread<T: Send + 'static, F: Future<Output = T>>(
     begin: impl FnOnce() -> F + Send + 'static,
-) -> Result<T, NoAnswer> {
+) -> T {
     let runtime = Handle::current();
-    let on_thread = move || runtime.block_on(async { timeout(limit, begin()).await });
-    judge(function, tokio::task::spawn_blocking(on_thread).await)
+    let (alive, dropped) = oneshot::channel::<()>();
+    let work = move || {
+        runtime.block_on(async {
+            tokio::select! {
+                done = begin() => Some(done),
+                _ = dropped => None,
+            }
+        })
+    };
+    let ended = tokio::task::spawn_blocking(work).await;
+    drop(alive);
+    match ended {
+        Ok(Some(done)) => done,
+        Ok(None) => unreachable!("it is dropped after the work's end"),
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+    }
 }
 
 fn judge<T>(
@@ -70,11 +84,19 @@ mod tests {
         assert_eq!(invoke("f", LIMIT, endless).await, Err(NoAnswer::TimedOut));
         let panics = async { panic!("as it must") };
         assert_eq!(invoke::<()>("f", LIMIT, panics).await, Err(NoAnswer::Panicked));
-        assert_eq!(invoke_on_thread("f", LIMIT, || async { 7 }).await, Ok(7));
-        let endless = std::future::pending::<()>;
-        assert_eq!(invoke_on_thread("f", LIMIT, endless).await, Err(NoAnswer::TimedOut));
-        let panics = || async { panic!("as it must") };
-        assert_eq!(invoke_on_thread::<(), _>("f", LIMIT, panics).await, Err(NoAnswer::Panicked));
+        assert_eq!(invoke("f", LIMIT, on_thread(|| async { 7 })).await, Ok(7));
+        let panics = on_thread(|| async { panic!("as it must") });
+        assert_eq!(invoke::<()>("f", LIMIT, panics).await, Err(NoAnswer::Panicked));
+        let held = Arc::new(());
+        let mark = Arc::clone(&held);
+        let endless = on_thread(move || async move {
+            let _mark = mark;
+            std::future::pending::<()>().await;
+        });
+        assert_eq!(invoke("f", LIMIT, endless).await, Err(NoAnswer::TimedOut));
+        while Arc::strong_count(&held) > 1 {
+            tokio::time::sleep(LIMIT / 10).await;
+        }
     }
 
     #[tokio::test]

@@ -13,7 +13,7 @@ mod check;
 mod digest;
 mod engine;
 mod fault;
-mod http;
+pub(crate) mod http;
 mod log;
 mod messages;
 mod operations;
@@ -22,7 +22,7 @@ mod receive;
 mod settings;
 mod shelf;
 mod wire;
-mod worker;
+pub(crate) mod worker;
 
 use std::{io, net::SocketAddr, path::Path, thread::JoinHandle};
 
@@ -84,6 +84,11 @@ impl Sqs {
             axum::serve(listener, router).with_graceful_shutdown(shutdown).await
         });
         Ok(Self { address, stop, server, worker, thread })
+    }
+
+    /// What answers requests, for whoever is in this process.
+    pub(crate) fn worker(&self) -> Worker {
+        self.worker.clone()
     }
 
     /// When delays end.

@@ -69,7 +69,7 @@ impl Running {
 }
 
 fn nothing() -> SqsFunction {
-    Arc::new(|_, _| async { SqsBatchResponse::default() }.boxed_local())
+    Arc::new(|_, _| async { SqsBatchResponse::default() }.boxed())
 }
 
 fn functions(api: Router) -> Functions {
@@ -172,7 +172,7 @@ fn recording(seen: &Arc<Mutex<Vec<(SqsEvent, WallTime)>>>) -> SqsFunction {
             response.batch_item_failures.push(failure);
         }
         seen.lock().unwrap().push((event, deadline));
-        async { response }.boxed_local()
+        async { response }.boxed()
     })
 }
 
@@ -232,7 +232,7 @@ async fn a_panic_fails_its_batch_alone() {
             assert!(call > 0, "the first call panics");
             SqsBatchResponse::default()
         }
-        .boxed_local()
+        .boxed()
     });
     let running = Running::start(functions, Clock::system()).await;
     let url = running.url("millwright-sweep").await;
@@ -257,7 +257,7 @@ async fn stopping_ends_what_is_running_and_takes_nothing_more() {
             counted.fetch_add(event.records.len(), Ordering::SeqCst);
             SqsBatchResponse::default()
         }
-        .boxed_local()
+        .boxed()
     });
     let running = Running::start(functions, Clock::system()).await;
     let url = running.url("millwright-retry").await;

@@ -1,6 +1,6 @@
 //! Sends that come at the same time go in one request.
 //!
-//! A send begins at once when few requests are under way. What comes while they are goes together with
+//! A send begins at once when no request is under way. What comes while one is goes together with
 //! the next (SendMessageBatch): nobody waits for company, and the busier it is, the fewer requests there
 //! are per message. On AWS the request is what is paid for.
 
@@ -20,8 +20,8 @@ use tokio::sync::oneshot;
 const BATCH_MAX: usize = 10;
 /// The most bytes of a request; SQS allows 1 MiB.
 const BYTES_MAX: usize = 1_000_000;
-/// The most requests under way for one queue.
-const REQUESTS_MAX: usize = 2;
+/// The most requests under way for one queue: what comes meanwhile fills the next.
+const REQUESTS_MAX: usize = 1;
 
 /// A message to be sent.
 #[derive(Clone, Debug)]

@@ -1,5 +1,7 @@
 //! What the routes work with.
 
+use std::{ops::Deref, sync::Arc};
+
 use millwright_blob::Blob;
 use millwright_connection::{ConnectionContext, HealthTiming};
 use millwright_connector::Engine;
@@ -21,9 +23,12 @@ const LIST_EFFORT: &str = "MILLWRIGHT_LIST_EFFORT";
 const AUDIT_DAYS: &str = "MILLWRIGHT_AUDIT_DAYS";
 const REFRESH_GRACE: &str = "MILLWRIGHT_REFRESH_GRACE_SECONDS";
 
-/// The parts behind the routes, each made once. Clones share them.
+/// The parts behind the routes. Clones share them.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<(Parts, Webhooks)>);
+
+/// What the routes work with, each made once.
+pub struct Parts {
     /// The tables.
     pub store: Store,
     /// The queues.
@@ -127,7 +132,28 @@ impl Settings {
     }
 }
 
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0.0
+    }
+}
+
 impl App {
+    /// The routes' parts.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let webhooks = Webhooks::new(
+            parts.store.clone(),
+            parts.queue.clone(),
+            parts.blob.clone(),
+            parts.vault.clone(),
+            parts.outbound.clone(),
+        );
+        Self(Arc::new((parts, webhooks)))
+    }
+
     pub(crate) fn clock(&self) -> &Clock {
         self.store.clock()
     }
@@ -146,13 +172,7 @@ impl App {
     }
 
     /// The operations on webhooks.
-    pub(crate) fn webhooks(&self) -> Webhooks {
-        Webhooks::new(
-            self.store.clone(),
-            self.queue.clone(),
-            self.blob.clone(),
-            self.vault.clone(),
-            self.outbound.clone(),
-        )
+    pub(crate) fn webhooks(&self) -> &Webhooks {
+        &self.0.1
     }
 }

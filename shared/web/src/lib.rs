@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 use axum::{Extension, Router, middleware::from_fn_with_state};
 
-pub use app::{App, Settings};
+pub use app::{App, Parts, Settings};
 pub use rate::RateLimits;
 pub use routes::sign_in::SignIn;
 

@@ -20,7 +20,7 @@ use millwright_vault::Vault;
 use serde_json::Value;
 use tower::ServiceExt;
 
-use crate::{App, Settings, extract::JsonBody, frame, idempotency};
+use crate::{App, Parts, Settings, extract::JsonBody, frame, idempotency};
 
 /// An app whose table and queues cannot be reached.
 fn app() -> App {
@@ -42,7 +42,7 @@ fn app() -> App {
     let folder = tempfile::tempdir().unwrap();
     let key_file = folder.path().join("key");
     millwright_vault::create_key_file(&key_file).unwrap();
-    App {
+    App::new(Parts {
         queue: Queue::new(
             aws_sdk_sqs::Client::from_conf(sqs.build()),
             QueueUrls::from_source(&urls).unwrap(),
@@ -56,7 +56,7 @@ fn app() -> App {
             body_limit: 64,
             ..Settings::new(PublicUrl::new("http://127.0.0.1:8080/"))
         },
-    }
+    })
 }
 
 async fn call(router: Router, request: Request<Body>) -> (StatusCode, HeaderMap, Value) {
