@@ -286,6 +286,8 @@ async fn nothing_crosses_from_one_workspace_to_another() {
     for (whose, own, api, attackers_own) in
         [("Victim", &loot[0], &two, &loot[1]), ("Stranger", &loot[1], &one, &loot[0])]
     {
+        // The attackers of the round before sent messages of their own: those arrive first.
+        tokio::time::sleep(std::time::Duration::from_secs(10)).await;
         let workspace = workspace_of(&mut millwright, &own.connection).await;
         let before = kept(&mut millwright, &workspace).await;
         let attackers = attackers(api, &attackers_own.connection).await;
