@@ -17,7 +17,7 @@ use aws_smithy_runtime_api::{
     http::StatusCode,
 };
 use aws_smithy_types::body::SdkBody;
-use axum::http::Uri;
+use axum::http::{Uri, uri::Authority};
 
 use crate::{
     dynamo::server::{self, Server},
@@ -46,7 +46,7 @@ impl Near {
         }
         if target.starts_with(queues::SERVICE) {
             let uri: Uri = request.uri().parse().unwrap_or_default();
-            let host = uri.authority().map(|host| host.as_str()).unwrap_or_default();
+            let host = uri.authority().map(Authority::as_str).unwrap_or_default();
             let answer = queues::call(&self.queues, host, target, body).await;
             let mut answered = response(answer.status.as_u16(), answer.body.into())?;
             if let Some(error) = answer.query_error {

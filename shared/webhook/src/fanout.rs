@@ -64,7 +64,7 @@ impl Webhooks {
             // An earlier copy chose already, and may have died half way: its choice stands.
             Some(Message { endpoints: Some(chosen), .. }) => {
                 let endpoints = self.endpoints_by_id(&message.workspace, &chosen).await?;
-                self.distribute(&message, &endpoints, hop).await
+                self.distribute(message, &endpoints, hop).await
             }
             Some(recorded) => self.fan_out_row(recorded, hop).await,
         }

@@ -57,7 +57,7 @@ impl Slots {
                 let _under_way = under_way;
                 ended.await
             }
-            .boxed_local()
+            .boxed()
         })
     }
 
