@@ -3,6 +3,7 @@
 mod access;
 mod bad_input;
 mod care;
+mod comparing;
 mod cost;
 mod custom;
 mod delivery_histories;
@@ -32,6 +33,7 @@ mod rough;
 mod sandbox_table;
 mod scene;
 mod secret_types;
+mod source_kills;
 mod status_histories;
 mod sync_histories;
 mod template;

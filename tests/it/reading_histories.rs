@@ -1,17 +1,29 @@
 //! Random histories of a system behind HTTP, read through the real sync in slices that hand on after a
-//! few pages or are dropped: after quiet, the records equal the system's rows, for every strategy that
-//! promises it.
+//! few pages or are dropped, on tables in memory with faults before them. The system's rows are made,
+//! changed and removed, also while they are read and many at one time; it refuses requests now and then.
+//! After quiet, for every strategy that promises it, the records equal the system's rows, the feed
+//! replayed from its beginning equals the records, messages tell of every change in the feed, and the
+//! feed of none that the system has not made.
 
 #[path = "../../shared/connector/tests/support/source.rs"]
-mod source;
+pub mod source;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
+use futures::StreamExt;
 use millwright_connection::{Connection, ConnectionContext, NewConnection};
 use millwright_connector::{Catalog, Credentials};
 use millwright_core::{Clock, WorkspaceId};
-use millwright_records::{RecordDoc, records_pk};
-use millwright_store::{Range, Row, Table};
+use millwright_entities::record_key;
+use millwright_event::{Body, Message};
+use millwright_records::{
+    FeedPage, Op, RecordDoc, Scope, Telling, feed_pk, publish_pages, read_changes, records_pk,
+};
+use millwright_store::{Range, Row, Store, Table};
 use millwright_sync::{
     SliceEnd, SliceLimits, SliceTask, SyncState, connect, run_slice, sync_states,
 };
@@ -25,70 +37,96 @@ use source::{Source, World, manifest, read};
 
 use crate::in_process::{self, with_connectors};
 
+/// Histories of each strategy, unless told otherwise.
+const USUAL: u64 = 8;
+/// Rows at the beginning, and numbers of rows that may be made, changed and removed.
+const ROWS: u64 = 8;
+/// Histories that are played at the same time.
+const AT_ONCE: usize = 8;
 const LIMITS: SliceLimits = SliceLimits {
     lease: Duration::from_millis(150),
     margin: Duration::from_secs(1),
     interval: Duration::from_secs(900),
+    vanish_percent: 100,
 };
 
 /// The parts that every strategy shares.
-struct Place {
-    context: ConnectionContext,
-    clock: Clock,
+pub struct Place {
+    pub context: ConnectionContext,
+    pub clock: Clock,
+    pub calm: Store,
     _cloud: Cloud,
     _folder: tempfile::TempDir,
 }
 
 impl Place {
-    async fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+    pub async fn start() -> Self {
+        Self::with(TableFaults::NONE, 0).await
+    }
+
+    /// Tables in memory, with these faults before them.
+    async fn with(table: TableFaults, seed: u64) -> Self {
+        let folder = in_memory();
         let clock = Clock::scaled(Clock::system().wall(), Duration::ZERO, 1.0);
-        let (table, queue) = (TableFaults::NONE, QueueFaults::NONE);
-        let cloud = Cloud::start(folder.path(), table, queue, 0, clock.clone()).await;
+        let queue = QueueFaults::NONE;
+        let cloud = Cloud::start(folder.path(), table, queue, seed, clock.clone()).await;
         let variables = in_process::variables(&cloud, folder.path());
         let context = in_process::context(&variables, clock.clone(), &cloud.sdk());
-        Self { context, clock, _cloud: cloud, _folder: folder }
+        let calm = cloud.calm_store();
+        Self { context, clock, calm, _cloud: cloud, _folder: folder }
     }
 
     /// A connection to a source by a manifest with these parts.
-    async fn connect(&self, parts: &[String], source: &Source) -> Synced<'_> {
+    pub async fn connect(&self, parts: &[String], source: &Source) -> Synced<'_> {
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         let catalog = Catalog::of([manifest(&parts).as_str()]).unwrap();
         let context = with_connectors(&self.context, catalog);
         let workspace = WorkspaceId::new_at(self.clock.wall().millis());
-        let new = NewConnection::to(
-            "made-up",
-            Map::from_iter([("url".to_owned(), json!(source.url))]),
-            Credentials::new(),
-        );
-        let connection = connect(&context, &workspace, new).await.unwrap();
-        Synced { place: self, context, workspace, connection }
+        let new = || {
+            let settings = Map::from_iter([("url".to_owned(), json!(source.url))]);
+            NewConnection::to("made-up", settings, Credentials::new())
+        };
+        let connection = loop {
+            // A caller whose connect fails on the table's account asks again.
+            match connect(&context, &workspace, new()).await {
+                Ok(connection) => break connection,
+                Err(error) => println!("connect: {error}"),
+            }
+        };
+        Synced { place: self, context, workspace, connection, limits: LIMITS }
     }
 }
 
+/// A folder in memory where the machine has one: what is written there need not reach a disk.
+fn in_memory() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 /// A connection and what is known of it.
-struct Synced<'a> {
+pub struct Synced<'a> {
     place: &'a Place,
-    context: ConnectionContext,
-    workspace: WorkspaceId,
-    connection: Connection,
+    pub context: ConnectionContext,
+    pub workspace: WorkspaceId,
+    pub connection: Connection,
+    /// How its slices are bounded.
+    pub limits: SliceLimits,
 }
 
 impl Synced<'_> {
-    async fn state(&self) -> SyncState {
-        let states = sync_states(&self.context.store, &self.workspace, &self.connection.id).await;
+    pub async fn state(&self) -> SyncState {
+        let states = sync_states(&self.place.calm, &self.workspace, &self.connection.id).await;
         states.unwrap().pop().unwrap()
     }
 
     /// One slice, which has time for some pages; or is dropped after a while.
-    async fn slice(&self, time: Duration, dropped_after: Option<Duration>) {
+    pub async fn slice(&self, time: Duration, dropped_after: Option<Duration>) {
         let task = SliceTask {
             workspace: self.workspace.clone(),
             connection: self.connection.id.clone(),
             entity: "vendors".to_owned(),
         };
         let deadline = self.place.clock.wall() + LIMITS.margin + time;
-        let slice = run_slice(&self.context, LIMITS, &task, 0, deadline);
+        let slice = run_slice(&self.context, self.limits, &task, 0, deadline);
         let ended = match dropped_after {
             None => slice.await,
             Some(after) => match tokio::time::timeout(after, slice).await {
@@ -96,33 +134,155 @@ impl Synced<'_> {
                 Err(_) => return,
             },
         };
-        if let SliceEnd::Busy(until) = ended.unwrap() {
-            tokio::time::sleep(until.since(self.place.clock.wall())).await;
+        match ended {
+            Ok(SliceEnd::Done) => {}
+            Ok(SliceEnd::Busy(until)) => {
+                tokio::time::sleep(until.since(self.place.clock.wall()).min(LIMITS.lease)).await;
+            }
+            // The queue's message comes again.
+            Err(error) => println!("slice: {error}"),
         }
     }
 
-    /// A whole pass, in slices of some pages of which some are dropped.
-    async fn pass(&self, chance: &mut StdRng) {
+    /// A whole pass in one slice, if nothing goes wrong; else as many as it takes.
+    pub async fn calm_pass(&self) {
         self.place.clock.step(LIMITS.interval * 2);
         let before = self.state().await.last_success_at;
-        for _ in 0..400 {
-            let time = Duration::from_millis(chance.random_range(1..150));
+        for _ in 0..30 {
+            self.slice(Duration::from_secs(30), None).await;
+            let state = self.state().await;
+            if state.is_at_rest() && state.last_success_at != before {
+                return;
+            }
+            let now = self.place.clock.schedule();
+            self.place.clock.step(state.run.map(|run| run.at.since(now)).unwrap_or_default());
+        }
+        panic!("the pass never ended: {:?}", self.state().await);
+    }
+
+    /// A whole pass, in slices of some pages of which some are dropped.
+    pub async fn pass(&self, chance: &mut StdRng) {
+        self.place.clock.step(LIMITS.interval * 2);
+        let before = self.state().await.last_success_at;
+        for round in 0..400 {
+            // A busy machine comes to the end as well.
+            let time = Duration::from_millis(chance.random_range(20..300)) * (1 + round / 20);
             let dropped = chance.random_bool(0.1);
             let dropped = dropped.then(|| Duration::from_millis(chance.random_range(1..60)));
             self.slice(time, dropped).await;
             let state = self.state().await;
-            assert!(state.last_error.is_none(), "{:?}", state.last_error);
             if state.is_at_rest() && state.last_success_at != before {
                 return;
+            }
+            let now = self.place.clock.schedule();
+            if let Some(wait) =
+                state.run.map(|run| run.at.since(now)).filter(|wait| !wait.is_zero())
+            {
+                // A failure, or a system that asks to wait.
+                self.place.clock.step(wait);
             }
         }
         panic!("the pass never ended: {:?}", self.state().await);
     }
 
-    async fn records(&self) -> BTreeMap<u64, String> {
+    /// The feed replayed from its beginning is the records; every change is told by a message; and none
+    /// is told that the system has not made.
+    async fn check_feed(
+        &self,
+        truth: &BTreeMap<u64, String>,
+        done: &BTreeMap<u64, [usize; 3]>,
+        what: &str,
+    ) {
+        let store = &self.place.calm;
+        let scope = Scope::of(&self.connection);
+        let (mut replayed, mut after) = (BTreeMap::new(), None);
+        loop {
+            let page = read_changes(store, &scope, Some("vendors"), after, 7).await.unwrap();
+            for change in page.changes {
+                let told = match change.record {
+                    Some(record) => {
+                        replayed.insert(change.key.clone(), record["name"].clone()).is_none()
+                    }
+                    None => replayed.remove(&change.key).is_none(),
+                };
+                assert!(told, "{what}: {} is twice in the feed in its latest state", change.key);
+            }
+            after = Some(page.next);
+            if !page.has_more {
+                break;
+            }
+        }
+        let key = |id: &u64| record_key(&self.connection.id, "vendors", &id.to_string());
+        let expected: BTreeMap<String, Value> =
+            truth.iter().map(|(id, name)| (key(id), json!(name))).collect();
+        assert_eq!(replayed, expected, "{what}: the feed");
+        let counts = self.changes().await;
+        for (id, done) in done {
+            let told = counts.get(&key(id)).copied().unwrap_or_default();
+            let all = told.iter().zip(done).all(|(told, done)| told <= done);
+            assert!(
+                all,
+                "{what}: {id} was made, changed, removed {done:?} times, and told {told:?}"
+            );
+        }
+        assert!(counts.keys().all(|told| done.keys().any(|id| key(id) == *told)), "{what}");
+        self.check_messages(what).await;
+    }
+
+    async fn pages(&self) -> Vec<FeedPage> {
+        let pk = feed_pk(&self.workspace, &self.connection.id);
+        let rows = self.place.calm.query_all(Table::Records, &pk, &Range::All).await.unwrap();
+        rows.into_iter().map(|row: Row<FeedPage>| row.doc).collect()
+    }
+
+    /// How often the feed tells of each record that it was made, changed, removed.
+    async fn changes(&self) -> BTreeMap<String, [usize; 3]> {
+        let mut counts: BTreeMap<String, [usize; 3]> = BTreeMap::new();
+        for entry in self.pages().await.into_iter().flat_map(|page| page.entries) {
+            let what = match entry.op {
+                Op::Inserted => 0,
+                Op::Updated => 1,
+                Op::Deleted => 2,
+            };
+            counts.entry(entry.key).or_default()[what] += 1;
+        }
+        counts
+    }
+
+    /// Publishes the feed, with a process that dies now and then, and holds the messages against it.
+    async fn check_messages(&self, what: &str) {
+        let scope = Scope::of(&self.connection);
+        let ConnectionContext { store, queue, blob, .. } = &self.context;
+        let telling = Telling { store, queue, blob, with_records: false };
+        let deadline = self.place.clock.wall() + Duration::from_secs(60);
+        for dies_after in [5, 20, 60, 5_000] {
+            let publishing = publish_pages(telling, &scope, deadline);
+            let _ = tokio::time::timeout(Duration::from_millis(dies_after), publishing).await;
+        }
+        while publish_pages(telling, &scope, deadline).await.is_err() {}
+        let mut told = Vec::new();
+        let days: BTreeSet<String> =
+            self.pages().await.iter().map(|page| page.scheduled.iso()[..10].to_owned()).collect();
+        for day in days {
+            let pk = format!("{}#message#{day}", self.workspace);
+            let rows: Vec<Row<Message>> =
+                self.place.calm.query_all(Table::State, &pk, &Range::All).await.unwrap();
+            told.extend(rows.into_iter().flat_map(|row| keys_of(&row.doc)));
+        }
+        let pages = self.pages().await;
+        let entries = pages.into_iter().flat_map(|page| page.entries);
+        let mut changed: Vec<(String, String)> =
+            entries.map(|entry| (entry.op.as_str().to_owned(), entry.key)).collect();
+        changed.sort();
+        told.sort();
+        assert_eq!(told, changed, "{what}: messages");
+    }
+
+    /// The names of the records that are there, by their ids.
+    pub async fn records(&self) -> BTreeMap<u64, String> {
         let pk = records_pk(&self.workspace, &self.connection.id, "vendors");
         let rows: Vec<Row<RecordDoc>> =
-            self.context.store.query_all(Table::Records, &pk, &Range::All).await.unwrap();
+            self.place.calm.query_all(Table::Records, &pk, &Range::All).await.unwrap();
         let live = rows.into_iter().filter(|row| row.doc.deleted_at.is_none());
         live.map(|row| {
             let body: Value = serde_json::from_str(&row.body.unwrap()).unwrap();
@@ -130,6 +290,17 @@ impl Synced<'_> {
         })
         .collect()
     }
+}
+
+/// The kinds and keys of the changes that a message tells of.
+fn keys_of(message: &Message) -> Vec<(String, String)> {
+    let kinds = ["inserted", "updated", "deleted"];
+    let kind = message.event_type.split_once('.').map(|(_, kind)| kind);
+    let Some(kind) = kind.filter(|kind| kinds.contains(kind)) else { return Vec::new() };
+    let Body::Inline(body) = &message.body else { panic!("a short body is inline") };
+    let body: Value = serde_json::from_str(body).unwrap();
+    let keys = body["data"]["keys"].as_array().unwrap().iter();
+    keys.map(|key| (kind.to_owned(), key.as_str().unwrap().to_owned())).collect()
 }
 
 /// How changes and deletions are found, and what a history may hold.
@@ -243,57 +414,93 @@ fn by_log() -> Vec<Strategy> {
     ]
 }
 
-/// One change.
-fn step(world: &mut World, chance: &mut StdRng, archives: bool) {
-    let id = chance.random_range(1..30);
-    match (chance.random_bool(0.4), archives) {
+/// What has been done to each row: made, changed, removed.
+type Done = Arc<Mutex<BTreeMap<u64, [usize; 3]>>>;
+
+/// One change, or some that have one time.
+fn step(world: &mut World, chance: &mut StdRng, archives: bool, done: &Done) {
+    world.still = chance.random_bool(0.3);
+    let id = chance.random_range(1..ROWS + 6);
+    let there = world.rows.get(&id).is_some_and(|row| !row.archived);
+    let removes = chance.random_bool(0.4);
+    match (removes, archives) {
         (true, true) => world.archive(id),
         (true, false) => world.delete(id),
         (false, _) => world.put(id, &format!("name {}", chance.next_u32())),
+    }
+    let what = match (removes, there) {
+        (true, true) => 2,
+        (true, false) => return,
+        (false, there) => usize::from(there),
+    };
+    done.lock().unwrap().entry(id).or_default()[what] += 1;
+}
+
+/// What a system answers instead of its rows now and then: that it is asked too often, that it is
+/// confused, that there is nothing.
+fn trouble(seed: u64) -> impl FnMut() -> Option<u16> {
+    let mut chance = StdRng::seed_from_u64(seed);
+    move || {
+        let status = [429, 429, 429, 409, 404][chance.random_range(0..5)];
+        chance.random_bool(0.04).then_some(status)
     }
 }
 
 async fn history(place: &Place, strategy: &Strategy, seed: u64) {
     let mut chance = StdRng::seed_from_u64(seed);
-    let source = Source::start(20).await;
+    let (source, done) = (Source::start(ROWS).await, Done::default());
+    done.lock().unwrap().extend((1..=ROWS).map(|id| (id, [1, 0, 0])));
     let synced = place.connect(&strategy.parts, &source).await;
-    for round in 0..4 {
+    source.trouble(trouble(seed));
+    for round in 0..3 {
         let in_peace = strategy.loses && round % 2 == 1;
         let (archives, mut own) = (strategy.archives, StdRng::seed_from_u64(chance.next_u64()));
         source.change(|world| {
             for _ in 0..chance.random_range(0..5) {
-                step(world, &mut chance, archives);
+                step(world, &mut chance, archives, &done);
             }
         });
+        let counted = done.clone();
         source.meddle(move |_, world| {
             if !in_peace && own.random_bool(0.3) {
-                step(world, &mut own, archives);
+                step(world, &mut own, archives, &counted);
             }
         });
         synced.pass(&mut chance).await;
     }
     source.meddle(|_, _| {});
-    for _ in 0..3 {
-        synced.pass(&mut chance).await;
+    source.trouble(|| None);
+    source.change(|world| world.still = false);
+    for _ in 0..if strategy.loses { 3 } else { 1 } {
+        synced.calm_pass().await;
     }
     let truth: BTreeMap<u64, String> = source.change(|world| {
         let there = world.rows.iter().filter(|(_, row)| !row.archived);
         there.map(|(id, row)| (*id, row.name.clone())).collect()
     });
-    assert_eq!(synced.records().await, truth, "{} with seed {seed}", strategy.name);
+    let what = format!("{} with seed {seed}", strategy.name);
+    assert_eq!(synced.records().await, truth, "{what}");
+    let done = done.lock().unwrap().clone();
+    synced.check_feed(&truth, &done, &what).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_quiet_the_records_equal_the_system_for_every_strategy() {
-    // `MILLWRIGHT_SEED=n` plays that history of each, `MILLWRIGHT_HISTORIES=n` more of them.
+    // `MILLWRIGHT_SEED=n` plays that history of each, `MILLWRIGHT_HISTORIES=n` more of them,
+    // `MILLWRIGHT_STRATEGY=text` only those whose name has it inside.
     let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let first = number("MILLWRIGHT_SEED").unwrap_or(1);
-    let count = number("MILLWRIGHT_HISTORIES").unwrap_or(1);
-    let place = Place::start().await;
-    for strategy in strategies() {
-        for seed in first..first + count {
-            history(&place, &strategy, seed).await;
-        }
+    let seed = number("MILLWRIGHT_SEED");
+    let usual = if seed.is_some() { 1 } else { USUAL };
+    let (first, count) = (seed.unwrap_or(1), number("MILLWRIGHT_HISTORIES").unwrap_or(usual));
+    let named = std::env::var("MILLWRIGHT_STRATEGY").unwrap_or_default();
+    let mut strategies = strategies();
+    strategies.retain(|strategy| strategy.name.contains(&named));
+    for seed in first..first + count {
+        // New faults, and new tables, so that neither is for ever.
+        let place = Place::with(TableFaults::ROUGH, seed).await;
+        let place = &place;
+        let played = strategies.iter().map(|strategy| history(place, strategy, seed));
+        futures::stream::iter(played).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
     }
 }
 

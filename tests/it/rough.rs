@@ -42,7 +42,7 @@ impl Rough {
         let cloud = Cloud::start(folder.path(), table, queue, seed, clock.clone()).await;
         let mut variables = in_process::variables(&cloud, folder.path());
         for (name, value) in own {
-            variables.insert(format!("MILLWRIGHT_SYNC_{name}_SECONDS"), (*value).to_owned());
+            variables.insert(format!("MILLWRIGHT_SYNC_{name}"), (*value).to_owned());
         }
         let pump = Pump::start(&cloud, &in_process::source(&variables), clock.clone()).await;
         let context = in_process::context(&variables, clock.clone(), &cloud.sdk());

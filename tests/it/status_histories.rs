@@ -68,7 +68,7 @@ async fn history(seed: u64) {
 
 impl World {
     async fn begin(seed: u64) -> Self {
-        let own = [("LEASE", "3"), ("MARGIN", "1"), ("INTERVAL", "3600")];
+        let own = [("LEASE_SECONDS", "3"), ("MARGIN_SECONDS", "1"), ("INTERVAL_SECONDS", "3600")];
         let Rough { clock, pump, context, calm, connection, cloud, folder } =
             Rough::connected(seed, &own, sandbox).await;
         Self { clock, pump, context, calm, connection, _cloud: cloud, _folder: folder }

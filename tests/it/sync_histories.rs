@@ -72,8 +72,12 @@ async fn history(seed: u64) {
 }
 
 async fn begin(seed: u64) -> World {
-    let Rough { clock, pump, context, calm, connection, cloud, folder } =
-        Rough::connected(seed, &[("LEASE", "1"), ("MARGIN", "1")], sandbox).await;
+    let Rough { clock, pump, context, calm, connection, cloud, folder } = Rough::connected(
+        seed,
+        &[("LEASE_SECONDS", "1"), ("MARGIN_SECONDS", "1"), ("VANISH_PERCENT", "100")],
+        sandbox,
+    )
+    .await;
     let workspace = connection.workspace.clone();
     World { clock, pump, context, calm, connection, workspace, cloud, _folder: folder }
 }
@@ -107,7 +111,7 @@ impl World {
 
     async fn ask(&self, chance: &mut StdRng) {
         let mode = if chance.random_bool(0.3) { Mode::Full } else { Mode::Incremental };
-        let request = RequestedSync { entities: None, mode };
+        let request = RequestedSync { entities: None, mode, confirm_deletions: false };
         if let Err(error) = request_sync(&self.context, &self.connection, &request).await {
             println!("not started: {error}");
         }
@@ -131,7 +135,11 @@ impl World {
                 if asked {
                     return;
                 }
-                let request = RequestedSync { entities: None, mode: Mode::Incremental };
+                let request = RequestedSync {
+                    entities: None,
+                    mode: Mode::Incremental,
+                    confirm_deletions: false,
+                };
                 asked = request_sync(&self.context, &self.connection, &request).await.is_ok();
             }
             // Leases, visibility and held-back messages end on the wall clock.

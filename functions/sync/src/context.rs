@@ -44,6 +44,8 @@ impl Context {
 /// `MILLWRIGHT_SYNC_LEASE_SECONDS`: a puller's claim, renewed with each page (default 180).
 /// `MILLWRIGHT_SYNC_MARGIN_SECONDS`: how long before its end an invocation hands on (default 20).
 /// `MILLWRIGHT_SYNC_INTERVAL_SECONDS`: the time between passes (default 900, at least 15).
+/// `MILLWRIGHT_SYNC_VANISH_PERCENT`: the share of an entity's records that may vanish in one pass without
+/// being asked about (default 20; 100 for all).
 fn limits(source: &impl Source) -> Result<SliceLimits, ConfigError> {
     let seconds = |name, default, range| parsed_in(source, name, default, range);
     Ok(SliceLimits {
@@ -54,5 +56,6 @@ fn limits(source: &impl Source) -> Result<SliceLimits, ConfigError> {
             900,
             &(15..=86_400),
         )?),
+        vanish_percent: parsed_in(source, "MILLWRIGHT_SYNC_VANISH_PERCENT", 20, &(0..=100))?,
     })
 }

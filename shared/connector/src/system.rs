@@ -96,6 +96,12 @@ impl Position {
         self.place.perishes()
     }
 
+    /// The place behind a row in the same listing, where that goes by ids.
+    #[must_use]
+    pub fn behind(&self, id: String) -> Self {
+        Self { stream: self.stream, place: Place::after(id) }
+    }
+
     /// The place behind a row, in a listing that goes by ids.
     #[must_use]
     pub fn after(id: String) -> Self {

@@ -65,6 +65,18 @@ pub struct Tally {
     pub skipped: u64,
 }
 
+/// What a commit did, and to which records.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// Counted.
+    pub tally: Tally,
+    /// The keys of the fetched records whose rows hold just what was fetched, as far as this commit
+    /// could tell: those that it put, and those that were so before.
+    pub settled: Vec<String>,
+    /// The remote ids of the fetched records that are too large to keep.
+    pub too_large: Vec<String>,
+}
+
 impl Tally {
     fn count(&mut self, op: Op) {
         match op {
@@ -103,13 +115,30 @@ pub async fn commit_pulled<F>(
 where
     F: FnOnce(&Tally) -> Result<Write>,
 {
-    let mut tally = Tally::default();
-    let mut entries = put_changed(store, &pulled, &mut tally).await?;
-    entries.extend(mark_gone(store, &pulled, &mut tally).await?);
-    let checkpoint = checkpoint(&tally)?;
+    let checkpoint = |done: &Committed| checkpoint(&done.tally);
+    commit_compared(store, queue, pulled, checkpoint).await.map(|done| done.tally)
+}
+
+/// Like [`commit_pulled`], and tells of which records it is known now what their rows hold.
+///
+/// # Errors
+/// `Fenced` when the puller's row was written by another.
+pub async fn commit_compared<F>(
+    store: &Store,
+    queue: &Queue,
+    pulled: Pulled<'_>,
+    checkpoint: F,
+) -> Result<Committed, CommitError>
+where
+    F: FnOnce(&Committed) -> Result<Write>,
+{
+    let mut done = Committed::default();
+    let mut entries = put_changed(store, &pulled, &mut done).await?;
+    entries.extend(mark_gone(store, &pulled, &mut done.tally).await?);
+    let checkpoint = checkpoint(&done)?;
     if entries.is_empty() {
         return match store.write(checkpoint).await {
-            Ok(_) => Ok(tally),
+            Ok(_) => Ok(done),
             Err(StoreError::Conflict(_)) => Err(CommitError::Fenced),
             Err(error) => Err(error.into()),
         };
@@ -123,11 +152,15 @@ where
     };
     append(store, pulled.scope, &page, &[checkpoint]).await?;
     announce_feed(queue, pulled.scope).await;
-    Ok(tally)
+    Ok(done)
 }
 
 /// Puts the rows that differ and answers with their entries.
-async fn put_changed(store: &Store, pulled: &Pulled<'_>, tally: &mut Tally) -> Result<Vec<Entry>> {
+async fn put_changed(
+    store: &Store,
+    pulled: &Pulled<'_>,
+    done: &mut Committed,
+) -> Result<Vec<Entry>> {
     let mut fetched = by_key(&pulled.records)?;
     let mut outcomes = insert_new(store, pulled, &mut fetched).await?;
     let keys: Vec<Key> =
@@ -148,20 +181,40 @@ async fn put_changed(store: &Store, pulled: &Pulled<'_>, tally: &mut Tally) -> R
     for (key, outcome) in outcomes {
         match outcome {
             Outcome::Put(op) => {
-                tally.count(op);
+                done.tally.count(op);
+                done.settled.push(key.clone());
                 entries.push(Entry { key, op });
             }
-            Outcome::Left => tally.unchanged += 1,
-            Outcome::TooLarge => tally.skipped += 1,
+            Outcome::Told(op) => {
+                done.tally.count(op);
+                entries.push(Entry { key, op });
+            }
+            Outcome::Same => {
+                done.tally.unchanged += 1;
+                done.settled.push(key);
+            }
+            Outcome::Left => done.tally.unchanged += 1,
+            Outcome::TooLarge(remote_id) => {
+                done.tally.skipped += 1;
+                done.too_large.push(remote_id);
+            }
         }
     }
     Ok(entries)
 }
 
+/// What became of a fetched record.
 pub(crate) enum Outcome {
+    /// The row holds what was fetched, since this commit.
     Put(Op),
+    /// What the row held before is told by this commit.
+    Told(Op),
+    /// The row holds what was fetched, and did before.
+    Same,
+    /// The row holds what is newer.
     Left,
-    TooLarge,
+    /// It cannot be kept; its remote id.
+    TooLarge(String),
 }
 
 /// Judges one record and puts its row. When somebody writes the row in between, it is judged again.
@@ -179,12 +232,13 @@ async fn put_one(
         let body = serde_json::to_string(&record.record).map_err(Error::internal)?;
         if body.len() > RECORD_MAX {
             tracing::warn!(key, bytes = body.len(), "record too large to keep");
-            return Ok(Outcome::TooLarge);
+            return Ok(Outcome::TooLarge(record.remote_id.clone()));
         }
         let doc = row.as_ref().map(|row| &row.doc);
         let op = match judge(doc, &hash, pulled.fetch_started, pulled.unfinished) {
             Verdict::Changed(op) => op,
-            Verdict::Unchanged | Verdict::WrittenSince => return Ok(Outcome::Left),
+            Verdict::Unchanged => return Ok(Outcome::Same),
+            Verdict::WrittenSince => return Ok(Outcome::Left),
             Verdict::Untold => return tell_again(store, pulled, &row_key).await,
         };
         let now = store.clock().wall();
@@ -213,7 +267,7 @@ async fn tell_again(store: &Store, pulled: &Pulled<'_>, row_key: &Key) -> Result
         if !pulled.unfinished.contains(&row.doc.commit) {
             // The put may have been made all the same, its answer having been lost.
             let mine = tried.filter(|_| row.doc.commit == pulled.commit);
-            return Ok(mine.map_or(Outcome::Left, Outcome::Put));
+            return Ok(mine.map_or(Outcome::Left, Outcome::Told));
         }
         let op = match row.doc.deleted_at {
             Some(_) => Op::Deleted,
@@ -222,7 +276,7 @@ async fn tell_again(store: &Store, pulled: &Pulled<'_>, row_key: &Key) -> Result
         };
         row.doc.commit = pulled.commit.clone();
         match store.write(Write::replace(&row)?).await {
-            Ok(_) => return Ok(Outcome::Put(op)),
+            Ok(_) => return Ok(Outcome::Told(op)),
             Err(StoreError::Conflict(_)) => tried = Some(op),
             Err(error) => return Err(error.into()),
         }
@@ -263,6 +317,7 @@ pub(crate) fn next_doc(
         written_at: row.and_then(|row| row.doc.written_at),
         fetched_at: row.and_then(|row| row.doc.fetched_at),
         deleted_at: None,
+        revived: row.is_some_and(|row| row.doc.revived || row.doc.deleted_at.is_some()),
         source: SourceTimes::of(&record.record),
     }
 }

@@ -74,6 +74,7 @@ mod tests {
             written_at: None,
             fetched_at: None,
             deleted_at: None,
+            revived: false,
             source: SourceTimes::default(),
         }
     }

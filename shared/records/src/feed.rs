@@ -136,7 +136,8 @@ struct Reader<'a, T, F> {
 }
 
 /// Pages of a feed, and how far they reach.
-pub(crate) struct Pages {
+#[derive(Debug)]
+pub struct Pages {
     /// The pages that are still kept.
     pub pages: Vec<FeedPage>,
     /// The place up to which there are no others.
@@ -145,7 +146,10 @@ pub(crate) struct Pages {
 
 /// Reads some pages after `after` and up to `head`. Pages past their end are passed over: the table
 /// removes them late, and may have many of them before the first that is kept.
-pub(crate) async fn read_pages(
+///
+/// # Errors
+/// When the table fails.
+pub async fn read_pages(
     store: &Store,
     scope: &Scope,
     after: Seq,

@@ -21,9 +21,9 @@ mod seq;
 mod unshown;
 mod write;
 
-pub use commit::{CommitError, Pulled, Tally, commit_pulled};
+pub use commit::{CommitError, Committed, Pulled, Tally, commit_compared, commit_pulled};
 pub use content::content_hash;
-pub use feed::{Change, ChangePage, read_changes};
+pub use feed::{Change, ChangePage, Pages, read_changes, read_pages};
 pub use filter::{
     Condition, FilterField, Filters, Operator, fills, filter_fields, sortable_fields, sortable_time,
 };

@@ -117,6 +117,9 @@ pub struct RecordDoc {
     /// When it was found to be gone.
     #[serde(default)]
     pub deleted_at: Option<WallTime>,
+    /// Whether it had been gone before, and came back: what tells of a deletion may mean that one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub revived: bool,
     /// When the source made and changed it.
     #[serde(default)]
     pub source: SourceTimes,

@@ -14,9 +14,10 @@ use millwright_store::{Row, StoreError, Wait, Write};
 use serde_json::{Value, json};
 
 use crate::{
-    HintTask,
+    HintTask, Skipped, Vanished,
     hints::wake_hints,
     plan::window_after,
+    poison::{isolate, may_be_of_a_row},
     slice::{Slice, StepError},
     state::{NextRun, SyncState, SyncStatus},
 };
@@ -44,8 +45,15 @@ pub(crate) async fn completed(slice: &mut Slice<'_>) -> Result<(), StepError> {
     let rereads = slice.entity()?.rereads();
     let state = &mut slice.row.doc;
     let Some(pass) = state.pass.take() else { return Ok(()) };
-    let about = About::Ended { had_issues: state.has_issues, skipped: pass.counts.skipped };
-    state.has_issues = pass.counts.skipped > 0;
+    if pass.swept {
+        (state.held, state.confirmed) = (pass.held, None);
+    }
+    let about = About::Ended {
+        had_issues: state.has_issues,
+        skipped: pass.counts.skipped,
+        held: state.held,
+    };
+    state.has_issues = pass.counts.skipped > 0 || state.held.is_some();
     window_after(state, &pass, rereads);
     state.runs_since_sweep = if pass.swept { 0 } else { state.runs_since_sweep + 1 };
     state.end_remap(now, &pass);
@@ -55,6 +63,7 @@ pub(crate) async fn completed(slice: &mut Slice<'_>) -> Result<(), StepError> {
     state.last_error = None;
     state.last_success_at = Some(now);
     state.status = match pass.counts.skipped {
+        _ if state.held.is_some() => SyncStatus::Held,
         0 => SyncStatus::Completed,
         _ => SyncStatus::CompletedWithErrors,
     };
@@ -66,9 +75,7 @@ pub(crate) async fn completed(slice: &mut Slice<'_>) -> Result<(), StepError> {
     });
     let interval = slice.limits.interval;
     rest(&mut slice.ending(), interval, Some(("sync.completed", event)), about).await?;
-    if let Some(seen) = slice.seen.take() {
-        seen.discard(&slice.context.blob).await;
-    }
+    slice.keep_prints().await;
     wake(slice).await;
     Ok(())
 }
@@ -97,6 +104,14 @@ pub(crate) async fn failed(slice: &mut Slice<'_>, error: SystemError) -> Result<
         tracing::info!(connection = %slice.connection.id, entity = state.entity, ?wait, "asked to wait");
         return rest(&mut slice.ending(), wait, None, About::Nothing).await;
     }
+    let narrowed = state.pass.as_ref().is_some_and(|pass| pass.narrow.is_some());
+    // Whoever could not be reached is asked for the same once more; a refusal stays one.
+    let again = state.failures > 0 || narrowed || observation == Verdict::NotOfHealth;
+    let well = !matches!(observation, Verdict::Observed(_)) && may_be_of_a_row(error.class);
+    if again && well && isolate(slice, &error.message).await? {
+        return rest(&mut slice.ending(), Duration::ZERO, None, About::Nothing).await;
+    }
+    let state = &mut slice.row.doc;
     state.failures += 1;
     if let Some(pass) = &mut state.pass {
         pass.phase.refused_at(error.class, state.failures);
@@ -218,8 +233,9 @@ async fn verdict(slice: &Slice<'_>, error: SystemError) -> (Verdict, SystemError
 enum About {
     /// Nothing.
     Nothing,
-    /// The pass came to its end: what was wrong with the entity is over, unless it left records out.
-    Ended { had_issues: bool, skipped: u64 },
+    /// The pass came to its end: what was wrong with the entity is over, unless it left records out, or
+    /// deletions are held.
+    Ended { had_issues: bool, skipped: u64, held: Option<Vanished> },
     /// It failed, though the system answers.
     Failed { problem: Problem, code: ErrorCode, message: String },
 }
@@ -235,31 +251,54 @@ fn about_failure(state: &SyncState, error: &SystemError) -> About {
 
 async fn issues(ending: &Ending<'_>, about: &About) -> Result<IssueChanges, StepError> {
     let (context, connection) = (ending.context, ending.connection);
-    let entity = || ending.row.doc.entity.clone();
     match about {
-        About::Nothing | About::Ended { had_issues: false, skipped: 0 } => {
+        About::Nothing | About::Ended { had_issues: false, skipped: 0, held: None } => {
             Ok(IssueChanges::default())
         }
         About::Failed { problem, code, message } => {
             Ok(raise_issue(context, connection, problem, *code, message).await?)
         }
-        About::Ended { skipped, .. } => {
+        About::Ended { skipped, held, .. } => {
+            let entity = || ending.row.doc.entity.clone();
+            let left_out = (*skipped > 0).then(|| left_out(&ending.row.doc, *skipped));
+            let held = held.map(|held| (ErrorCode::StateConflict, held_message(&entity(), held)));
             let mut changes = IssueChanges::default();
-            for over in [Problem::SyncFailed(entity()), Problem::FirstLoadIncomplete(entity())] {
-                changes.extend(settle_issue(context, connection, &over).await?);
+            for (problem, lasts) in [
+                (Problem::SyncFailed(entity()), None),
+                (Problem::FirstLoadIncomplete(entity()), None),
+                (Problem::RecordsSkipped(entity()), left_out),
+                (Problem::DeletionsHeld(entity()), held),
+            ] {
+                changes.extend(match lasts {
+                    None => settle_issue(context, connection, &problem).await?,
+                    Some((code, message)) => {
+                        raise_issue(context, connection, &problem, code, &message).await?
+                    }
+                });
             }
-            let left_out = Problem::RecordsSkipped(entity());
-            changes.extend(match skipped {
-                0 => settle_issue(context, connection, &left_out).await?,
-                skipped => {
-                    let message = format!("{skipped} records are too large to keep");
-                    let code = ErrorCode::PayloadTooLarge;
-                    raise_issue(context, connection, &left_out, code, &message).await?
-                }
-            });
             Ok(changes)
         }
     }
+}
+
+/// What is said of records that were left out: how many, and what is wrong with the first.
+fn left_out(state: &SyncState, skipped: u64) -> (ErrorCode, String) {
+    let Some(first) = state.skips.first() else {
+        return (ErrorCode::ValidationFailed, format!("{skipped} records were left out"));
+    };
+    let field = first.field.as_ref().map(|field| format!("{field} ")).unwrap_or_default();
+    let Skipped { remote_id, message, .. } = first;
+    let message =
+        format!("{skipped} records were left out, the first of them {remote_id}: {field}{message}");
+    (ErrorCode::ValidationFailed, message)
+}
+
+fn held_message(entity: &str, held: Vanished) -> String {
+    let Vanished { missing, of } = held;
+    format!(
+        "{missing} of {of} {entity} are no longer listed by the system; they stay until somebody confirms \
+         that they are gone, or they are listed again"
+    )
 }
 
 fn code_of(error: &SystemError) -> ErrorCode {

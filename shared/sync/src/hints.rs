@@ -136,6 +136,18 @@ fn worker_key(workspace: &WorkspaceId, connection: &ConnectionId, entity: &str) 
     Key::state(connection_pk(workspace, connection), format!("hinted#{entity}"))
 }
 
+/// Whether nobody works on an entity's hints, nor did and died: no row holds what its worker put and has
+/// not told.
+pub(crate) async fn hints_rest(
+    store: &Store,
+    workspace: &WorkspaceId,
+    connection: &ConnectionId,
+    entity: &str,
+) -> Result<bool> {
+    let worker = store.get::<HintWorker>(&worker_key(workspace, connection, entity)).await?;
+    Ok(worker.is_none_or(|row| row.doc.lease.until.is_none() && row.doc.unfinished.is_empty()))
+}
+
 /// Until when each of a connection's entities' hints are being worked on.
 pub(crate) async fn hint_leases(
     store: &Store,

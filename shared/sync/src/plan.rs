@@ -37,7 +37,9 @@ pub(crate) fn begin(
     }
     if state.pass.is_some() {
         // The last holder did not give the lease back: rows of its next commit may have been put.
-        state.unfinished.extend(lost_commit);
+        if let Some(lost) = lost_commit {
+            state.lose(lost);
+        }
     }
     state.commits = 0;
     state.run = None;
@@ -61,6 +63,7 @@ fn begin_pass(state: &mut SyncState, wall: WallTime) {
         }
     }
     state.counts = Counts::default();
+    state.skips.clear();
     state.last_started_at = Some(wall);
     state.pass = Some(Pass {
         run: RunId::new_at(wall.millis()),
@@ -76,6 +79,10 @@ fn begin_pass(state: &mut SyncState, wall: WallTime) {
         swept: false,
         filled: false,
         counts: Counts::default(),
+        round: 0,
+        pages: 0,
+        held: None,
+        narrow: None,
     });
 }
 
@@ -88,7 +95,7 @@ pub(crate) fn start_over(state: &mut SyncState) {
         pass.checkpoint = None;
         pass.reached = None;
         pass.source_started = None;
-        pass.phase = Phase::Pulling(Position::default());
+        pass.begin_listing(Phase::Pulling(Position::default()));
     }
 }
 

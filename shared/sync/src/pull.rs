@@ -4,12 +4,16 @@ use std::time::Duration;
 
 use millwright_connector::{Found, Position, Pull, RowFault, SourceRecord};
 use millwright_core::WallTime;
-use millwright_records::{FeedPage, Pulled, Tally, commit_pulled};
+use millwright_records::{Committed, FeedPage, Pulled, Tally, commit_compared};
 use millwright_store::{Row, Write};
 
 use crate::{
-    SyncState, end,
+    Skipped, SyncState,
+    compare::{look_again, phase_after_pages},
+    end,
     plan::{start_over, wants_sweep},
+    poison::widened,
+    sift::Sifted,
     slice::{Slice, Step, StepError},
     state::{Counts, Phase},
 };
@@ -62,34 +66,60 @@ pub(crate) async fn step(slice: &mut Slice<'_>, position: Position) -> Result<St
         return Ok(Step::More);
     }
     let mut fetched = Fetched { records: page.records, faults: page.faults, deleted: page.deleted };
+    look_again(slice, &entity, &mut fetched).await?;
+    let sifted = slice.sift(&mut fetched).await?;
     while let Some(part) = fetched.split() {
         // The position comes with the last part.
-        commit(slice, &entity, fetch_started, part, |_| {}).await?;
+        commit_sifted(slice, &entity, fetch_started, part, &sifted, |_| {}).await?;
     }
-    let sweep = slice.entity()?.sweep().map(|sweep| sweep.every_runs);
     let source_time =
         page.source_time.unwrap_or_else(|| (fetch_started - UNKNOWN_CLOCK_MARGIN).millis());
-    let mut step = Step::More;
     let (next, reached) = (page.next, page.checkpoint);
-    commit(slice, &entity, fetch_started, fetched, |state| {
-        let runs_since = state.runs_since_sweep;
+    let phase = match next {
+        Some(next) => Some(Phase::Pulling(next)),
+        None if compares(slice)? => Some(phase_after_pages(slice, fetch_started)?),
+        None => None,
+    };
+    let usual = slice.system.manifest().limits.page_size;
+    let (step, lists) = (step_of(phase.as_ref()), matches!(phase, Some(Phase::Listing { .. })));
+    commit_sifted(slice, &entity, fetch_started, fetched, &sifted, |state| {
+        state.count_same(sifted.same);
         let Some(pass) = &mut state.pass else { return };
         pass.source_started.get_or_insert(source_time);
         pass.reached = reached.or(pass.reached.take());
-        match (next, sweep) {
-            (Some(next), _) => pass.phase = Phase::Pulling(next),
-            (None, Some(every)) if wants_sweep(pass, runs_since, every) => {
-                pass.phase = Phase::Listing { after: None, parts: 0, began: fetch_started };
-            }
-            (None, _) => step = Step::Finished,
+        pass.pages += 1;
+        pass.narrow = pass.narrow.and_then(|narrow| widened(narrow, usual));
+        match phase {
+            Some(listing @ Phase::Listing { .. }) => pass.begin_listing(listing),
+            Some(phase) => pass.phase = phase,
+            None => {}
         }
     })
     .await?;
+    if lists {
+        slice.seen_anew();
+    }
     Ok(step)
 }
 
-fn pull_of(slice: &Slice<'_>, position: Position) -> Pull {
-    let page_size = slice.system.manifest().limits.page_size;
+fn step_of(phase: Option<&Phase>) -> Step {
+    if phase.is_some() { Step::More } else { Step::Finished }
+}
+
+/// Whether deletions are found by comparing, the pages of this pass being in: where they have shown
+/// everything it costs nothing.
+fn compares(slice: &Slice<'_>) -> Result<bool, StepError> {
+    let def = slice.entity()?;
+    let (Some(sweep), Some(pass)) = (def.sweep(), &slice.row.doc.pass) else { return Ok(false) };
+    let shown = def.reading_lists_all() && slice.reads_everything()?;
+    Ok(shown || wants_sweep(pass, slice.row.doc.runs_since_sweep, sweep.every_runs))
+}
+
+/// What is asked for at a place.
+pub(crate) fn pull_of(slice: &Slice<'_>, position: Position) -> Pull {
+    let narrow = slice.row.doc.pass.as_ref().and_then(|pass| pass.narrow);
+    let usual = slice.system.manifest().limits.page_size;
+    let page_size = narrow.map_or(usual, |narrow| narrow.size);
     let pull = Pull { position, page_size, ..Pull::default() };
     match &slice.row.doc.pass {
         None => pull,
@@ -110,32 +140,44 @@ pub(crate) async fn commit(
     fetched: impl Into<Fetched>,
     advance: impl FnOnce(&mut SyncState),
 ) -> Result<(), StepError> {
-    let fetched = fetched.into();
+    let sifted = Sifted::default();
+    commit_sifted(slice, entity, fetch_started, fetched.into(), &sifted, advance).await
+}
+
+/// Commits what sifting has left of a page, and takes over what that finds out.
+async fn commit_sifted(
+    slice: &mut Slice<'_>,
+    entity: &str,
+    fetch_started: WallTime,
+    fetched: Fetched,
+    sifted: &Sifted,
+    advance: impl FnOnce(&mut SyncState),
+) -> Result<(), StepError> {
     for fault in &fetched.faults {
         tracing::warn!(entity, ?fault, "row left out");
     }
     let seen = fetched.records.len() as u64;
-    let left_out = fetched.faults.len() as u64;
+    let faults = fetched.faults;
     let scope = slice.scope.clone();
+    let commit = slice.row.doc.next_commit();
     let pulled = Pulled {
         scope: &scope,
         entity,
         fetch_started,
-        commit: slice.row.doc.next_commit(),
+        commit: commit.clone(),
         unfinished: &slice.row.doc.unfinished.clone(),
         initial: slice.row.doc.is_first_load(),
         records: fetched.records,
         gone: Vec::new(),
         deleted: fetched.deleted,
     };
-    commit_page(slice, pulled, seen, |state| {
-        state.counts.skipped += left_out;
-        if let Some(pass) = &mut state.pass {
-            pass.counts.skipped += left_out;
-        }
+    let done = commit_page(slice, pulled, seen, |state, done| {
+        state.count_skipped(&faults, &done.too_large);
         advance(state);
     })
-    .await
+    .await?;
+    slice.learn(&commit, &done, sifted);
+    Ok(())
 }
 
 /// Commits a page and takes over the state that was written with it.
@@ -143,22 +185,22 @@ pub(crate) async fn commit_page(
     slice: &mut Slice<'_>,
     pulled: Pulled<'_>,
     seen: u64,
-    advance: impl FnOnce(&mut SyncState),
-) -> Result<(), StepError> {
+    advance: impl FnOnce(&mut SyncState, &Committed),
+) -> Result<Committed, StepError> {
     let context = slice.context;
     slice.renew_lease();
     let mut next: Row<SyncState> = slice.row.clone();
     next.doc.failures = 0;
-    advance(&mut next.doc);
-    let tally = commit_pulled(&context.store, &context.queue, pulled, |tally| {
-        count(&mut next.doc, tally, seen);
+    let done = commit_compared(&context.store, &context.queue, pulled, |done| {
+        count(&mut next.doc, &done.tally, seen);
+        advance(&mut next.doc, done);
         Ok(Write::replace(&next)?)
     })
     .await?;
-    tracing::debug!(entity = slice.row.doc.entity, ?tally, "page committed");
+    tracing::debug!(entity = slice.row.doc.entity, tally = ?done.tally, "page committed");
     next.version = next.version.next();
     slice.row = next;
-    Ok(())
+    Ok(done)
 }
 
 /// Adds a commit to the counts, and to the fence's commits if it made a feed page.
@@ -174,9 +216,31 @@ fn count(state: &mut SyncState, tally: &Tally, seen: u64) {
         counts.unchanged += tally.unchanged;
         counts.skipped += tally.skipped;
     };
-    add(&mut state.counts);
-    if let Some(pass) = &mut state.pass {
-        add(&mut pass.counts);
+    state.add_counts(add);
+}
+
+impl SyncState {
+    fn add_counts(&mut self, add: impl Fn(&mut Counts)) {
+        add(&mut self.counts);
+        if let Some(pass) = &mut self.pass {
+            add(&mut pass.counts);
+        }
+    }
+
+    /// Counts records that are as they were, of which no row was read.
+    fn count_same(&mut self, same: u64) {
+        self.add_counts(|counts| {
+            counts.seen += same;
+            counts.unchanged += same;
+        });
+    }
+
+    /// Counts and names what is left out. What is too large has been counted with the commit.
+    fn count_skipped(&mut self, faults: &[RowFault], too_large: &[String]) {
+        self.add_counts(|counts| counts.skipped += faults.len() as u64);
+        let faults = faults.iter();
+        self.skip(faults.map(|own| Skipped::new(&own.remote_id, &own.field, &own.message)));
+        self.skip(too_large.iter().map(|id| Skipped::new(id, "", "is too large to keep")));
     }
 }
 

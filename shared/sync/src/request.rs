@@ -12,6 +12,8 @@ pub struct RequestedSync {
     pub entities: Option<Vec<String>>,
     /// What to read.
     pub mode: Mode,
+    /// Whether deletions that are held may be made: as many as had vanished.
+    pub confirm_deletions: bool,
 }
 
 /// Asks for syncs; answers with the states of the entities that will run.
@@ -29,7 +31,7 @@ pub async fn request_sync(
     let chosen = choose(&states, request.entities.as_deref(), now)?;
     let mut started = Vec::new();
     for state in chosen {
-        match start(context, state, request.mode).await {
+        match start(context, state, request).await {
             Ok(state) => started.push(state),
             Err(error) if request.entities.is_some() => return Err(error),
             Err(error) if error.code == ErrorCode::SyncInProgress => {}
@@ -74,7 +76,11 @@ fn is_held(state: &SyncState, now: WallTime) -> bool {
     state.lease.until.is_some_and(|until| until > now)
 }
 
-async fn start(context: &ConnectionContext, state: &SyncState, mode: Mode) -> Result<SyncState> {
+async fn start(
+    context: &ConnectionContext,
+    state: &SyncState,
+    request: &RequestedSync,
+) -> Result<SyncState> {
     let key = sync_key(&state.workspace, &state.connection, &state.entity);
     let (wall, now) = (context.store.clock().wall(), context.store.clock().schedule());
     let asked = context
@@ -83,7 +89,10 @@ async fn start(context: &ConnectionContext, state: &SyncState, mode: Mode) -> Re
             if is_held(state, wall) {
                 return Err(in_progress(&state.entity));
             }
-            state.requested = Some(mode);
+            state.requested = Some(request.mode);
+            if request.confirm_deletions {
+                state.confirmed = state.held.map(|held| held.missing);
+            }
             state.run = Some(NextRun::at(now, now));
             Ok(())
         })

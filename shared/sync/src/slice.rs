@@ -12,13 +12,13 @@ use millwright_records::{CommitError, Scope};
 use millwright_store::{Row, StoreError, Write};
 
 use crate::{
-    SliceTask, SyncState,
+    SliceTask, SyncState, compare,
     end::{self, Ending},
     plan::{Begin, begin},
+    prints::Prints,
     pull,
-    seen::Seen,
     state::{NextRun, Phase},
-    sweep, sync_key,
+    sync_key,
 };
 
 /// How long before an invocation's end a call to a system is cut off: what follows needs time too.
@@ -35,6 +35,9 @@ pub struct SliceLimits {
     pub margin: Duration,
     /// The interval between passes, on the schedule clock.
     pub interval: Duration,
+    /// The share of an entity's records, in percent, that may vanish in one pass: where it is more, their
+    /// deletions wait until somebody confirms them. With 100 none does.
+    pub vanish_percent: u32,
 }
 
 /// How a slice ended.
@@ -97,8 +100,10 @@ pub(crate) struct Slice<'a> {
     pub system: System,
     pub scope: Scope,
     pub row: Row<SyncState>,
-    /// Ids listed by the pass, as far as this slice holds them.
-    pub seen: Option<Seen>,
+    /// What is known of the rows, once it is needed.
+    pub prints: Option<Prints>,
+    /// Whether that includes everything that the pass has seen.
+    pub seen_whole: bool,
     /// When the invocation ends.
     pub deadline: WallTime,
     /// How often the work has been sent on without going through the due index.
@@ -133,10 +138,24 @@ pub async fn run_slice(
     }
     let system = open_system(context, &connection).await?;
     let scope = Scope::of(&connection);
-    let seen = None;
-    let mut slice = Slice { context, limits, connection, system, scope, row, seen, deadline, hop };
+    let (prints, seen_whole) = (None, false);
+    let mut slice = Slice {
+        context,
+        limits,
+        connection,
+        system,
+        scope,
+        row,
+        prints,
+        seen_whole,
+        deadline,
+        hop,
+    };
     let worked = match slice.work().await {
-        Err(StepError::System(error)) => end::failed(&mut slice, error).await,
+        Err(StepError::System(error)) => {
+            slice.keep_prints().await;
+            end::failed(&mut slice, error).await
+        }
         worked => worked,
     };
     match worked {
@@ -239,6 +258,7 @@ impl Slice<'_> {
                 return self.hand_on().await;
             }
             if !self.is_wanted().await? {
+                self.keep_prints().await;
                 self.row.doc.lease.release();
                 return self.save().await;
             }
@@ -291,8 +311,8 @@ impl Slice<'_> {
         let phase = self.row.doc.pass.as_ref().map(|pass| pass.phase.clone());
         match phase {
             Some(Phase::Pulling(position)) => pull::step(self, position).await,
-            Some(Phase::Listing { .. }) => sweep::list_step(self).await,
-            Some(Phase::Comparing { after, .. }) => sweep::compare_step(self, after).await,
+            Some(Phase::Listing { .. }) => compare::list_step(self).await,
+            Some(Phase::Comparing { .. }) => compare::compare_step(self).await,
             None => Ok(Step::Finished),
         }
     }
@@ -300,7 +320,7 @@ impl Slice<'_> {
     /// Gives the lease back and sends the pass on. The present message goes only after that, so a
     /// crash in between makes it come again.
     async fn hand_on(&mut self) -> Result<(), StepError> {
-        self.keep_seen().await?;
+        self.keep_prints().await;
         self.row.doc.lease.release();
         let by_sweep = self.hop >= MAX_HOPS;
         if by_sweep {
@@ -315,21 +335,13 @@ impl Slice<'_> {
         Ok(())
     }
 
-    /// Keeps the ids listed so far and the position that goes with them: the pass's memory across
-    /// slices.
-    pub async fn keep_seen(&mut self) -> Result<(), StepError> {
-        let Some(pass) = &mut self.row.doc.pass else { return Ok(()) };
-        let Some(seen) = &mut self.seen else { return Ok(()) };
-        let kept = seen.keep(&self.context.blob).await?;
-        match &mut pass.phase {
-            Phase::Listing { after, parts, .. } => {
-                *parts = kept;
-                after.clone_from(&seen.after);
-            }
-            Phase::Comparing { parts, .. } => *parts = kept,
-            Phase::Pulling(_) => {}
+    /// A listing begins: nothing has been seen, and nothing has been missed.
+    pub fn seen_anew(&mut self) {
+        if let Some(prints) = &mut self.prints {
+            prints.set.forget_seen();
+            prints.missing.clear();
+            self.seen_whole = true;
         }
-        Ok(())
     }
 
     /// Writes the state, if nobody else has.

@@ -9,6 +9,8 @@ use millwright_records::CommitId;
 use millwright_store::{DUE_GRACE, DUE_LOOKAHEAD, Document, Due, Key, Lease, Wait};
 use serde::{Deserialize, Serialize};
 
+use crate::prints::Mark;
+
 /// So often in a row a place in a listing may be refused before the listing is begun anew.
 const REFUSALS_MAX: u32 = 3;
 
@@ -44,6 +46,9 @@ pub enum SyncStatus {
     Completed,
     /// It ended, and left records out.
     CompletedWithErrors,
+    /// It ended, and so many records would have vanished that their deletions wait until they are
+    /// confirmed.
+    Held,
     /// It stopped; it goes on at its next run.
     Failed,
 }
@@ -61,8 +66,28 @@ pub struct Counts {
     pub deleted: u64,
     /// Records that were as they are.
     pub unchanged: u64,
-    /// Records left out because they are too large.
+    /// Records left out: they cannot be mapped, are not shown, or are too large.
     pub skipped: u64,
+}
+
+/// A record that was left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// The system's id.
+    pub remote_id: String,
+    /// The field that is at fault; nothing where it is the whole record.
+    pub field: Option<String>,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+/// Records that a complete reading did not show any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vanished {
+    /// How many.
+    pub missing: u64,
+    /// Of how many.
+    pub of: u64,
 }
 
 /// Where a pass is.
@@ -71,23 +96,20 @@ pub struct Counts {
 pub(crate) enum Phase {
     /// Reading pages.
     Pulling(Position),
-    /// Listing the ids that exist, after this one; `parts` of the list are in the blob store.
+    /// Listing the ids that exist.
     Listing {
         /// Where the listing goes on.
         after: Option<Position>,
-        /// Parts kept.
-        parts: u32,
         /// The wall clock before the first listing: newer writes win.
         began: WallTime,
     },
-    /// Looking for rows whose ids were not listed, after this key.
+    /// Telling what was not shown.
     Comparing {
-        /// The last row compared.
-        after: Option<String>,
-        /// Parts kept.
-        parts: u32,
-        /// The wall clock before the first listing.
+        /// The wall clock before the first page: newer writes win.
         began: WallTime,
+        /// Whether ids were listed for it, beside the reading itself.
+        #[serde(default)]
+        listed: bool,
     },
 }
 
@@ -137,6 +159,41 @@ pub(crate) struct Pass {
     #[serde(default)]
     pub filled: bool,
     pub counts: Counts,
+    /// How often it has begun its listing anew.
+    #[serde(default)]
+    pub round: u32,
+    /// Pages since then.
+    #[serde(default)]
+    pub pages: u64,
+    /// What has vanished, where that was too much.
+    #[serde(default)]
+    pub held: Option<Vanished>,
+    /// Pages are smaller than usual, for one of the usual size could not be had.
+    #[serde(default)]
+    pub narrow: Option<Narrow>,
+}
+
+/// Pages that are smaller than usual.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Narrow {
+    /// The most rows.
+    pub size: u32,
+    /// Pages of this size that were read, one after the other.
+    pub read: u8,
+}
+
+impl Pass {
+    /// Where it is: marks of what has been seen are whole only with the same.
+    pub fn mark(&self) -> Mark {
+        Mark { run: self.run.clone(), round: self.round, pages: self.pages }
+    }
+
+    /// A listing begins, or begins anew: nothing has been seen yet.
+    pub fn begin_listing(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.round += 1;
+        self.pages = 0;
+    }
 }
 
 /// A run to come.
@@ -243,6 +300,36 @@ pub struct SyncState {
     /// What has become of the last change to how records are made of rows.
     #[serde(default)]
     pub remap: Option<Remap>,
+    /// How many commits have been lost: rows may have been put for them, and no page tells of these.
+    #[serde(default)]
+    pub lost: u64,
+    /// What had vanished when ids were last compared, where that was too much to be deleted.
+    #[serde(default)]
+    pub held: Option<Vanished>,
+    /// How many of those may be deleted: somebody has said so.
+    #[serde(default)]
+    pub confirmed: Option<u64>,
+    /// The first of the records that the last pass has left out, or the running one.
+    #[serde(default)]
+    pub skips: Vec<Skipped>,
+}
+
+/// So many records that were left out are named.
+pub(crate) const SKIPS_MAX: usize = 20;
+/// What is said of a record is cut to so many characters.
+const MESSAGE_MAX: usize = 300;
+
+impl Skipped {
+    /// A record that is left out for what is wrong with one of its fields; the whole where the name is
+    /// empty.
+    pub(crate) fn new(remote_id: &str, field: &str, message: &str) -> Self {
+        let cut = |text: &str| text.chars().take(MESSAGE_MAX).collect();
+        Self {
+            remote_id: cut(remote_id),
+            field: (!field.is_empty()).then(|| cut(field)),
+            message: cut(message),
+        }
+    }
 }
 
 impl SyncState {
@@ -277,6 +364,10 @@ impl SyncState {
             runs_since_sweep: 0,
             has_issues: false,
             remap: None,
+            lost: 0,
+            held: None,
+            confirmed: None,
+            skips: Vec::new(),
         }
     }
 
@@ -314,9 +405,20 @@ impl SyncState {
     /// Gives the lease back after an error of our own. Rows of the commit that did not come to be may
     /// have been put: they count as changed when they are met again.
     pub(crate) fn release_after_error(&mut self) {
-        let lost = self.next_commit();
-        self.unfinished.push(lost);
+        self.lose(self.next_commit());
         self.lease.release();
+    }
+
+    /// A commit will not come to be, and rows may have been put for it.
+    pub(crate) fn lose(&mut self, commit: CommitId) {
+        self.unfinished.push(commit);
+        self.lost += 1;
+    }
+
+    /// Takes note of records that are left out.
+    pub(crate) fn skip(&mut self, records: impl IntoIterator<Item = Skipped>) {
+        let room = SKIPS_MAX - self.skips.len().min(SKIPS_MAX);
+        self.skips.extend(records.into_iter().take(room));
     }
 
     /// Rows are mapped otherwise from now on: everything is to be read anew, and what a running pass
@@ -400,7 +502,7 @@ mod tests {
         let began = WallTime::from_millis(0);
         let place = || Position::after("17".to_owned());
         let mut pulling = Phase::Pulling(place());
-        let mut listing = Phase::Listing { after: Some(place()), parts: 2, began };
+        let mut listing = Phase::Listing { after: Some(place()), began };
         for phase in [&mut pulling, &mut listing] {
             let before = phase.clone();
             phase.refused_at(SystemErrorClass::NotFound, 2);
@@ -409,6 +511,6 @@ mod tests {
             phase.refused_at(SystemErrorClass::NotFound, 3);
         }
         assert_eq!(pulling, Phase::Pulling(Position::default()));
-        assert_eq!(listing, Phase::Listing { after: None, parts: 2, began });
+        assert_eq!(listing, Phase::Listing { after: None, began });
     }
 }

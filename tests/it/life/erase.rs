@@ -114,9 +114,15 @@ async fn an_erasing_that_dies_anywhere_leaves_nothing_once_it_is_taken_up() {
     }
     println!("{kinds} rows erased, {count} deaths");
     assert!((40..REQUESTS_MAX).contains(&(count * apart)), "{count} deaths, {apart} apart");
-    let files = scene.ground.files();
-    drop(context);
-    assert!(files.iter().all(|file| !file.contains("/sync/")), "{files:?}");
+    // Its files go too, and those of another stay. Whoever began before it was disconnected has ended.
+    let kept = |id: &str| {
+        let part = format!("/sync/{id}/");
+        scene.ground.files().iter().any(|file| file.contains(&part))
+    };
+    assert!(kept(&id) && kept(other.id.as_str()));
+    let job = Job { created_at: job.created_at - Duration::from_secs(60), ..job };
+    to_the_end(&context, &job, &scene.id).await;
+    assert!(!kept(&id) && kept(other.id.as_str()));
 }
 
 /// A copy of a ground, for one death.

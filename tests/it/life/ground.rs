@@ -22,6 +22,7 @@ pub const LIMITS: SliceLimits = SliceLimits {
     lease: Duration::from_secs(180),
     margin: Duration::from_secs(5),
     interval: Duration::from_secs(900),
+    vanish_percent: 100,
 };
 
 /// A table, and a workspace with an admin.

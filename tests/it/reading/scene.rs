@@ -189,6 +189,7 @@ impl Scene {
             lease: Duration::from_secs(180),
             margin: Duration::from_secs(5),
             interval: Duration::from_secs(900),
+            vanish_percent: 100,
         };
         let deadline = self.now() + Duration::from_secs(300);
         run_slice(&self.context, limits, &task, 0, deadline).await.unwrap()

@@ -1,4 +1,5 @@
-//! Where a process dies: at the n-th thing that it asks others for, before or after it is done.
+//! Where a process dies, or stands still for a while: at the n-th thing that it asks others for, before or
+//! after it is done.
 
 use std::sync::{
     Arc,
@@ -32,6 +33,7 @@ struct Inner {
     death: std::sync::Mutex<Option<Death>>,
     asked: AtomicUsize,
     died: Notify,
+    lives: Notify,
 }
 
 impl Gate {
@@ -43,6 +45,12 @@ impl Gate {
     /// Whatever comes now is another process's.
     pub fn open(&self) {
         *self.0.death.lock().unwrap() = None;
+    }
+
+    /// Lets who stands there go on after all.
+    pub fn go_on(&self) {
+        self.open();
+        self.0.lives.notify_one();
     }
 
     /// Comes back when the process is to be dead.
@@ -69,7 +77,7 @@ impl Gate {
     async fn stop(&self, here: bool) {
         if here {
             self.0.died.notify_one();
-            std::future::pending::<()>().await;
+            self.0.lives.notified().await;
         }
     }
 }

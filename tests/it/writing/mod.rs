@@ -4,6 +4,7 @@
 mod crashes;
 pub mod gate;
 mod lost;
+mod meanwhile;
 mod plant;
 mod refusals;
 mod scene;

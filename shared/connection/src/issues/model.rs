@@ -26,6 +26,9 @@ pub enum Problem {
     RecordsSkipped(String),
     /// The first load of an entity failed, and the connection's first load ended without it.
     FirstLoadIncomplete(String),
+    /// So many records of an entity have vanished from the system that their deletions wait until somebody
+    /// confirms them.
+    DeletionsHeld(String),
 }
 
 /// The kinds of problems.
@@ -42,6 +45,8 @@ pub enum ProblemKind {
     RecordsSkipped,
     /// The first load of an entity has not come to its end.
     FirstLoadIncomplete,
+    /// Deletions of an entity's records wait until they are confirmed.
+    DeletionsHeld,
 }
 
 impl Problem {
@@ -54,6 +59,7 @@ impl Problem {
             Self::SyncFailed(_) => ProblemKind::SyncFailed,
             Self::RecordsSkipped(_) => ProblemKind::RecordsSkipped,
             Self::FirstLoadIncomplete(_) => ProblemKind::FirstLoadIncomplete,
+            Self::DeletionsHeld(_) => ProblemKind::DeletionsHeld,
         }
     }
 
@@ -64,7 +70,8 @@ impl Problem {
             Self::ReauthorizationRequired | Self::Unavailable => None,
             Self::SyncFailed(entity)
             | Self::RecordsSkipped(entity)
-            | Self::FirstLoadIncomplete(entity) => Some(entity),
+            | Self::FirstLoadIncomplete(entity)
+            | Self::DeletionsHeld(entity) => Some(entity),
         }
     }
 
@@ -84,6 +91,7 @@ impl ProblemKind {
             Self::SyncFailed => "sync_failed",
             Self::RecordsSkipped => "records_skipped",
             Self::FirstLoadIncomplete => "first_load_incomplete",
+            Self::DeletionsHeld => "deletions_held",
         }
     }
 }

@@ -186,6 +186,14 @@ impl EntityDef {
         }
     }
 
+    /// Whether a reading of everything shows every id that the listing of ids would show: it goes through
+    /// the same pages, loses no row that cannot be looked for, and asks for none of them again by id.
+    #[must_use]
+    pub fn reading_lists_all(&self) -> bool {
+        let same_pages = self.sweep().is_some_and(|sweep| sweep.request.is_none());
+        same_pages && !matches!(self.detail, Some(Detail::ByGet)) && !self.rereads()
+    }
+
     pub(crate) fn sweep_paging<'a>(&'a self, sweep: &'a Sweep) -> &'a Paging {
         if sweep.request.is_some() { &sweep.paging } else { &self.read.paging }
     }

@@ -67,6 +67,38 @@ impl System {
         }
     }
 
+    /// Whether the page may be asked for with fewer rows than the one before: it is one of the entity's own
+    /// rows, which go by their ids.
+    #[must_use]
+    pub fn narrows(&self, entity: &str, pull: &Pull) -> bool {
+        self.def(entity, "read").is_ok_and(|def| {
+            let own = pull::is_own(def, pull);
+            own && matches!(def.read.paging, crate::manifest::Paging::IdAfter(_))
+        })
+    }
+
+    /// The first id after a place among an entity's own rows, out of the listing of ids; nothing where
+    /// that goes otherwise, or there is none.
+    ///
+    /// # Errors
+    /// When the system cannot be read.
+    pub async fn next_id(
+        &self,
+        entity: &str,
+        at: &Position,
+    ) -> Result<Option<String>, SystemError> {
+        let def = self.def(entity, "list")?;
+        let by_id = |sweep: &Sweep| {
+            let own = sweep.request.is_some() || matches!(self.inner.source, Source::Sandbox(_));
+            own && matches!(def.sweep_paging(sweep), crate::manifest::Paging::IdAfter(_))
+        };
+        if !def.sweep().is_some_and(by_id) {
+            return Ok(None);
+        }
+        let start = Position { stream: 0, place: at.place.clone() };
+        Ok(self.list_ids(entity, Some(&start)).await?.ids.into_iter().next())
+    }
+
     /// Reads records by their remote ids. Those that are not there are left out, those that cannot be
     /// mapped, or are not shown to the account, are told.
     ///

@@ -63,6 +63,51 @@ async fn what_changes_while_it_is_read_is_read_by_the_next() {
 }
 
 #[tokio::test]
+async fn equal_times_over_the_borders_of_pages_hide_nothing() {
+    let engine = engine_of(&filtered(""));
+    let (source, before) = begun(&engine, 10).await;
+    // Ten rows on four pages have one time, and two more get it while they are read.
+    source.change(|world| {
+        world.now += 1;
+        world.still = true;
+        (1..=10).for_each(|id| world.put(id, "changed"));
+    });
+    source.meddle(|page, world: &mut World| {
+        if page == 3 {
+            world.put(2, "again");
+            world.put(11, "new");
+        }
+    });
+    let reading = later(&engine, &source, &before).await;
+    let mut once = reading.ids.clone();
+    once.retain(|id| *id <= 10);
+    assert_eq!(once, (1..=10).collect::<Vec<_>>(), "each once");
+    source.meddle(|_, _| {});
+    source.change(|world| world.still = false);
+    let next = later(&engine, &source, &reading).await;
+    assert!(next.ids.contains(&2) && next.ids.contains(&11), "{:?}", next.ids);
+}
+
+#[tokio::test]
+async fn the_clock_that_counts_is_the_systems_own() {
+    let engine = engine_of(&filtered(""));
+    for ahead in [-40_000_000, 40_000_000] {
+        let source = Source::start(4).await;
+        source.change(|world| {
+            world.now += ahead;
+            (1..=4).for_each(|id| world.put(id, "first"));
+            world.now += 100;
+        });
+        let before = first(&engine, &source).await;
+        source.change(|world| world.now += 100);
+        source.change(|world| world.put(2, "changed"));
+        source.asked();
+        let reading = later(&engine, &source, &before).await;
+        assert_eq!(reading.ids, [2], "{ahead} s beside ours");
+    }
+}
+
+#[tokio::test]
 async fn a_filter_may_be_named_without_a_form_of_its_own() {
     let parts = [
         read(

@@ -4,7 +4,7 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -115,20 +115,30 @@ pub struct World {
     pub manner: Manner,
     /// Rows whose details are refused with a status.
     pub refused: HashMap<u64, u16>,
+    /// Rows that no page of `rows` can be had with.
+    pub poison: BTreeSet<u64>,
     /// The requests as they came.
     pub asked: Vec<String>,
     /// Events older than this are no longer in the log.
     pub log_from: usize,
+    /// Whether its clock stands still: everything that changes meanwhile has one time.
+    pub still: bool,
     pages: usize,
     meddle: Option<Meddle>,
+    trouble: Option<Trouble>,
 }
 
 type Meddle = Box<dyn FnMut(usize, &mut World) + Send>;
+type Trouble = Box<dyn FnMut() -> Option<u16> + Send>;
 
 impl World {
+    fn tick(&mut self) {
+        self.now += i64::from(!self.still);
+    }
+
     /// Makes or changes a row.
     pub fn put(&mut self, id: u64, name: &str) {
-        self.now += 1;
+        self.tick();
         let row = self.rows.entry(id).or_default();
         name.clone_into(&mut row.name);
         row.at = self.now;
@@ -138,7 +148,7 @@ impl World {
 
     /// Removes a row.
     pub fn delete(&mut self, id: u64) {
-        self.now += 1;
+        self.tick();
         if self.rows.remove(&id).is_some() {
             self.log.push(Event { row: id, deleted: true, at: self.now });
         }
@@ -146,7 +156,7 @@ impl World {
 
     /// Puts a row away.
     pub fn archive(&mut self, id: u64) {
-        self.now += 1;
+        self.tick();
         if let Some(row) = self.rows.get_mut(&id) {
             row.archived = true;
             row.at = self.now;
@@ -156,7 +166,7 @@ impl World {
 
     /// Makes or changes a note, which leaves its row as it is.
     pub fn note(&mut self, id: u64, note: u64) {
-        self.now += 1;
+        self.tick();
         let now = self.now;
         if let Some(row) = self.rows.get_mut(&id) {
             row.notes.insert(note, now);
@@ -165,7 +175,9 @@ impl World {
 
     fn json(&self, id: u64) -> Value {
         let row = &self.rows[&id];
-        json!({"id": id, "name": row.name, "at": row.at, "archived": row.archived,
+        // A row that was never changed has no time.
+        let at = (row.at != 0).then_some(row.at);
+        json!({"id": id, "name": row.name, "at": at, "archived": row.archived,
                "pinned": row.pinned, "notes": row.notes.values().collect::<Vec<_>>()})
     }
 }
@@ -216,6 +228,11 @@ impl Source {
             world.pages = 0;
             world.meddle = Some(Box::new(meddle));
         });
+    }
+
+    /// Refuses listings, pages and rows by their ids with the statuses that this gives.
+    pub fn trouble(&self, trouble: impl FnMut() -> Option<u16> + Send + 'static) {
+        self.change(|world| world.trouble = Some(Box::new(trouble)));
     }
 
     /// The requests since this was last asked.
@@ -291,6 +308,10 @@ async fn listing(
 ) -> Response {
     source.change(|world| {
         world.asked.push(uri.to_string());
+        if let Some(status) = world.trouble.as_mut().and_then(|trouble| trouble()) {
+            let status = StatusCode::from_u16(status).unwrap();
+            return dated(world, (status, [(header::RETRY_AFTER, "0")]).into_response());
+        }
         if uri.path() != "/get"
             && let Some(mut meddle) = world.meddle.take()
         {
@@ -430,6 +451,10 @@ impl Ask<'_> {
             Manner::EndlesslyEmpty => Vec::new(),
             _ => rows[from..to].to_vec(),
         };
+        let spoiled = |row: &Value| row["id"].as_u64().is_some_and(|id| world.poison.contains(&id));
+        if self.kind == "rows" && page.iter().any(spoiled) {
+            return StatusCode::UNPROCESSABLE_ENTITY.into_response();
+        }
         let token = self.token(world, &page, to, total);
         let mut body = json!({"total": total, "pages": total.div_ceil(size.max(1)), "rows": page,
                               "more": to < total});

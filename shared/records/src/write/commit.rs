@@ -164,6 +164,7 @@ mod tests {
             fetched_at: None,
             source: SourceTimes::default(),
             deleted_at: None,
+            revived: false,
         }
     }
 

@@ -310,7 +310,11 @@ impl Batch<'_> {
             if mode == Mode::Full && !state.is_at_rest() {
                 return Ok(false);
             }
-            let asked = RequestedSync { entities: Some(vec![entity.clone()]), mode };
+            let asked = RequestedSync {
+                entities: Some(vec![entity.clone()]),
+                mode,
+                confirm_deletions: false,
+            };
             match request_sync(self.context, self.connection, &asked).await {
                 Ok(_) => {}
                 // One that runs may have passed the place; the next one reads from before it began.

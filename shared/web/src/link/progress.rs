@@ -113,6 +113,7 @@ const fn words_of(state: &SyncState) -> &'static str {
         SyncStatus::InProgress => "Being read",
         SyncStatus::Completed => "Done",
         SyncStatus::CompletedWithErrors => "Done, some left out",
+        SyncStatus::Held => "Done, deletions held",
         SyncStatus::Failed => "Will be tried again",
     }
 }

@@ -31,6 +31,8 @@ pub(crate) enum IssueKind {
     RecordsSkipped,
     /// The first load of an entity failed, and the connection went on without it.
     FirstLoadIncomplete,
+    /// So many records of an entity have vanished that their deletions wait until somebody confirms them.
+    DeletionsHeld,
 }
 
 /// Whether it lasts.
@@ -124,6 +126,7 @@ impl From<connection::ProblemKind> for IssueKind {
             Own::SyncFailed => Self::SyncFailed,
             Own::RecordsSkipped => Self::RecordsSkipped,
             Own::FirstLoadIncomplete => Self::FirstLoadIncomplete,
+            Own::DeletionsHeld => Self::DeletionsHeld,
         }
     }
 }
@@ -136,6 +139,7 @@ impl From<IssueKind> for connection::ProblemKind {
             IssueKind::SyncFailed => Self::SyncFailed,
             IssueKind::RecordsSkipped => Self::RecordsSkipped,
             IssueKind::FirstLoadIncomplete => Self::FirstLoadIncomplete,
+            IssueKind::DeletionsHeld => Self::DeletionsHeld,
         }
     }
 }

@@ -41,6 +41,11 @@ pub(crate) struct SyncRequest {
     #[serde(default)]
     #[schema(default = "incremental")]
     mode: SyncMode,
+    /// Whether deletions that are held may be made now: as many as had vanished when they were held. For
+    /// entities of which none are it means nothing.
+    #[serde(default)]
+    #[schema(default = false)]
+    confirm_deletions: bool,
 }
 
 /// How the last sync of an entity ended, or that one runs.
@@ -55,6 +60,9 @@ pub(crate) enum EntitySyncStatus {
     Completed,
     /// It ended, and left records out.
     CompletedWithErrors,
+    /// It ended, and so many records would have vanished that their deletions wait until they are
+    /// confirmed: see `held`.
+    Held,
     /// It stopped; it goes on at its next run.
     Failed,
 }
@@ -72,8 +80,30 @@ pub(crate) struct SyncCounts {
     deleted: u64,
     /// Records that were as they are.
     unchanged: u64,
-    /// Records left out because they are too large to keep.
+    /// Records left out: they cannot be mapped, the system does not show them, or they are too large to
+    /// keep. See `skipped_records`.
     skipped: u64,
+}
+
+/// A record that was left out.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SkippedRecord {
+    /// The system's id of it.
+    remote_id: String,
+    /// The field that is at fault; null where it is the record as a whole.
+    #[schema(required)]
+    field: Option<String>,
+    /// What is wrong with it.
+    message: String,
+}
+
+/// Records that the system lists no longer, and that are kept until somebody confirms that they are gone.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct HeldDeletions {
+    /// How many.
+    missing: u64,
+    /// Of how many.
+    of: u64,
 }
 
 /// The syncs of one entity.
@@ -98,6 +128,25 @@ pub(crate) struct EntitySync {
     next_run_at: Option<String>,
     /// What the last one did, or the running one has done so far.
     counts: SyncCounts,
+    /// The first of the records that the last one left out, or the running one has so far: 20 at most.
+    skipped_records: Vec<SkippedRecord>,
+    /// What would have vanished in the last one that looked for deletions, where that was too much.
+    #[schema(required)]
+    held: Option<HeldDeletions>,
+}
+
+impl From<sync::Skipped> for SkippedRecord {
+    fn from(own: sync::Skipped) -> Self {
+        let sync::Skipped { remote_id, field, message } = own;
+        Self { remote_id, field, message }
+    }
+}
+
+impl From<sync::Vanished> for HeldDeletions {
+    fn from(own: sync::Vanished) -> Self {
+        let sync::Vanished { missing, of } = own;
+        Self { missing, of }
+    }
 }
 
 impl From<sync::Counts> for SyncCounts {
@@ -116,6 +165,8 @@ impl From<SyncState> for EntitySync {
             next_run_at: own.run.as_ref().map(|run| run.at.iso()),
             last_error: own.last_error,
             counts: own.counts.into(),
+            skipped_records: own.skips.into_iter().map(SkippedRecord::from).collect(),
+            held: own.held.map(HeldDeletions::from),
             entity: own.entity,
         }
     }
@@ -132,6 +183,7 @@ fn status_of(state: &SyncState) -> EntitySyncStatus {
         sync::SyncStatus::InProgress => EntitySyncStatus::InProgress,
         sync::SyncStatus::Completed => EntitySyncStatus::Completed,
         sync::SyncStatus::CompletedWithErrors => EntitySyncStatus::CompletedWithErrors,
+        sync::SyncStatus::Held => EntitySyncStatus::Held,
         sync::SyncStatus::Failed => EntitySyncStatus::Failed,
     }
 }
@@ -162,7 +214,11 @@ pub(crate) async fn start_sync(
         SyncMode::Incremental => sync::Mode::Incremental,
         SyncMode::Full => sync::Mode::Full,
     };
-    let requested = RequestedSync { entities: request.entities, mode };
+    let requested = RequestedSync {
+        entities: request.entities,
+        mode,
+        confirm_deletions: request.confirm_deletions,
+    };
     let states = request_sync(&app.connections(), &connection, &requested).await?;
     let synced_at = oldest_success(&states);
     let answer = DataAnswer::new(&connection, synced_at, page_of(states));

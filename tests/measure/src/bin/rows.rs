@@ -166,6 +166,7 @@ fn row(number: usize, held: usize, expect: Expect) -> Result<Write, Fault> {
         written_at: None,
         fetched_at: Some(at),
         deleted_at: None,
+        revived: false,
         source: SourceTimes { created: Some(at.iso()), updated: Some(at.iso()) },
     };
     let body = format!(r#"{{"orderNo":"PO-{number:07}","text":"{}"}}"#, "x".repeat(660));

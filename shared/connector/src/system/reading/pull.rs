@@ -224,6 +224,12 @@ impl Reading<'_> {
     }
 }
 
+/// Whether the page is one of the entity's own rows.
+pub(super) fn is_own(def: &EntityDef, pull: &Pull) -> bool {
+    let number = usize::from(pull.position.stream);
+    matches!(parts(def, pull).get(number), Some(Part::Own))
+}
+
 fn outdated() -> SystemError {
     SystemError::malformed("the position is of another version of the connector")
 }

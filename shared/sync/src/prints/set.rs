@@ -1,0 +1,293 @@
+//! The fingerprints of one entity's rows: small enough to be held by the million.
+
+use std::collections::{HashMap, HashSet};
+
+use super::PrintKey;
+
+const KNOWN: u8 = 1;
+const SEEN: u8 = 2;
+/// Changes are held apart until there are so many, beside a quarter of all.
+const APART_MAX: usize = 16_384;
+
+/// What a record is, in 64 bits of its content hash. The hash has the record's key in it, so that two
+/// records never are the same by it; that a change goes unnoticed has a chance of one in 2^64.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Content([u8; 8]);
+
+impl Content {
+    /// Of a content hash.
+    pub fn of(hash: &str) -> Self {
+        let number = hash.get(..16).and_then(|text| u64::from_str_radix(text, 16).ok());
+        Self(number.unwrap_or_default().to_be_bytes())
+    }
+}
+
+/// One row: its key, its content where that is known, and whether the running pass has seen it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Print {
+    key: PrintKey,
+    content: [u8; 8],
+    marks: u8,
+}
+
+impl Print {
+    fn has(&self, mark: u8) -> bool {
+        self.marks & mark != 0
+    }
+}
+
+/// The rows that are there, by their keys.
+#[derive(Debug, Default)]
+pub(crate) struct PrintSet {
+    /// Sorted by key.
+    base: Vec<Print>,
+    /// What differs from that: nothing where a row is gone.
+    apart: HashMap<PrintKey, Option<Print>>,
+    /// Rows that were seen before they were known of.
+    early: HashSet<PrintKey>,
+    len: usize,
+}
+
+impl PrintSet {
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is a row with this key.
+    pub fn has(&self, key: PrintKey) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// Whether the row with this key is known to hold this content.
+    pub fn holds(&self, key: PrintKey, content: Content) -> bool {
+        self.get(key).is_some_and(|print| print.has(KNOWN) && print.content == content.0)
+    }
+
+    /// Takes note of a row, and of what it holds where that is known.
+    pub fn put(&mut self, key: PrintKey, content: Option<Content>) {
+        let known = if content.is_some() { KNOWN } else { 0 };
+        let bytes = content.map(|content| content.0).unwrap_or_default();
+        if let Some(print) = self.get_mut(key) {
+            print.content = bytes;
+            print.marks = print.marks & SEEN | known;
+            return;
+        }
+        let seen = if self.early.remove(&key) { SEEN } else { 0 };
+        self.apart.insert(key, Some(Print { key, content: bytes, marks: known | seen }));
+        self.len += 1;
+        self.settle();
+    }
+
+    /// Takes note that a row is gone.
+    pub fn remove(&mut self, key: PrintKey) {
+        if self.has(key) {
+            self.apart.insert(key, None);
+            self.len -= 1;
+            self.settle();
+        }
+    }
+
+    /// Marks a row as seen, also one that is not known of yet.
+    pub fn see(&mut self, key: PrintKey) {
+        match self.get_mut(key) {
+            Some(print) => print.marks |= SEEN,
+            None => {
+                self.early.insert(key);
+            }
+        }
+    }
+
+    /// Takes all marks of seeing away.
+    pub fn forget_seen(&mut self) {
+        self.early.clear();
+        let apart = self.apart.values_mut().flatten();
+        self.base.iter_mut().chain(apart).for_each(|print| print.marks &= !SEEN);
+    }
+
+    /// The rows that have not been seen, in the order of their keys.
+    pub fn unseen(&mut self) -> Vec<PrintKey> {
+        self.merge();
+        self.base.iter().filter(|print| !print.has(SEEN)).map(|print| print.key).collect()
+    }
+
+    /// Takes over what another set has seen.
+    pub fn take_seen(&mut self, other: &mut Self) {
+        other.merge();
+        let seen = other.base.iter().filter(|print| print.has(SEEN)).map(|print| print.key);
+        seen.chain(other.early.iter().copied()).for_each(|key| self.see(key));
+    }
+
+    fn get(&self, key: PrintKey) -> Option<&Print> {
+        match self.apart.get(&key) {
+            Some(print) => print.as_ref(),
+            None => self.find(key).map(|at| &self.base[at]),
+        }
+    }
+
+    fn get_mut(&mut self, key: PrintKey) -> Option<&mut Print> {
+        let at = self.find(key);
+        match self.apart.get_mut(&key) {
+            Some(print) => print.as_mut(),
+            None => at.map(|at| &mut self.base[at]),
+        }
+    }
+
+    fn find(&self, key: PrintKey) -> Option<usize> {
+        self.base.binary_search_by(|print| print.key.cmp(&key)).ok()
+    }
+
+    fn settle(&mut self) {
+        if self.apart.len() > APART_MAX + self.base.len() / 4 {
+            self.merge();
+        }
+    }
+
+    fn merge(&mut self) {
+        if self.apart.is_empty() {
+            return;
+        }
+        let apart = std::mem::take(&mut self.apart);
+        self.base.retain(|print| !apart.contains_key(&print.key));
+        let from = self.base.len();
+        self.base.extend(apart.into_values().flatten());
+        self.base[from..].sort_unstable_by_key(|print| print.key);
+        // Two runs, each in order: what a stable sort finds and merges.
+        self.base.sort_by_key(|print| print.key);
+    }
+
+    /// The rows as bytes, each after the other.
+    pub fn bytes(&mut self, into: &mut Vec<u8>) {
+        self.merge();
+        into.reserve(self.base.len() * Self::ROW);
+        for print in &self.base {
+            into.extend_from_slice(&print.key.0);
+            into.extend_from_slice(&print.content);
+            into.push(print.marks);
+        }
+    }
+
+    /// Of bytes; nothing when they are none of a set.
+    pub fn of_bytes(bytes: &[u8], early: impl IntoIterator<Item = PrintKey>) -> Option<Self> {
+        let mut base = Vec::with_capacity(bytes.len() / Self::ROW);
+        let rows = bytes.chunks_exact(Self::ROW);
+        if !rows.remainder().is_empty() {
+            return None;
+        }
+        for row in rows {
+            let (key, rest) = row.split_at(PrintKey::SIZE);
+            let print = Print {
+                key: PrintKey(key.try_into().ok()?),
+                content: rest[..8].try_into().ok()?,
+                marks: rest[8],
+            };
+            if base.last().is_some_and(|last: &Print| last.key >= print.key) {
+                return None;
+            }
+            base.push(print);
+        }
+        let len = base.len();
+        Some(Self { base, apart: HashMap::new(), early: early.into_iter().collect(), len })
+    }
+
+    /// The rows that were seen before they were known of.
+    pub fn early(&self) -> impl Iterator<Item = PrintKey> {
+        self.early.iter().copied()
+    }
+
+    const ROW: usize = PrintKey::SIZE + 8 + 1;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use rand::{RngExt, SeedableRng, rngs::StdRng};
+
+    use super::*;
+
+    fn key(number: u64) -> PrintKey {
+        let mut bytes = [0; PrintKey::SIZE];
+        bytes[..8].copy_from_slice(&number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
+        PrintKey(bytes)
+    }
+
+    fn content(number: u64) -> Content {
+        Content::of(&format!("{number:016x}0000"))
+    }
+
+    #[test]
+    fn a_set_is_what_a_plain_map_would_be_whatever_is_done_to_it() {
+        let mut chance = StdRng::seed_from_u64(1);
+        let (mut set, mut plain) = (PrintSet::default(), BTreeMap::new());
+        for step in 0..60_000_u64 {
+            let number = chance.random_range(0..40_000);
+            match chance.random_range(0..4) {
+                0 => {
+                    set.remove(key(number));
+                    plain.remove(&key(number));
+                }
+                1 => {
+                    set.put(key(number), None);
+                    plain.insert(key(number), None);
+                }
+                _ => {
+                    set.put(key(number), Some(content(step)));
+                    plain.insert(key(number), Some(content(step)));
+                }
+            }
+            assert_eq!(set.len(), plain.len());
+        }
+        for number in 0..40_000 {
+            let expected = plain.get(&key(number));
+            assert_eq!(set.has(key(number)), expected.is_some());
+            let known = expected.copied().flatten();
+            assert!(known.is_none_or(|known| set.holds(key(number), known)));
+            assert!(known.is_some() || !set.holds(key(number), content(0)));
+        }
+        let mut bytes = Vec::new();
+        set.bytes(&mut bytes);
+        let mut again = PrintSet::of_bytes(&bytes, set.early()).unwrap();
+        assert_eq!(again.unseen(), plain.into_keys().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_was_seen_before_it_was_known_of_is_seen() {
+        let mut set = PrintSet::default();
+        set.put(key(1), Some(content(1)));
+        set.see(key(2));
+        set.put(key(2), None);
+        set.put(key(3), None);
+        assert_eq!(set.unseen().len(), 2);
+        set.see(key(1));
+        set.put(key(1), Some(content(9)));
+        assert_eq!(set.unseen(), [key(3)], "a row that changes stays seen");
+        set.remove(key(3));
+        set.put(key(3), None);
+        assert_eq!(set.unseen(), [key(3)]);
+        set.forget_seen();
+        assert_eq!(set.unseen().len(), 3);
+    }
+
+    #[test]
+    fn what_one_set_has_seen_another_takes_over() {
+        let (mut before, mut after) = (PrintSet::default(), PrintSet::default());
+        before.put(key(1), None);
+        before.see(key(1));
+        before.see(key(2));
+        (1..=3).for_each(|number| after.put(key(number), None));
+        after.take_seen(&mut before);
+        assert_eq!(after.unseen(), [key(3)]);
+    }
+
+    #[test]
+    fn bytes_that_are_cut_or_out_of_order_are_none_of_a_set() {
+        let mut set = PrintSet::default();
+        (0..5).for_each(|number| set.put(key(number), Some(content(number))));
+        let mut bytes = Vec::new();
+        set.bytes(&mut bytes);
+        assert!(PrintSet::of_bytes(&bytes[1..], []).is_none());
+        bytes.rotate_left(PrintSet::ROW);
+        assert!(PrintSet::of_bytes(&bytes, []).is_none());
+    }
+}
