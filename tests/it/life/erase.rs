@@ -120,7 +120,7 @@ async fn an_erasing_that_dies_anywhere_leaves_nothing_once_it_is_taken_up() {
         scene.ground.files().iter().any(|file| file.contains(&part))
     };
     assert!(kept(&id) && kept(other.id.as_str()));
-    let job = Job { created_at: job.created_at - Duration::from_secs(60), ..job };
+    let job = Job { created_at: job.created_at - Duration::from_secs(60), ..job.clone() };
     to_the_end(&context, &job, &scene.id).await;
     assert!(!kept(&id) && kept(other.id.as_str()));
 }
