@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::Method;
+use millwright_core::Clock;
 use millwright_tests::{api::Api, millwright::Millwright, wait};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -14,6 +15,8 @@ use crate::scene::{LONG, text};
 pub struct Ground {
     pub millwright: Millwright,
     pub receivers: Receivers,
+    /// When it began: lists need not look at the days before.
+    begun: String,
     _folder: TempDir,
 }
 
@@ -22,7 +25,8 @@ impl Ground {
         let folder = tempfile::tempdir().unwrap();
         let receivers = Receivers::start().await;
         let millwright = Millwright::start(folder.path(), &["--step-clock"]).await;
-        Self { millwright, receivers, _folder: folder }
+        let begun = Clock::system().schedule().iso();
+        Self { millwright, receivers, begun, _folder: folder }
     }
 
     pub fn api(&self) -> Api {
@@ -54,7 +58,8 @@ impl Ground {
     }
 
     pub async fn until_status(&self, endpoint: &str, status: &str, count: usize) {
-        let path = format!("/v1/webhook-deliveries?endpoint_id={endpoint}&status={status}");
+        let of = format!("endpoint_id={endpoint}&status={status}&since={}", self.begun);
+        let path = format!("/v1/webhook-deliveries?{of}");
         wait::until_equal(&path, LONG, count, async || {
             self.millwright.step(Duration::from_secs(1)).await;
             self.api().all(&path).await.len()

@@ -34,6 +34,8 @@ pub struct World {
     pub workspace: WorkspaceId,
     pub key: String,
     pub variables: Variables,
+    /// When it began: lists need not look at the days before.
+    begun: String,
     cloud: Cloud,
     _folder: tempfile::TempDir,
 }
@@ -54,13 +56,14 @@ impl World {
         let api = in_process::serve_with(&context, outbound, |_| {}).await;
         Self {
             api: api.with_key(Some(key.expose_secret())),
-            clock,
             pump,
             receivers: Receivers::start().await,
             store,
             workspace: workspace.id,
             key: key.expose_secret().to_owned(),
             variables,
+            begun: clock.schedule().iso(),
+            clock,
             cloud,
             _folder: folder,
         }
@@ -127,7 +130,7 @@ impl World {
 
     pub async fn deliveries(&self, endpoint: &str, status: &str) -> Vec<Value> {
         let path = format!("/v1/webhook-deliveries?endpoint_id={endpoint}&status={status}");
-        self.api.all(&format!("{path}&limit=100")).await
+        self.api.all(&format!("{path}&since={}&limit=100", self.begun)).await
     }
 
     /// Works, and lets time pass, until so many deliveries of an endpoint are in this status.
