@@ -35,6 +35,7 @@ mod scene;
 mod secret_types;
 mod source_kills;
 mod status_histories;
+mod sync_cost;
 mod sync_histories;
 mod template;
 mod tryton_rules;
