@@ -37,6 +37,7 @@ mod source_kills;
 mod status_histories;
 mod sync_cost;
 mod sync_histories;
+mod sync_settings;
 mod template;
 mod tryton_rules;
 mod vault_rotation;

@@ -48,6 +48,7 @@ const LIMITS: SliceLimits = SliceLimits {
     margin: Duration::from_secs(1),
     interval: Duration::from_secs(900),
     vanish_percent: 100,
+    spread: Duration::ZERO,
 };
 
 /// The parts that every strategy shares.

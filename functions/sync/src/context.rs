@@ -10,7 +10,7 @@ use millwright_core::{
 };
 use millwright_outbound::Outbound;
 use millwright_records::WriteTiming;
-use millwright_sync::SliceLimits;
+use millwright_sync::{SPREAD, SliceLimits};
 use millwright_webhook::Webhooks;
 
 /// The parts, shared by all invocations of a process.
@@ -46,6 +46,8 @@ impl Context {
 /// `MILLWRIGHT_SYNC_INTERVAL_SECONDS`: the time between passes (default 900, at least 15).
 /// `MILLWRIGHT_SYNC_VANISH_PERCENT`: the share of an entity's records that may vanish in one pass without
 /// being asked about (default 20; 100 for all).
+/// `MILLWRIGHT_SYNC_SPREAD_SECONDS`: over how long runs are spread that would begin together (default
+/// 300).
 fn limits(source: &impl Source) -> Result<SliceLimits, ConfigError> {
     let seconds = |name, default, range| parsed_in(source, name, default, range);
     Ok(SliceLimits {
@@ -57,5 +59,10 @@ fn limits(source: &impl Source) -> Result<SliceLimits, ConfigError> {
             &(15..=86_400),
         )?),
         vanish_percent: parsed_in(source, "MILLWRIGHT_SYNC_VANISH_PERCENT", 20, &(0..=100))?,
+        spread: Duration::from_secs(seconds(
+            "MILLWRIGHT_SYNC_SPREAD_SECONDS",
+            SPREAD.as_secs(),
+            &(0..=3_600),
+        )?),
     })
 }

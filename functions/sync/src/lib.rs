@@ -11,12 +11,15 @@ use millwright_core::{
     Clock, Error, Result, WallTime,
     config::{ConfigError, Source},
 };
-use millwright_job::{Job, JobKind, JobState, JobTask, announce_job, announce_job_after, find_job};
+use millwright_job::{
+    ExportScope, Job, JobKind, JobState, JobTask, announce_job, announce_job_after, find_job,
+};
 use millwright_queue::{Outcome, each_message, parse_body};
 use millwright_records::{Settled, WriteTask, settle_write};
 use millwright_sync::{
-    CheckEnd, EraseEnd, HintTask, HintsEnd, RotationEnd, RotationTask, SliceEnd, SliceTask,
-    check_connection, rotate_secrets, run_erase, run_hints, run_rotation, run_slice,
+    CheckEnd, EraseEnd, ExportEnd, HintTask, HintsEnd, RotationEnd, RotationTask, SliceEnd,
+    SliceTask, check_connection, rotate_secrets, run_erase, run_export, run_hints, run_rotation,
+    run_slice, tidy_export,
 };
 use millwright_webhook::JobEnd;
 use serde::Deserialize;
@@ -112,11 +115,13 @@ impl Handler {
         let context = &self.context.connection;
         let job = find_job(&context.store, &task.workspace, &task.job).await?.doc;
         if job.state != JobState::Running {
+            tidy_export(context, &job).await?;
             return Ok(Outcome::Done);
         }
         let enough = deadline - self.context.limits.margin;
         let id = match &job.kind {
             JobKind::DeleteConnection(id) => id,
+            JobKind::ExportRecords(scope) => return self.export(&job, scope, hop, enough).await,
             JobKind::RotateSecrets(since) => return self.rotation(&job, *since, hop, enough).await,
             JobKind::RetryDeliveries(_)
             | JobKind::RecoverEndpoint(_)
@@ -141,6 +146,20 @@ impl Handler {
     async fn deliveries(&self, job: &Job, hop: u8, enough: WallTime) -> Result<Outcome> {
         if let JobEnd::More { rest } = self.context.webhooks.run_job(job, enough).await? {
             announce_job_after(&self.context.connection.queue, job, hop + 1, rest).await;
+        }
+        Ok(Outcome::Done)
+    }
+
+    async fn export(
+        &self,
+        job: &Job,
+        scope: &ExportScope,
+        hop: u8,
+        enough: WallTime,
+    ) -> Result<Outcome> {
+        let context = &self.context.connection;
+        if run_export(context, job, scope, enough).await? == ExportEnd::More {
+            announce_job(&context.queue, job, hop + 1).await;
         }
         Ok(Outcome::Done)
     }

@@ -1,11 +1,14 @@
 //! Bodies too large for a row: an S3 bucket, or a folder on one machine.
 
-use std::{fmt, path::Path as FilePath, sync::Arc};
+mod links;
+
+use std::{fmt, path::Path as FilePath, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::TryStreamExt;
+use links::Links;
 use millwright_core::{
-    Error, Result,
+    Error, PublicUrl, Result, WallTime,
     config::{ConfigError, Source, required},
 };
 use object_store::{
@@ -27,11 +30,14 @@ const AWS_VARIABLES: [&str; 6] = [
 /// Named bodies. A name is a path of parts with slashes between; the first part is the workspace.
 /// Clones share one client.
 #[derive(Clone)]
-pub struct Blob(Arc<dyn ObjectStore>);
+pub struct Blob {
+    store: Arc<dyn ObjectStore>,
+    links: Arc<Links>,
+}
 
 impl fmt::Debug for Blob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Blob({})", self.0)
+        write!(f, "Blob({})", self.store)
     }
 }
 
@@ -61,7 +67,9 @@ impl Blob {
             });
         let bucket =
             builder.with_bucket_name(bucket).build().map_err(|e| invalid(e.to_string()))?;
-        Ok(Self(Arc::new(PrefixStore::new(bucket, prefix))))
+        let prefix = Path::from(prefix);
+        let links = Links::Bucket { bucket: bucket.clone(), prefix: prefix.clone() };
+        Ok(Self { store: Arc::new(PrefixStore::new(bucket, prefix)), links: Arc::new(links) })
     }
 
     /// A folder, made when it is missing.
@@ -72,7 +80,8 @@ impl Blob {
         std::fs::create_dir_all(path)?;
         let folder = LocalFileSystem::new_with_prefix(path).map_err(std::io::Error::other)?;
         // A body is acknowledged to whoever sent it, so it must survive what the table survives.
-        Ok(Self(Arc::new(folder.with_fsync(true))))
+        let links = Arc::new(Links::of_folder(path)?);
+        Ok(Self { store: Arc::new(folder.with_fsync(true)), links })
     }
 
     /// Puts a body, whole or not at all, in place of one that was there.
@@ -80,7 +89,7 @@ impl Blob {
     /// # Errors
     /// When the name cannot be one, or the store fails.
     pub async fn put(&self, path: &str, body: Bytes) -> Result<()> {
-        self.0.put(&location(path)?, body.into()).await.map(drop).map_err(Error::internal)
+        self.store.put(&location(path)?, body.into()).await.map(drop).map_err(Error::internal)
     }
 
     /// Gets a body, if there is one.
@@ -88,7 +97,7 @@ impl Blob {
     /// # Errors
     /// When the store fails.
     pub async fn get(&self, path: &str) -> Result<Option<Bytes>> {
-        match self.0.get(&location(path)?).await {
+        match self.store.get(&location(path)?).await {
             Ok(found) => found.bytes().await.map(Some).map_err(Error::internal),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(Error::internal(error)),
@@ -100,10 +109,36 @@ impl Blob {
     /// # Errors
     /// When the store fails.
     pub async fn delete(&self, path: &str) -> Result<()> {
-        match self.0.delete(&location(path)?).await {
+        match self.store.delete(&location(path)?).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(Error::internal(error)),
         }
+    }
+
+    /// An address at which anybody can fetch a body until `now + term`: the bucket's own, or, for a
+    /// folder, below `public_url`, where [`Self::open_link`] answers. On AWS it also ends with the
+    /// credentials of the function that signed it, some hours later.
+    ///
+    /// # Errors
+    /// When the name cannot be one, or it cannot be signed.
+    pub async fn link(
+        &self,
+        path: &str,
+        public_url: &PublicUrl,
+        now: WallTime,
+        term: Duration,
+    ) -> Result<String> {
+        self.links.sign(&location(path)?, public_url, now + term, term).await
+    }
+
+    /// The body that the last part of a folder's link leads to.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for what was never signed here, has ended, or leads to what is gone.
+    pub async fn open_link(&self, token: &str, now: WallTime) -> Result<Bytes> {
+        let gone = || Error::not_found("file");
+        let path = self.links.open(token, now).ok_or_else(gone)?;
+        self.get(&path).await?.ok_or_else(gone)
     }
 
     /// The names of the folders right below `prefix`, in order.
@@ -111,7 +146,7 @@ impl Blob {
     /// # Errors
     /// When the store fails.
     pub async fn folders(&self, prefix: &str) -> Result<Vec<String>> {
-        let listed = self.0.list_with_delimiter(Some(&location(prefix)?)).await;
+        let listed = self.store.list_with_delimiter(Some(&location(prefix)?)).await;
         let listed = listed.map_err(Error::internal)?;
         let names = listed.common_prefixes.iter().filter_map(|path| path.filename());
         let mut names: Vec<String> = names.map(str::to_owned).collect();
@@ -125,7 +160,7 @@ impl Blob {
     /// # Errors
     /// When the store fails; some of them may be gone.
     pub async fn delete_all(&self, prefix: &str) -> Result<()> {
-        let mut found = self.0.list(Some(&location(prefix)?));
+        let mut found = self.store.list(Some(&location(prefix)?));
         while let Some(object) = found.try_next().await.map_err(Error::internal)? {
             self.delete(object.location.as_ref()).await?;
         }
@@ -185,6 +220,52 @@ mod tests {
             assert!(blob.put(path, Bytes::new()).await.is_err(), "{path}");
             assert!(blob.get(path).await.is_err(), "{path}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_link_of_a_folder_leads_to_one_body_until_its_end() {
+        let (folder, blob) = blob();
+        blob.put("ws_1/export/a", Bytes::from_static(b"one")).await.unwrap();
+        let (url, now) = (PublicUrl::new("http://127.0.0.1:1"), WallTime::from_millis(5_000));
+        let term = Duration::from_secs(60);
+        let link = blob.link("ws_1/export/a", &url, now, term).await.unwrap();
+        let token = link.strip_prefix("http://127.0.0.1:1/files/").unwrap();
+        assert_eq!(blob.open_link(token, now).await.unwrap(), "one");
+        // Whoever opens the same folder knows the same links.
+        let place = format!("file:{}/new/deep", folder.path().display());
+        let again = Blob::from_source(&HashMap::from([(VARIABLE, place.as_str())])).unwrap();
+        assert_eq!(again.open_link(token, now + term).await.unwrap(), "one");
+        let late = blob.open_link(token, now + term + Duration::from_millis(1)).await;
+        assert_eq!(late.unwrap_err().code, millwright_core::ErrorCode::NotFound);
+        let (what, mac) = token.split_once('.').unwrap();
+        let other = blob.link("ws_1/export/b", &url, now, term).await.unwrap();
+        let (other_what, other_mac) = other.rsplit('/').next().unwrap().split_once('.').unwrap();
+        for forged in [
+            format!("{what}.{other_mac}"),
+            format!("{other_what}.{mac}"),
+            what.to_owned(),
+            String::new(),
+            ".".to_owned(),
+        ] {
+            assert!(blob.open_link(&forged, now).await.is_err(), "{forged}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_link_of_a_bucket_is_its_own_and_signed() {
+        let blob = Blob::from_source(&HashMap::from([
+            (VARIABLE, "s3://a-bucket/blobs"),
+            ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+            ("AWS_SECRET_ACCESS_KEY", "example"),
+            ("AWS_REGION", "eu-central-1"),
+        ]))
+        .unwrap();
+        let url = PublicUrl::new("https://api.example.com");
+        let now = WallTime::from_millis(5_000);
+        let link = blob.link("ws_1/export/a", &url, now, Duration::from_secs(60)).await.unwrap();
+        assert!(link.contains("/a-bucket/blobs/ws_1/export/a?"), "{link}");
+        assert!(link.contains("X-Amz-Signature=") && link.contains("X-Amz-Expires=60"), "{link}");
+        assert!(blob.open_link("x.y", now).await.is_err());
     }
 
     #[test]

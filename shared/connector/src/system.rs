@@ -253,6 +253,16 @@ impl System {
         }
     }
 
+    /// How many calls have been made to the system since this was asked last, logging in and tries again
+    /// among them.
+    #[must_use]
+    pub fn take_calls(&self) -> u64 {
+        match &self.inner.source {
+            Source::Remote(remote) => remote.take_calls(),
+            Source::Sandbox(sandbox) => sandbox.take_calls(),
+        }
+    }
+
     /// Logs out, where a session is kept and the connector says how. That it fails is no harm: the
     /// system will end the session by itself.
     pub async fn log_out(&self) {

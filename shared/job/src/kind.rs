@@ -21,6 +21,19 @@ pub enum JobKind {
     ReleaseEndpoint(EndpointId),
     /// Gives up what an endpoint that was deleted was still to get.
     AbortDeliveries(EndpointId),
+    /// Writes a connection's records into files.
+    ExportRecords(ExportScope),
+}
+
+/// Records to be written into files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportScope {
+    /// Whose.
+    pub connection: ConnectionId,
+    /// Of which entities, in this order.
+    pub entities: Vec<String>,
+    /// Whether those too that are gone.
+    pub deleted: bool,
 }
 
 /// Deliveries that have come to rest.
@@ -72,7 +85,7 @@ impl JobKind {
     #[must_use]
     pub fn endpoint(&self) -> Option<&EndpointId> {
         match self {
-            Self::DeleteConnection(_) | Self::RotateSecrets(_) => None,
+            Self::DeleteConnection(_) | Self::RotateSecrets(_) | Self::ExportRecords(_) => None,
             Self::RetryDeliveries(scope) | Self::RecoverEndpoint(scope) => scope.endpoint.as_ref(),
             Self::ReplayEndpoint(scope) => Some(&scope.endpoint),
             Self::ReleaseEndpoint(endpoint) | Self::AbortDeliveries(endpoint) => Some(endpoint),

@@ -7,7 +7,7 @@ mod kind;
 
 use std::time::Duration;
 
-pub use kind::{DeliveryScope, JobKind, ReplayScope, RestState};
+pub use kind::{DeliveryScope, ExportScope, JobKind, ReplayScope, RestState};
 use millwright_core::{
     Error, ErrorCode, JobId, QueueName, Result, ScheduleTime, WallTime, Work, WorkspaceId,
 };
@@ -52,6 +52,9 @@ pub struct Job {
     pub updated_at: WallTime,
     /// When it must be taken up, should its message be lost.
     pub attempt_at: ScheduleTime,
+    /// When what it has made is to be put away, once it has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tidy_at: Option<ScheduleTime>,
 }
 
 /// What the sync queue carries for a job.
@@ -77,6 +80,7 @@ impl Job {
             created_at: now,
             updated_at: now,
             attempt_at: at,
+            tidy_at: None,
         }
     }
 
@@ -113,9 +117,12 @@ enum Tagged {
 
 impl Document for Job {
     fn due(&self) -> Option<Due> {
-        let running = self.state == JobState::Running;
-        let work = self.work().ok().filter(|_| running)?;
-        Some(Due::at(QueueName::Sync, self.attempt_at, self.attempt_at, work))
+        let work = self.work().ok()?;
+        if self.state == JobState::Running {
+            return Some(Due::at(QueueName::Sync, self.attempt_at, self.attempt_at, work));
+        }
+        let at = self.tidy_at?;
+        Some(Due::at(QueueName::Sync, self.attempt_at, at, work))
     }
 
     fn expires_at(&self) -> Option<WallTime> {
@@ -170,6 +177,46 @@ pub async fn note_progress(store: &Store, job: &Job, more: u64, cursor: &str) ->
         job.attempt_at = at;
     })
     .await
+}
+
+/// Like [`note_progress`], if the job still stands where whoever did the work began; false when
+/// somebody else has taken it further, or it has ended.
+///
+/// # Errors
+/// When the table fails.
+pub async fn note_progress_from(
+    store: &Store,
+    job: &Job,
+    more: u64,
+    cursor: &str,
+    end: bool,
+) -> Result<bool> {
+    let (now, at) = (store.clock().wall(), store.clock().schedule());
+    let decide = |own: &mut Job| {
+        if own.state != JobState::Running || own.cursor != job.cursor {
+            return Ok(false);
+        }
+        own.done += more;
+        (own.cursor, own.updated_at, own.attempt_at) = (Some(cursor.to_owned()), now, at);
+        if end {
+            own.state = JobState::Succeeded;
+        }
+        Ok(true)
+    };
+    let noted = store.modify(&job.key(), decide).await?;
+    noted.map(|(_, noted)| noted).ok_or_else(|| Error::not_found("job"))
+}
+
+/// Notes that what a job has made has been put away.
+///
+/// # Errors
+/// When the table fails.
+pub async fn note_tidied(store: &Store, job: &Job) -> Result<()> {
+    let tidied = |own: &mut Job| {
+        own.tidy_at = None;
+        Ok(())
+    };
+    store.modify(&job.key(), tidied).await.map(drop)
 }
 
 /// Like [`note_progress`], for a job that rests until `at` before it goes on.
@@ -277,6 +324,23 @@ mod tests {
         running.cancel(later).unwrap();
         running.state = JobState::Succeeded;
         assert_eq!(running.cancel(later).unwrap_err().code, ErrorCode::StateConflict);
+    }
+
+    #[test]
+    fn what_a_job_has_made_is_put_away_once_it_has_ended() {
+        let scope = ExportScope {
+            connection: millwright_core::ConnectionId::new_at(1),
+            entities: vec!["vendors".to_owned()],
+            deleted: false,
+        };
+        let mut own = job(JobKind::ExportRecords(scope));
+        let week = ScheduleTime::from_millis(7 * 24 * 3_600_000);
+        own.tidy_at = Some(week);
+        assert_eq!(own.due().unwrap().attempt_at, own.attempt_at);
+        own.cancel(own.created_at).unwrap();
+        assert_eq!(own.due().unwrap().attempt_at, week);
+        own.tidy_at = None;
+        assert!(own.due().is_none());
     }
 
     #[test]

@@ -48,6 +48,8 @@ pub struct Pulled<'a> {
     /// Remote ids of which the source says that they are gone. Ids without a row are ignored, and so
     /// is one whose record was fetched.
     pub deleted: Vec<String>,
+    /// How many days records are kept once they are gone; nothing for as long as the feed tells of them.
+    pub kept_days: Option<u32>,
 }
 
 /// What a commit did, counted.
@@ -245,6 +247,7 @@ async fn put_one(
         let commit = pulled.commit.clone();
         let mut next = next_doc(row.as_ref(), &record, &hash, commit, now);
         next.fetched_at = Some(pulled.fetch_started.min(now));
+        next.kept_days = pulled.kept_days;
         let write = Write::put_with_body(&row_key, &next, Some(&body), expect(row.as_ref()))?;
         match store.write(write).await {
             Ok(_) => return Ok(Outcome::Put(op)),
@@ -275,6 +278,10 @@ async fn tell_again(store: &Store, pulled: &Pulled<'_>, row_key: &Key) -> Result
             None => Op::Updated,
         };
         row.doc.commit = pulled.commit.clone();
+        if row.doc.deleted_at.is_some() {
+            // It stays as long as the page that tells of it now.
+            row.doc.changed_at = store.clock().wall();
+        }
         match store.write(Write::replace(&row)?).await {
             Ok(_) => return Ok(Outcome::Told(op)),
             Err(StoreError::Conflict(_)) => tried = Some(op),
@@ -319,5 +326,6 @@ pub(crate) fn next_doc(
         deleted_at: None,
         revived: row.is_some_and(|row| row.doc.revived || row.doc.deleted_at.is_some()),
         source: SourceTimes::of(&record.record),
+        kept_days: row.and_then(|row| row.doc.kept_days),
     }
 }

@@ -76,6 +76,7 @@ mod tests {
             deleted_at: None,
             revived: false,
             source: SourceTimes::default(),
+            kept_days: None,
         }
     }
 

@@ -66,6 +66,7 @@ async fn mark(
         row.doc.commit = pulled.commit.clone();
         row.doc.deleted_at = row.doc.deleted_at.or(Some(now));
         row.doc.changed_at = now;
+        row.doc.kept_days = pulled.kept_days;
         row.doc.fetched_at = Some(pulled.fetch_started.min(now));
         match store.write(Write::replace(&row)?).await {
             Ok(_) => return Ok(Some(entry)),

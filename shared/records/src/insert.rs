@@ -94,6 +94,7 @@ fn new_row(
     let now = store.clock().wall();
     let mut doc = next_doc(None, record, &hash, pulled.commit.clone(), now);
     doc.fetched_at = Some(pulled.fetch_started.min(now));
+    doc.kept_days = pulled.kept_days;
     let row = pulled.scope.record(pulled.entity, key);
     Ok(Some(Write::put_with_body(&row, &doc, Some(&body), Expect::Absent)?))
 }

@@ -14,6 +14,9 @@ use crate::{Seq, sortable_time};
 /// How long feed pages are kept; older cursors have to list again.
 pub const FEED_RETENTION: Duration = Duration::from_secs(90 * 24 * 3600);
 
+/// How much later than the feed's page the row of a deleted record goes.
+const ENDS_AFTER_FEED: Duration = Duration::from_secs(24 * 3600);
+
 /// Whose records: part of every key.
 #[derive(Clone, Debug)]
 pub struct Scope {
@@ -123,9 +126,28 @@ pub struct RecordDoc {
     /// When the source made and changed it.
     #[serde(default)]
     pub source: SourceTimes,
+    /// How many days it is kept once it is gone; nothing for as long as the feed tells of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_days: Option<u32>,
+}
+
+impl RecordDoc {
+    /// When the row goes, where its record is gone: never before the feed's page that tells of it, for
+    /// that is told with the row.
+    #[must_use]
+    pub fn ends_at(&self) -> Option<WallTime> {
+        let days = Duration::from_secs(u64::from(self.kept_days.unwrap_or(0)) * 24 * 3600);
+        // What was told of late, by another commit than the one that marked it, changed then.
+        let gone = self.deleted_at?.max(self.changed_at);
+        Some(gone + days.max(FEED_RETENTION) + ENDS_AFTER_FEED)
+    }
 }
 
 impl Document for RecordDoc {
+    fn expires_at(&self) -> Option<WallTime> {
+        self.ends_at()
+    }
+
     fn places(&self) -> Option<OrderPlaces> {
         Some(OrderPlaces {
             created: self.source.place(Order::Created),
@@ -295,4 +317,48 @@ pub fn record_key_at(
     key: &str,
 ) -> Key {
     Key::records(records_pk(workspace, connection, entity), key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    const GONE: WallTime = WallTime::from_millis(1_800_000_000_000);
+
+    fn row(deleted_at: Option<WallTime>, kept_days: Option<u32>) -> RecordDoc {
+        RecordDoc {
+            remote_id: "7".to_owned(),
+            hash: "a".to_owned(),
+            commit: CommitId::of_pull(1, 1),
+            first_seen_at: WallTime::from_millis(1),
+            changed_at: GONE,
+            written_at: None,
+            fetched_at: None,
+            deleted_at,
+            source: SourceTimes::default(),
+            revived: false,
+            kept_days,
+        }
+    }
+
+    #[test]
+    fn the_row_of_what_is_gone_outlives_the_page_that_tells_of_it() {
+        let page = FeedPage {
+            first: Seq::default().next(GONE),
+            commit: CommitId::of_pull(1, 1),
+            entity: "vendors".to_owned(),
+            origin: Origin::Sync,
+            initial: false,
+            scheduled: ScheduleTime::from_millis(1),
+            entries: Vec::new(),
+        };
+        let (row_ends, page_ends) = (row(Some(GONE), None).expires_at(), page.expires_at());
+        assert!(row_ends > page_ends, "{row_ends:?} {page_ends:?}");
+        assert_eq!(row(Some(GONE), Some(1)).expires_at(), row_ends, "never sooner");
+        assert_eq!(row(Some(GONE), Some(365)).expires_at(), Some(GONE + DAY * 366));
+        // One that was told of late stays as long as what told of it.
+        assert_eq!(row(Some(GONE - DAY * 30), None).expires_at(), row_ends);
+        assert_eq!(row(None, Some(365)).expires_at(), None);
+    }
 }

@@ -50,7 +50,7 @@ pub(crate) async fn list_step(slice: &mut Slice<'_>) -> Result<Step, StepError> 
         _ => return Ok(Step::More),
     };
     let page = slice.ask(slice.system.list_ids(&entity, after.as_ref())).await?;
-    see_listed(slice, page.ids);
+    see_listed(slice, page.ids)?;
     if let Some(pass) = &mut slice.row.doc.pass
         && let Phase::Listing { after, began } = &mut pass.phase
     {
@@ -71,16 +71,19 @@ fn list_anew(slice: &mut Slice<'_>) {
     slice.seen_anew();
 }
 
-fn see_listed(slice: &mut Slice<'_>, ids: Vec<String>) {
-    let Some(prints) = &mut slice.prints else { return };
+fn see_listed(slice: &mut Slice<'_>, ids: Vec<String>) -> Result<()> {
+    // Within a window, what is listed and has no row may just be older than what is wanted.
+    let wanted = !slice.is_windowed()?;
+    let Some(prints) = &mut slice.prints else { return Ok(()) };
     for id in ids {
         let key = record_key(&slice.scope.connection, &slice.row.doc.entity, &id);
         let Some(key) = PrintKey::of(&key) else { continue };
         prints.set.see(key);
-        if !prints.set.has(key) {
+        if wanted && !prints.set.has(key) {
             prints.missing.push(id);
         }
     }
+    Ok(())
 }
 
 /// Tells some of what is gone, or fetches some of what has no row.
@@ -141,6 +144,7 @@ async fn tell_gone(slice: &mut Slice<'_>, mut gone: Vec<PrintKey>) -> Result<(),
         records: Vec::new(),
         gone: rows,
         deleted: Vec::new(),
+        kept_days: slice.row.doc.settings.deleted_days,
     };
     commit_page(slice, pulled, 0, |_, _| {}).await?;
     // Each is looked at once: some are there after all, or were put since.

@@ -1,17 +1,17 @@
 //! Connecting: the connection, its secret, its credits and the first runs of its entities, in one
 //! transaction.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use millwright_connection::{
-    Admin, Connection, ConnectionContext, NewConnection, Occasion, Trigger, commit_change,
+    Admin, Connection, ConnectionContext, Load, NewConnection, Occasion, Trigger, commit_change,
     connection_key, count_credits, created_event, find_connection, first_event, prepare,
 };
-use millwright_core::{ConnectionId, ErrorCode, QueueName, Result, WorkspaceId};
+use millwright_core::{ConnectionId, Error, ErrorCode, FieldError, QueueName, Result, WorkspaceId};
 use millwright_event::announce;
 use millwright_store::{Expect, Row, StoreError, Write};
 
-use crate::SyncState;
+use crate::{NextRun, SyncSettings, SyncState, order};
 
 /// How often it is begun again while the workspace's other connections take credits at the same time.
 const TRIES: u32 = 60;
@@ -48,6 +48,23 @@ pub async fn connect_as(
     id: Option<ConnectionId>,
     new: NewConnection,
 ) -> Result<Connection> {
+    connect_with(context, workspace, id, new, &BTreeMap::new()).await
+}
+
+/// As [`connect_as`], with settings for the syncs of some entities.
+///
+/// # Errors
+/// As [`connect`]; the faulty fields of the settings, below `syncs`.
+pub async fn connect_with(
+    context: &ConnectionContext,
+    workspace: &WorkspaceId,
+    id: Option<ConnectionId>,
+    new: NewConnection,
+    syncs: &BTreeMap<String, SyncSettings>,
+) -> Result<Connection> {
+    let manifest = context.engine.catalog().get(&new.connector_id);
+    let known = |entity: &str| manifest.is_none_or(|own| own.entity(entity).is_some());
+    Error::from_fields(settings_faults(syncs, known)).map_or(Ok(()), Err)?;
     if let Some(id) = &id {
         let there = context.store.get::<Connection>(&connection_key(workspace, id)).await?;
         if let Some(there) = there {
@@ -59,7 +76,8 @@ pub async fn connect_as(
     let prepared = prepare(context, workspace, id, new).await?;
     let (connection, secret) = (prepared.connection, prepared.secret);
     let occasion = Occasion::new(trigger, "connected");
-    let mut made = Making { context, connection, secret, occasion };
+    let mut made = Making { context, connection, secret, occasion, syncs, states: Vec::new() };
+    made.plan_loads();
     match made.keep(pending).await {
         Err(error) if through_link && error.code == ErrorCode::CreditsExhausted => {
             made.connection.without_credits(SHORT);
@@ -76,6 +94,10 @@ struct Making<'a> {
     connection: Connection,
     secret: Write,
     occasion: Occasion,
+    syncs: &'a BTreeMap<String, SyncSettings>,
+    /// The states of its entities: due at once, later where others come first, or at rest while it is
+    /// not to be worked on.
+    states: Vec<SyncState>,
 }
 
 impl Making<'_> {
@@ -83,13 +105,14 @@ impl Making<'_> {
     async fn keep(&mut self, pending: bool) -> Result<Connection> {
         let created = created_event(self.context, &self.connection).await?;
         let states = self.first_runs();
+        let now = self.context.store.clock().schedule();
         let mut with = vec![self.secret.clone(), created.as_write()?];
         for state in &states {
             with.push(Write::put(&state.key(), state, Expect::Absent)?);
         }
         let made = if pending { self.fill(with).await? } else { self.put(with).await? };
         announce(&self.context.queue, &[created]).await;
-        for state in states.iter().filter(|state| state.run.is_some()) {
+        for state in states.iter().filter(|state| state.run.is_some_and(|run| run.at <= now)) {
             send(self.context, state).await;
         }
         Ok(made)
@@ -148,17 +171,60 @@ impl Making<'_> {
         there.facts.admin != Admin::Pending && same
     }
 
-    /// The states of its entities: due at once, or at rest while it is not to be worked on.
-    fn first_runs(&self) -> Vec<SyncState> {
-        let Connection { workspace, id, facts, .. } = &self.connection;
+    /// Makes the states, references first. What is off is not loaded, and nobody waits for it.
+    fn plan_loads(&mut self) {
         let now = self.context.store.clock().schedule();
-        let state = |entity: &String| {
-            let mut state = SyncState::new(workspace, id, entity, now);
-            state.run = state.run.filter(|_| facts.admin == Admin::Enabled);
-            state
-        };
-        self.connection.loading.iter().map(state).collect()
+        let Connection { workspace, id, loading, .. } = &mut self.connection;
+        let mut states: Vec<SyncState> = loading
+            .iter()
+            .map(|entity| {
+                let mut state = SyncState::new(workspace, id, entity, now);
+                state.settings = self.syncs.get(entity).cloned().unwrap_or_default();
+                state.run = state.run.filter(|_| state.settings.is_on());
+                state
+            })
+            .collect();
+        let free: Vec<String> =
+            order::free(&states).into_iter().map(|state| state.entity.clone()).collect();
+        for state in states.iter_mut().filter(|state| !free.contains(&state.entity)) {
+            let later = now + order::REFERENCES_WAIT;
+            state.run = state.run.map(|_| NextRun::at(now, later));
+        }
+        loading.retain(|entity| {
+            states.iter().any(|own| own.entity == *entity && own.settings.is_on())
+        });
+        if loading.is_empty() {
+            self.connection.facts.load = Load::Done;
+        }
+        self.states = states;
     }
+
+    /// The states as they are to be put.
+    fn first_runs(&self) -> Vec<SyncState> {
+        let works = self.connection.facts.admin == Admin::Enabled;
+        let mut states = self.states.clone();
+        states.iter_mut().for_each(|state| state.run = state.run.filter(|_| works));
+        states
+    }
+}
+
+/// What is wrong with settings of syncs, by their places in the body.
+fn settings_faults(
+    syncs: &BTreeMap<String, SyncSettings>,
+    known: impl Fn(&str) -> bool,
+) -> Vec<FieldError> {
+    let faults = syncs.iter().flat_map(|(entity, settings)| {
+        let unknown = (!known(entity)).then(|| {
+            let message = "is no entity of this connector";
+            FieldError::new(format!("syncs.{entity}"), ErrorCode::ValidationFailed, message)
+        });
+        let own = settings.faults().into_iter().map(move |fault| FieldError {
+            path: format!("syncs.{entity}.{}", fault.path),
+            ..fault
+        });
+        unknown.into_iter().chain(own).collect::<Vec<_>>()
+    });
+    faults.collect()
 }
 
 /// Waits before the second and later tries, the half of it by chance.

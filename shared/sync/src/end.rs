@@ -18,8 +18,11 @@ use crate::{
     hints::wake_hints,
     plan::window_after,
     poison::{isolate, may_be_of_a_row},
+    run::SyncRun,
+    schedule::Spread,
     slice::{Slice, StepError},
     state::{NextRun, SyncState, SyncStatus},
+    wake::Followers,
 };
 
 /// The wait before a second try that confirms an outage.
@@ -43,6 +46,8 @@ pub(crate) async fn completed(slice: &mut Slice<'_>) -> Result<(), StepError> {
     note(slice, Observation::Loaded(slice.row.doc.entity.clone())).await?;
     let now = slice.context.store.clock().wall();
     let rereads = slice.entity()?.rereads();
+    slice.count_calls();
+    let was_first = slice.row.doc.is_first_load();
     let state = &mut slice.row.doc;
     let Some(pass) = state.pass.take() else { return Ok(()) };
     if pass.swept {
@@ -73,8 +78,13 @@ pub(crate) async fn completed(slice: &mut Slice<'_>) -> Result<(), StepError> {
         "mode": pass.mode,
         "counts": pass.counts,
     });
-    let interval = slice.limits.interval;
-    rest(&mut slice.ending(), interval, Some(("sync.completed", event)), about).await?;
+    slice.ended =
+        Some(SyncRun::of(&state.entity, &pass, state.status, &state.skips).ended(now, None));
+    let next = next_run(slice);
+    rest(&mut slice.ending(), next, Some(("sync.completed", event)), about).await?;
+    if was_first {
+        wake_followers(slice).await;
+    }
     slice.keep_prints().await;
     wake(slice).await;
     Ok(())
@@ -93,6 +103,15 @@ async fn wake(slice: &Slice<'_>) {
     }
 }
 
+/// Begins the first loads that waited for this one. A failure is only logged: they begin by themselves,
+/// some minutes later.
+async fn wake_followers(slice: &Slice<'_>) {
+    let followers = Followers { context: slice.context, of: &slice.scope, hop: slice.hop };
+    if let Err(error) = followers.wake().await {
+        tracing::warn!(connection = %slice.connection.id, ?error, "first loads left to their time");
+    }
+}
+
 /// Takes note of a failure: the pass stays, and goes on after a wait.
 pub(crate) async fn failed(slice: &mut Slice<'_>, error: SystemError) -> Result<(), StepError> {
     let (observation, error) = verdict(slice, error).await;
@@ -102,14 +121,14 @@ pub(crate) async fn failed(slice: &mut Slice<'_>, error: SystemError) -> Result<
         // It is at work, and asks us to wait: that is no failure, and the pass is still in progress.
         let wait = error.retry_after.unwrap_or(RATE_LIMIT_WAIT).min(ASKED_WAIT_MAX);
         tracing::info!(connection = %slice.connection.id, entity = state.entity, ?wait, "asked to wait");
-        return rest(&mut slice.ending(), wait, None, About::Nothing).await;
+        return rest(&mut slice.ending(), Some(wait), None, About::Nothing).await;
     }
     let narrowed = state.pass.as_ref().is_some_and(|pass| pass.narrow.is_some());
     // Whoever could not be reached is asked for the same once more; a refusal stays one.
     let again = state.failures > 0 || narrowed || observation == Verdict::NotOfHealth;
     let well = !matches!(observation, Verdict::Observed(_)) && may_be_of_a_row(error.class);
     if again && well && isolate(slice, &error.message).await? {
-        return rest(&mut slice.ending(), Duration::ZERO, None, About::Nothing).await;
+        return rest(&mut slice.ending(), Some(Duration::ZERO), None, About::Nothing).await;
     }
     let state = &mut slice.row.doc;
     state.failures += 1;
@@ -118,7 +137,7 @@ pub(crate) async fn failed(slice: &mut Slice<'_>, error: SystemError) -> Result<
     }
     if passing {
         // One call failed and the next went well: go on at once. A second time it counts.
-        return rest(&mut slice.ending(), Duration::ZERO, None, About::Nothing).await;
+        return rest(&mut slice.ending(), Some(Duration::ZERO), None, About::Nothing).await;
     }
     tracing::warn!(
         connection = %slice.connection.id,
@@ -149,7 +168,21 @@ pub(crate) async fn failed(slice: &mut Slice<'_>, error: SystemError) -> Result<
         }
         _ => {}
     }
-    rest(&mut slice.ending(), wait, event, about).await
+    let was_first = slice.row.doc.is_first_load() && slice.row.doc.failures == 1;
+    let wait = Some(wait).filter(|_| slice.row.doc.settings.is_on());
+    rest(&mut slice.ending(), wait, event, about).await?;
+    if was_first {
+        wake_followers(slice).await;
+    }
+    Ok(())
+}
+
+/// How long after its end an entity's next pass begins; nothing where none does by itself.
+fn next_run(slice: &Slice<'_>) -> Option<Duration> {
+    let (limits, state) = (slice.limits, &slice.row.doc);
+    let now = slice.context.store.clock().schedule();
+    let spread = Spread::of(&slice.connection.id, &state.entity, limits.spread, rand::random());
+    Some(state.settings.next_run(limits.interval, now, spread)?.since(now))
 }
 
 /// A pass whose time has come while the system is known to fail: it fails without asking. The
@@ -171,7 +204,9 @@ pub(crate) async fn stood_off(ending: &mut Ending<'_>) -> Result<(), StepError> 
     let checked = ending.connection.next_check_at.map(|at| at.since(now) + AFTER_CHECK);
     let own = outage_backoff(state.failures, rand::random());
     let event = (!told).then(|| failure_event(state, &error));
-    rest(ending, own.max(checked.unwrap_or_default()), event, About::Nothing).await
+    let wait = own.max(checked.unwrap_or_default());
+    let wait = Some(wait).filter(|_| ending.row.doc.settings.is_on());
+    rest(ending, wait, event, About::Nothing).await
 }
 
 /// Takes note that the system answers, where it was thought not to.
@@ -320,14 +355,17 @@ pub(crate) struct Ending<'a> {
     pub context: &'a ConnectionContext,
     pub connection: &'a Connection,
     pub row: &'a mut Row<SyncState>,
+    /// The pass that has ended, for its history.
+    pub ended: Option<SyncRun>,
     /// How often the work has been sent on without going through the due index.
     pub hop: u8,
 }
 
-/// Lays the pass or the entity to rest for `wait`: state, event and issues in one transaction.
+/// Lays the pass or the entity to rest for `wait`, or until somebody asks: state, history, event and
+/// issues in one transaction.
 async fn rest(
     ending: &mut Ending<'_>,
-    wait: Duration,
+    wait: Option<Duration>,
     event: Option<(&str, Value)>,
     about: About,
 ) -> Result<(), StepError> {
@@ -335,14 +373,15 @@ async fn rest(
     let now = context.store.clock().schedule();
     ending.row.doc.lease.release();
     let by_sweep = ending.hop >= MAX_HOPS;
+    let at = wait.map(|wait| now + wait);
     ending.row.doc.run =
-        Some(if by_sweep { NextRun::by_sweep(now + wait) } else { NextRun::at(now, now + wait) });
+        at.map(|at| if by_sweep { NextRun::by_sweep(at) } else { NextRun::at(now, at) });
     let message = match event {
         Some((event_type, data)) => Some(render(ending, event_type, data).await?),
         None => None,
     };
     write_end(ending, message, &about).await?;
-    if let Wait::Carried(delay) = Wait::until(now, now + wait)
+    if let Some(Wait::Carried(delay)) = at.map(|at| Wait::until(now, at))
         && !by_sweep
     {
         // Should this send be lost, the sweep finds the run in the due index.
@@ -365,6 +404,10 @@ async fn write_end(
     for _ in 0..TRIES {
         let changes = issues(ending, about).await?;
         let mut writes = vec![Write::replace(ending.row)?];
+        if let Some(run) = history(ending) {
+            let Connection { workspace, id, .. } = ending.connection;
+            writes.push(run.as_write(workspace, id)?);
+        }
         if let Some(message) = &message {
             writes.push(message.as_write()?);
         }
@@ -382,6 +425,16 @@ async fn write_end(
         }
     }
     Err(StepError::Fenced)
+}
+
+/// What the history has to say: a pass that has ended, or has failed and waits.
+fn history(ending: &Ending<'_>) -> Option<SyncRun> {
+    let state = &ending.row.doc;
+    let failed = || {
+        let run = SyncRun::live(state).filter(|_| state.status == SyncStatus::Failed)?;
+        Some(run.ended(ending.context.store.clock().wall(), state.last_error.clone()))
+    };
+    ending.ended.clone().or_else(failed)
 }
 
 async fn render(ending: &Ending<'_>, event_type: &str, data: Value) -> Result<Message> {

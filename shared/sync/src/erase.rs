@@ -14,7 +14,7 @@ use millwright_records::{feed_pk, records_pk};
 use millwright_store::{Document, Expect, Key, Range, Row, Table, Write};
 use serde::{Deserialize, Serialize};
 
-use crate::{hints::hint_leases, sync_states};
+use crate::{export::exports_of, hints::hint_leases, sync_states};
 
 /// Rows deleted at a time.
 const ROWS_AT_ONCE: usize = 500;
@@ -96,6 +96,7 @@ pub async fn run_erase(
         return Ok(EraseEnd::More);
     }
     context.blob.delete_all(&format!("{workspace}/sync/{id}")).await?;
+    context.blob.delete_all(&exports_of(workspace, id)).await?;
     let all_in = job.created_at + STRAGGLERS;
     if context.store.clock().wall() < all_in {
         return Ok(EraseEnd::Busy(all_in));

@@ -65,12 +65,13 @@ fn begin_pass(state: &mut SyncState, wall: WallTime) {
     state.counts = Counts::default();
     state.skips.clear();
     state.last_started_at = Some(wall);
+    let kept_from = state.fix_kept_from(wall);
     state.pass = Some(Pass {
         run: RunId::new_at(wall.millis()),
         mode,
         trigger: if requested.is_some() { Trigger::Request } else { Trigger::Schedule },
         started_at: wall,
-        from: if full { None } else { state.next_from },
+        from: if full { kept_from } else { state.next_from },
         deletions_from: state.next_from.or(state.window_from),
         checkpoint: state.checkpoint.clone(),
         reached: None,
@@ -83,6 +84,8 @@ fn begin_pass(state: &mut SyncState, wall: WallTime) {
         pages: 0,
         held: None,
         narrow: None,
+        calls: 0,
+        slices: 0,
     });
 }
 
@@ -91,7 +94,7 @@ pub(crate) fn start_over(state: &mut SyncState) {
     state.checkpoint = None;
     if let Some(pass) = &mut state.pass {
         pass.mode = Mode::Full;
-        pass.from = None;
+        pass.from = state.kept_from;
         pass.checkpoint = None;
         pass.reached = None;
         pass.source_started = None;
@@ -106,7 +109,9 @@ pub(crate) fn start_over(state: &mut SyncState) {
 pub(crate) fn window_after(state: &mut SyncState, pass: &Pass, rereads: bool) {
     let began = pass.source_started.unwrap_or(pass.started_at.millis());
     let healed = pass.from.is_none() && pass.filled;
-    state.next_from = if rereads && !healed { state.window_from } else { Some(began) };
+    // Before the first pass there was nothing: it is what that has read which is read again.
+    let before = state.window_from.or(state.kept_from);
+    state.next_from = if rereads && !healed { before } else { Some(began) };
     state.window_from = Some(began);
     state.checkpoint = pass.reached.clone().or_else(|| pass.checkpoint.clone());
 }

@@ -41,7 +41,7 @@ pub(crate) async fn isolate(slice: &mut Slice<'_>, said: &str) -> Result<bool, S
     let Some(pass) = &slice.row.doc.pass else { return Ok(false) };
     let Phase::Pulling(position) = pass.phase.clone() else { return Ok(false) };
     let entity = slice.row.doc.entity.clone();
-    let pull = pull_of(slice, position.clone());
+    let pull = pull_of(slice, position.clone())?;
     if !slice.system.narrows(&entity, &pull) {
         return Ok(false);
     }
@@ -66,7 +66,7 @@ async fn leave_out(
     let found = slice.ask(slice.system.next_id(entity, &position)).await;
     let Ok(Some(id)) = found else { return Ok(false) };
     let behind = position.behind(id.clone());
-    let next = pull_of(slice, behind.clone());
+    let next = pull_of(slice, behind.clone())?;
     if slice.ask(slice.system.pull(entity, &next)).await.is_err() {
         return Ok(false);
     }

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use millwright_connector::{Found, Position, Pull, RowFault, SourceRecord};
-use millwright_core::WallTime;
+use millwright_core::{Result, WallTime};
 use millwright_records::{Committed, FeedPage, Pulled, Tally, commit_compared};
 use millwright_store::{Row, Write};
 
 use crate::{
-    Skipped, SyncState,
+    Mode, Skipped, SyncState, ahead,
     compare::{look_again, phase_after_pages},
     end,
     plan::{start_over, wants_sweep},
@@ -54,13 +54,14 @@ impl Fetched {
 
 /// Pulls the page at `position` and commits it with the position after it.
 pub(crate) async fn step(slice: &mut Slice<'_>, position: Position) -> Result<Step, StepError> {
-    let fetch_started = slice.context.store.clock().wall();
     let entity = slice.row.doc.entity.clone();
-    let page = slice.ask(slice.system.pull(&entity, &pull_of(slice, position))).await?;
+    let pull = pull_of(slice, position)?;
+    let (page, fetch_started) = Box::pin(ahead::fetch(slice, &entity, pull.clone())).await?;
     end::answered(slice).await?;
     if page.lost_track {
         tracing::warn!(entity, "the source's log does not reach back: everything is read");
         start_over(&mut slice.row.doc);
+        slice.ahead = None;
         slice.renew_lease();
         slice.save().await?;
         return Ok(Step::More);
@@ -68,6 +69,9 @@ pub(crate) async fn step(slice: &mut Slice<'_>, position: Position) -> Result<St
     let mut fetched = Fetched { records: page.records, faults: page.faults, deleted: page.deleted };
     look_again(slice, &entity, &mut fetched).await?;
     let sifted = slice.sift(&mut fetched).await?;
+    if let Some(next) = &page.next {
+        ahead::begin(slice, &entity, Pull { position: next.clone(), ..pull });
+    }
     while let Some(part) = fetched.split() {
         // The position comes with the last part.
         commit_sifted(slice, &entity, fetch_started, part, &sifted, |_| {}).await?;
@@ -116,20 +120,22 @@ fn compares(slice: &Slice<'_>) -> Result<bool, StepError> {
 }
 
 /// What is asked for at a place.
-pub(crate) fn pull_of(slice: &Slice<'_>, position: Position) -> Pull {
+pub(crate) fn pull_of(slice: &Slice<'_>, position: Position) -> Result<Pull> {
     let narrow = slice.row.doc.pass.as_ref().and_then(|pass| pass.narrow);
     let usual = slice.system.manifest().limits.page_size;
     let page_size = narrow.map_or(usual, |narrow| narrow.size);
     let pull = Pull { position, page_size, ..Pull::default() };
-    match &slice.row.doc.pass {
+    // What a system cannot be asked for by time is read whole, however far back its records reach.
+    let everything = !slice.entity()?.has_time_filter();
+    Ok(match &slice.row.doc.pass {
         None => pull,
         Some(pass) => Pull {
-            from: pass.from,
+            from: pass.from.filter(|_| pass.mode == Mode::Incremental || !everything),
             deletions_from: pass.deletions_from,
             checkpoint: pass.checkpoint.clone(),
             ..pull
         },
-    }
+    })
 }
 
 /// Commits records together with the state as `advance` makes it.
@@ -170,6 +176,7 @@ async fn commit_sifted(
         records: fetched.records,
         gone: Vec::new(),
         deleted: fetched.deleted,
+        kept_days: slice.row.doc.settings.deleted_days,
     };
     let done = commit_page(slice, pulled, seen, |state, done| {
         state.count_skipped(&faults, &done.too_large);

@@ -51,7 +51,10 @@ fn choose<'a>(
     entities: Option<&[String]>,
     now: WallTime,
 ) -> Result<Vec<&'a SyncState>> {
-    let Some(entities) = entities else { return Ok(states.iter().collect()) };
+    let Some(entities) = entities else {
+        // What is off runs only for who names it.
+        return Ok(states.iter().filter(|state| state.settings.is_on()).collect());
+    };
     let mut chosen: Vec<&SyncState> = Vec::new();
     let mut faults = Vec::new();
     for (i, entity) in entities.iter().enumerate() {

@@ -12,7 +12,9 @@ use millwright_records::{CommitError, Scope};
 use millwright_store::{Row, StoreError, Write};
 
 use crate::{
-    SliceTask, SyncState, compare,
+    SliceTask, SyncRun, SyncState, SyncStatus,
+    ahead::Ahead,
+    compare,
     end::{self, Ending},
     plan::{Begin, begin},
     prints::Prints,
@@ -38,6 +40,8 @@ pub struct SliceLimits {
     /// The share of an entity's records, in percent, that may vanish in one pass: where it is more, their
     /// deletions wait until somebody confirms them. With 100 none does.
     pub vanish_percent: u32,
+    /// Over how long runs are spread that would begin together, on the schedule clock.
+    pub spread: Duration,
 }
 
 /// How a slice ended.
@@ -104,6 +108,10 @@ pub(crate) struct Slice<'a> {
     pub prints: Option<Prints>,
     /// Whether that includes everything that the pass has seen.
     pub seen_whole: bool,
+    /// The page that is being fetched while the one before it is kept.
+    pub ahead: Option<Ahead>,
+    /// The pass that has ended, for its history.
+    pub ended: Option<SyncRun>,
     /// When the invocation ends.
     pub deadline: WallTime,
     /// How often the work has been sent on without going through the due index.
@@ -129,7 +137,8 @@ pub async fn run_slice(
         Err(end) => return Ok(end),
     };
     if connection.facts.health != Health::Ok && !asked_for {
-        let mut ending = Ending { context, connection: &connection, row: &mut row, hop };
+        let ended = None;
+        let mut ending = Ending { context, connection: &connection, row: &mut row, hop, ended };
         return match end::stood_off(&mut ending).await {
             Ok(()) => Ok(SliceEnd::Done),
             Err(StepError::Failed(error)) => Err(error),
@@ -148,6 +157,8 @@ pub async fn run_slice(
         row,
         prints,
         seen_whole,
+        ahead: None,
+        ended: None,
         deadline,
         hop,
     };
@@ -228,13 +239,24 @@ async fn begin_slice(
         .store
         .modify(&key, |state: &mut SyncState| {
             let asked_for = state.requested.is_some();
-            Ok((begin(state, clock.wall(), clock.schedule(), limits.lease), asked_for))
+            let before = SyncRun::live(state);
+            let begun = begin(state, clock.wall(), clock.schedule(), limits.lease);
+            let now = state.pass.as_ref().map(|pass| &pass.run);
+            let given_up = before.filter(|before| now != Some(&before.id));
+            Ok((begun, asked_for, given_up))
         })
         .await?;
     Ok(match begun {
-        Some((row, (Begin::Go, asked_for))) => Ok((row, asked_for)),
-        Some((_, (Begin::Busy(until), _))) => Err(SliceEnd::Busy(until)),
-        Some((_, (Begin::Idle, _))) | None => Err(SliceEnd::Done),
+        Some((row, (Begin::Go, asked_for, given_up))) => {
+            if let Some(run) = given_up {
+                let run = SyncRun { status: SyncStatus::Cancelled, ..run };
+                let run = run.ended(clock.wall(), Some("another one reads more".to_owned()));
+                context.store.write(run.as_write(&task.workspace, &task.connection)?).await?;
+            }
+            Ok((row, asked_for))
+        }
+        Some((_, (Begin::Busy(until), ..))) => Err(SliceEnd::Busy(until)),
+        Some((_, (Begin::Idle, ..))) | None => Err(SliceEnd::Done),
     })
 }
 
@@ -247,11 +269,21 @@ impl Slice<'_> {
 
     /// What ends it.
     pub fn ending(&mut self) -> Ending<'_> {
-        let Self { context, connection, row, hop, .. } = self;
-        Ending { context, connection, row, hop: *hop }
+        self.count_calls();
+        let Self { context, connection, row, hop, ended, .. } = self;
+        Ending { context, connection, row, hop: *hop, ended: ended.take() }
+    }
+
+    /// Whether only what is newer than a time is kept of the entity, so that what is listed may have no
+    /// row for good reason.
+    pub fn is_windowed(&self) -> Result<bool> {
+        Ok(self.row.doc.kept_from.is_some() && self.entity()?.has_time_filter())
     }
 
     async fn work(&mut self) -> Result<(), StepError> {
+        if let Some(pass) = &mut self.row.doc.pass {
+            pass.slices += 1;
+        }
         let mut steps = 0;
         loop {
             if self.context.store.clock().wall() + self.limits.margin >= self.deadline {
@@ -310,7 +342,7 @@ impl Slice<'_> {
     async fn step(&mut self) -> Result<Step, StepError> {
         let phase = self.row.doc.pass.as_ref().map(|pass| pass.phase.clone());
         match phase {
-            Some(Phase::Pulling(position)) => pull::step(self, position).await,
+            Some(Phase::Pulling(position)) => Box::pin(pull::step(self, position)).await,
             Some(Phase::Listing { .. }) => compare::list_step(self).await,
             Some(Phase::Comparing { .. }) => compare::compare_step(self).await,
             None => Ok(Step::Finished),
@@ -321,6 +353,7 @@ impl Slice<'_> {
     /// crash in between makes it come again.
     async fn hand_on(&mut self) -> Result<(), StepError> {
         self.keep_prints().await;
+        self.count_calls();
         self.row.doc.lease.release();
         let by_sweep = self.hop >= MAX_HOPS;
         if by_sweep {
@@ -358,8 +391,17 @@ impl Slice<'_> {
 
     /// Renews the lease in the state that the next write carries.
     pub fn renew_lease(&mut self) {
+        self.count_calls();
         let until = self.context.store.clock().wall() + self.limits.lease;
         self.row.doc.lease.until = Some(until);
+    }
+
+    /// Adds the calls made since the last time to the pass, for the next write of the state.
+    pub fn count_calls(&mut self) {
+        let calls = self.system.take_calls();
+        if let Some(pass) = &mut self.row.doc.pass {
+            pass.calls += calls;
+        }
     }
 }
 

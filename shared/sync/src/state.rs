@@ -9,7 +9,7 @@ use millwright_records::CommitId;
 use millwright_store::{DUE_GRACE, DUE_LOOKAHEAD, Document, Due, Key, Lease, Wait};
 use serde::{Deserialize, Serialize};
 
-use crate::prints::Mark;
+use crate::{SyncSettings, prints::Mark};
 
 /// So often in a row a place in a listing may be refused before the listing is begun anew.
 const REFUSALS_MAX: u32 = 3;
@@ -51,6 +51,8 @@ pub enum SyncStatus {
     Held,
     /// It stopped; it goes on at its next run.
     Failed,
+    /// Somebody ended it before its end.
+    Cancelled,
 }
 
 /// What a pass did, counted.
@@ -159,6 +161,12 @@ pub(crate) struct Pass {
     #[serde(default)]
     pub filled: bool,
     pub counts: Counts,
+    /// Calls made to the system.
+    #[serde(default)]
+    pub calls: u64,
+    /// Invocations that have worked on it.
+    #[serde(default)]
+    pub slices: u64,
     /// How often it has begun its listing anew.
     #[serde(default)]
     pub round: u32,
@@ -300,6 +308,13 @@ pub struct SyncState {
     /// What has become of the last change to how records are made of rows.
     #[serde(default)]
     pub remap: Option<Remap>,
+    /// What the connection wants of its syncs.
+    #[serde(default)]
+    pub settings: SyncSettings,
+    /// From when on records are wanted, on the source's clock, once a first load has fixed it; nothing
+    /// for everything.
+    #[serde(default)]
+    pub(crate) kept_from: Option<i64>,
     /// How many commits have been lost: rows may have been put for them, and no page tells of these.
     #[serde(default)]
     pub lost: u64,
@@ -368,6 +383,8 @@ impl SyncState {
             held: None,
             confirmed: None,
             skips: Vec::new(),
+            settings: SyncSettings::default(),
+            kept_from: None,
         }
     }
 
@@ -453,6 +470,15 @@ impl SyncState {
             remap.ended_at = Some(now);
             remap.counts = pass.counts;
         }
+    }
+
+    /// Ends a pass half way. Whoever pulls is fenced by this state's being written; rows of its commit
+    /// may have been put.
+    pub(crate) fn drop_pass(&mut self) -> Option<Pass> {
+        if self.lease.until.is_some() {
+            self.release_after_error();
+        }
+        self.pass.take()
     }
 
     /// The id of the commit that this fence makes next.

@@ -3,10 +3,12 @@
 use millwright_connection::{
     Admin, Along, Connection, ConnectionContext, Now, Occasion, connection_pk, revise,
 };
-use millwright_core::{ConnectionId, Result, ScheduleTime, WorkspaceId};
+use millwright_core::{ConnectionId, QueueName, Result, ScheduleTime, WorkspaceId};
+use millwright_queue::MAX_HOPS;
+use millwright_records::Scope;
 use millwright_store::{Range, Table, Write};
 
-use crate::{NextRun, SyncState, connect::send};
+use crate::{NextRun, SyncState, connect::send, order, sync_states};
 
 /// Which of a connection's syncs are woken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +25,7 @@ pub(crate) enum Sleepers {
 impl Sleepers {
     pub fn has(self, state: &SyncState, now: ScheduleTime) -> bool {
         match state.run {
-            None => self == Self::All,
+            None => self == Self::All && state.settings.is_on(),
             Some(run) => self != Self::None && state.failures > 0 && run.at > now,
         }
     }
@@ -34,6 +36,48 @@ impl SyncState {
     pub(crate) fn wake(&mut self, run: NextRun) {
         self.run = Some(run);
         (self.failures, self.failure_told) = (0, false);
+    }
+}
+
+/// The first loads that wait for another of their connection's.
+pub(crate) struct Followers<'a> {
+    pub context: &'a ConnectionContext,
+    /// Whose they are.
+    pub of: &'a Scope,
+    /// How often the work that wakes them has been sent on.
+    pub hop: u8,
+}
+
+impl Followers<'_> {
+    /// Begins those that wait for nothing any more. Should this be cut off, they begin by themselves
+    /// some minutes later.
+    pub async fn wake(&self) -> Result<()> {
+        let Scope { workspace, connection, .. } = self.of;
+        let store = &self.context.store;
+        let states = sync_states(store, workspace, connection).await?;
+        let by_sweep = self.hop >= MAX_HOPS;
+        for state in order::free(&states).into_iter().filter(|state| order::waits(state)) {
+            let now = store.clock().schedule();
+            let key = state.key();
+            let woken = store.modify(&key, |state: &mut SyncState| {
+                let early = order::waits(state) && state.run.is_some_and(|run| run.at > now);
+                if early {
+                    let at = if by_sweep { NextRun::by_sweep(now) } else { NextRun::at(now, now) };
+                    state.run = Some(at);
+                }
+                Ok(early)
+            });
+            let Some((row, true)) = woken.await? else { continue };
+            if !by_sweep {
+                let (work, wait) = (row.doc.work()?, std::time::Duration::ZERO);
+                let sent =
+                    self.context.queue.send_after(QueueName::Sync, &work, wait, self.hop + 1);
+                if let Err(error) = sent.await {
+                    tracing::warn!(%connection, %error, "first load left to the sweep");
+                }
+            }
+        }
+        Ok(())
     }
 }
 

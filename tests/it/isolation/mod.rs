@@ -31,6 +31,8 @@ async fn furnished(api: &Api, name: &str) -> Loot {
     let data = api.about(&connection);
     wait_until_synced(&data).await;
     let mut things: BTreeMap<&str, String> = BTreeMap::new();
+    let runs = data.get("/v1/sync-runs?limit=1").await;
+    things.insert("sync-runs", text(&runs["data"][0], "id").to_owned());
     things.insert("connections", connection.clone());
     let key = json!({ "name": format!("key of {name}"), "role": "read" });
     let key = api.post("/v1/api-keys", &key, 201).await;
@@ -159,12 +161,14 @@ fn places(
         ("webhook-deliveries", "/abort"),
         ("jobs", ""),
         ("jobs", "/cancel"),
+        ("sync-runs", ""),
+        ("sync-runs", "/cancel"),
         ("writes", ""),
     ];
     for (kind, more) in paths {
         places.insert(format!("/v1/{kind}/{{id}}{more}"), vec![pair("id", &things[kind])]);
     }
-    for more in ["mappings", "custom-fields"] {
+    for more in ["mappings", "custom-fields", "syncs"] {
         let path = format!("/v1/connections/{{id}}/{more}/{{entity}}");
         let values = vec![pair("id", &things["connections"]), pair("entity", "purchase-orders")];
         places.insert(path, values);
@@ -174,6 +178,10 @@ fn places(
     places.insert("/v1/entities/{entity}".to_owned(), vec![pair("entity", "vendors")]);
     places.insert("/v1/meta/{entity}".to_owned(), vec![pair("entity", "vendors")]);
     places.insert("/v1/event-types/{name}".to_owned(), vec![pair("name", &own_type(name))]);
+    // A link is the right to its file: what was never signed leads nowhere.
+    places
+        .insert("/files/{token}".to_owned(), vec![pair("token", &format!("{}.x", things["jobs"]))]);
+    places.insert("/v1/export/{id}".to_owned(), vec![pair("id", &things["jobs"])]);
     places.insert("/hooks/{secret}".to_owned(), vec![pair("secret", &things["connections"])]);
     let any = records.values().next().expect("a record").clone();
     for entity in millwright_entities::Entity::ALL {
@@ -222,6 +230,7 @@ fn bodies(things: &BTreeMap<&str, String>, loot: &Loot) -> BTreeMap<String, Valu
         ("reconnect_connection", json!({ "credentials": { "username": "ok" } })),
         ("set_scenario", json!({ "name": "down" })),
         ("set_mapping", json!({ "fields": [] })),
+        ("set_sync_settings", json!({ "enabled": false })),
         ("choose_custom_fields", json!({ "fields": [] })),
         ("set_credits", json!({ "limit": 1000 })),
         (

@@ -10,7 +10,7 @@ use millwright_core::{Clock, ConnectionId, ExposeSecret, SecretString};
 use millwright_local::dynamo;
 use millwright_store::Table;
 use millwright_sync::{
-    SliceEnd, SliceLimits, SliceTask, SyncState, connect, run_slice, sync_states,
+    NextRun, SliceEnd, SliceLimits, SliceTask, SyncState, connect, run_slice, sync_key, sync_states,
 };
 use millwright_tests::{api::Api, cloud::Cloud};
 use serde_json::{Map, Value, json};
@@ -23,6 +23,7 @@ pub const LIMITS: SliceLimits = SliceLimits {
     margin: Duration::from_secs(5),
     interval: Duration::from_secs(900),
     vanish_percent: 100,
+    spread: Duration::ZERO,
 };
 
 /// A table, and a workspace with an admin.
@@ -148,8 +149,22 @@ pub async fn slice(
         connection: connection.clone(),
         entity: entity.to_owned(),
     };
+    wait_for_nothing(context, &task).await;
     let deadline = context.store.clock().wall() + Duration::from_secs(300);
     run_slice(context, LIMITS, &task, 0, deadline).await.unwrap()
+}
+
+/// A first load does not wait for those of other entities: here nobody works on them.
+pub async fn wait_for_nothing(context: &ConnectionContext, task: &SliceTask) {
+    let key = sync_key(&task.workspace, &task.connection, &task.entity);
+    let now = context.store.clock().schedule();
+    let due = |state: &mut SyncState| {
+        if state.is_first_load() && state.failures == 0 {
+            state.run = state.run.map(|_| NextRun::at(now, now));
+        }
+        Ok(())
+    };
+    context.store.modify(&key, due).await.unwrap();
 }
 
 /// The request that connects a sandbox.

@@ -22,7 +22,10 @@ use millwright_web::Settings;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::in_process::{self, serve, variables, with_connectors};
+use crate::{
+    in_process::{self, serve, variables, with_connectors},
+    life::ground::wait_for_nothing,
+};
 
 /// A running API with one sandbox connection, whose records are the test's own.
 pub struct Scene {
@@ -136,6 +139,7 @@ impl Scene {
             records,
             gone,
             deleted: Vec::new(),
+            kept_days: None,
         };
         let own = Key::state(format!("{}#test", self.workspace), "puller");
         let checkpoint = |_: &_| Ok(Write::put(&own, &Nothing {}, Expect::Anything)?);
@@ -190,8 +194,10 @@ impl Scene {
             margin: Duration::from_secs(5),
             interval: Duration::from_secs(900),
             vanish_percent: 100,
+            spread: Duration::ZERO,
         };
         let deadline = self.now() + Duration::from_secs(300);
+        wait_for_nothing(&self.context, &task).await;
         run_slice(&self.context, limits, &task, 0, deadline).await.unwrap()
     }
 

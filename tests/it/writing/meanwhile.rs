@@ -28,6 +28,7 @@ const LIMITS: SliceLimits = SliceLimits {
     margin: Duration::from_secs(1),
     interval: Duration::from_secs(900),
     vanish_percent: 100,
+    spread: Duration::ZERO,
 };
 const ENTITY: &str = "purchase-orders";
 /// More requests than any of these syncs makes.

@@ -150,6 +150,12 @@ impl EntityDef {
         !matches!(self.incremental, Incremental::Full)
     }
 
+    /// Whether it can be asked for what was created or changed since a time.
+    #[must_use]
+    pub fn has_time_filter(&self) -> bool {
+        matches!(self.incremental, Incremental::Filter(_))
+    }
+
     /// The listing of ids that finds deletions, if there is one.
     #[must_use]
     pub fn sweep(&self) -> Option<&Sweep> {

@@ -14,7 +14,13 @@ mod rate;
 mod redact;
 mod run;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use http::{
     HeaderMap,
@@ -95,6 +101,8 @@ pub(crate) struct Remote {
     shared: Shared,
     kept: Arc<Kept>,
     gates: Vec<Arc<Gate>>,
+    /// Calls made since somebody last asked for their number.
+    calls: AtomicU64,
 }
 
 /// Whose system it is, and how it is reached.
@@ -125,7 +133,25 @@ impl Remote {
         // An address that cannot be made is told with the first request.
         let origin = build::base(&http, &scope).ok().map(|url| url.origin().ascii_serialization());
         let gates = shared.gates(workspace, connection, &manifest, origin.as_deref());
-        Self { manifest, http, outbound, settings, zone, credentials, tokens, shared, kept, gates }
+        let calls = AtomicU64::new(0);
+        Self {
+            manifest,
+            http,
+            outbound,
+            settings,
+            zone,
+            credentials,
+            tokens,
+            shared,
+            kept,
+            gates,
+            calls,
+        }
+    }
+
+    /// Calls made since this was asked last.
+    pub(crate) fn take_calls(&self) -> u64 {
+        self.calls.swap(0, Ordering::Relaxed)
     }
 
     /// Makes a request, logging in first where that is needed. When the system has ended the session

@@ -1,6 +1,10 @@
 //! A request from its making to its verdict: session, turn, sending, waiting, trying again.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{
+    pin::Pin,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use millwright_core::WallTime;
 use millwright_outbound::{
@@ -211,6 +215,7 @@ impl Remote {
     ) -> Result<Response, SystemError> {
         let _turn = self.own_turn(turn).await?;
         let passes = self.enter(turn).await?;
+        self.calls.fetch_add(1, Ordering::Relaxed);
         let sent = match passes.first() {
             Some(pass) => pass.keep(self.outbound.send(outgoing)).await,
             None => self.outbound.send(outgoing).await,

@@ -24,7 +24,10 @@ mod scene;
 mod workflow;
 mod write;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
 
 use serde_json::{Map, Value};
 
@@ -65,11 +68,18 @@ pub(crate) struct Sandbox {
     asked: Option<Scenario>,
     /// The calls of this request that were counted.
     calls: Mutex<u64>,
+    /// All calls since somebody last asked for their number.
+    made: AtomicU64,
     /// What a sandbox that is not stateful was told to write: whoever wrote it can read it back.
     played: Mutex<Played>,
 }
 
 impl Sandbox {
+    /// Calls made since this was asked last.
+    pub(crate) fn take_calls(&self) -> u64 {
+        self.made.swap(0, Ordering::Relaxed)
+    }
+
     pub(crate) fn is_stateful(&self) -> bool {
         self.stateful
     }

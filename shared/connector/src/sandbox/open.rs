@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicU64},
 };
 
 use millwright_core::{ConnectionId, ExposeSecret, SecretString, WorkspaceId};
@@ -59,6 +59,7 @@ impl Sandbox {
             login: Login::of(credentials),
             asked,
             calls: Mutex::default(),
+            made: AtomicU64::new(0),
             played: Mutex::default(),
         }
     }

@@ -1,6 +1,9 @@
 //! What holds during one call: the rows there are, and what becomes of the call.
 
-use std::{sync::PoisonError, time::Duration};
+use std::{
+    sync::{PoisonError, atomic::Ordering},
+    time::Duration,
+};
 
 use millwright_core::{Error, ScheduleTime};
 use millwright_outbound::{FailureClass, OutboundError};
@@ -74,6 +77,7 @@ impl Sandbox {
     /// Finds out what becomes of a call. Answers at once for a scenario that answers instead.
     pub(super) async fn turn(&self, call: &Call<'_>) -> Result<Turn, SystemError> {
         let now = self.kept.now();
+        self.made.fetch_add(1, Ordering::Relaxed);
         let Directions { told, counted, world } =
             self.directions(call, now).await.map_err(|error| broken(&error))?;
         let play = play(&told, call, &counted, now);

@@ -165,6 +165,7 @@ mod tests {
             source: SourceTimes::default(),
             deleted_at: None,
             revived: false,
+            kept_days: None,
         }
     }
 

@@ -230,6 +230,7 @@ impl Batch<'_> {
             worker.doc.unfinished.clear();
         }
         let deleted = reading.gone();
+        let kept_days = state.as_ref().and_then(|state| state.settings.deleted_days);
         let pulled = Pulled {
             scope: &scope,
             entity: &self.task.entity,
@@ -240,6 +241,7 @@ impl Batch<'_> {
             records: reading.records,
             gone: Vec::new(),
             deleted,
+            kept_days,
         };
         worker.doc.lease.release();
         let checkpoint = |_: &_| Ok(Write::replace(&worker)?);

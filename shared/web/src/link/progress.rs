@@ -115,6 +115,7 @@ const fn words_of(state: &SyncState) -> &'static str {
         SyncStatus::CompletedWithErrors => "Done, some left out",
         SyncStatus::Held => "Done, deletions held",
         SyncStatus::Failed => "Will be tried again",
+        SyncStatus::Cancelled => "Ended before its end",
     }
 }
 

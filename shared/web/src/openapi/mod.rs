@@ -153,7 +153,8 @@ fn complete_operation(path: &str, method: &str, operation: &mut Value) {
         response["headers"]["Millwright-Request-Id"] =
             json!({ "$ref": "#/components/headers/RequestId" });
     }
-    if !path.starts_with("/v1/") && !path.starts_with("/hooks/") {
+    let may_fail = ["/v1/", "/hooks/", "/files/"].iter().any(|start| path.starts_with(start));
+    if !may_fail {
         return;
     }
     for range in ["4XX", "5XX"] {

@@ -7,8 +7,8 @@ use http::StatusCode;
 use millwright_access::{AuditAction, AuditOutcome, Audited, audit_begin};
 use millwright_connection::{ConnectionFilter, NewConnection, find_connection, list_connections};
 use millwright_connector::{Catalog, Manifest};
-use millwright_core::{ConnectionId, ErrorCode, FieldError, SecretString};
-use millwright_sync::{METADATA_MAX, connect_as, erase_connection};
+use millwright_core::{ConnectionId, Error, ErrorCode, FieldError, Result, SecretString};
+use millwright_sync::{METADATA_MAX, SyncSettings, connect_with, erase_connection};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
@@ -17,6 +17,7 @@ use super::{
     audit_log::{end_entry, in_log},
     connection_view::{Connection, ConnectionStatus, Customer},
     jobs::Job,
+    sync_settings::SyncSettingsRequest,
 };
 use crate::{
     App,
@@ -51,6 +52,10 @@ pub(crate) struct ConnectionRequest {
     /// The connector's credentials, as its form says. They are kept encrypted and never shown.
     #[serde(default)]
     credentials: BTreeMap<String, String>,
+    /// When entities are read and how much of them, by entity: as at
+    /// `/v1/connections/{id}/syncs/{entity}`. They hold from the first load on.
+    #[serde(default)]
+    syncs: BTreeMap<String, SyncSettingsRequest>,
 }
 
 /// Which connections to list.
@@ -145,12 +150,13 @@ pub(crate) async fn create(
     body: AnyJson,
 ) -> Answer<(StatusCode, Json<Connection>)> {
     let faults = faults(app.engine.catalog(), &body.0);
-    let request: ConnectionRequest = body.checked(faults)?;
+    let mut request: ConnectionRequest = body.checked(faults)?;
+    let syncs = settings_of(std::mem::take(&mut request.syncs))?;
     let context = app.connections();
     let audited = about(AuditAction::ConnectionCreated, None);
     let mut entry = audit_begin(&app.store, &caller, app.settings.audit_kept(), audited).await?;
     let id = same_as.connection(&caller.workspace);
-    let made = connect_as(&context, &caller.workspace, id, request.into()).await;
+    let made = connect_with(&context, &caller.workspace, id, request.into(), &syncs).await;
     let outcome = match &made {
         Ok(made) => {
             entry.doc.connection = Some(made.id.clone());
@@ -185,6 +191,23 @@ pub(crate) async fn delete(
     let audited = about(AuditAction::ConnectionDeleted, Some(&id));
     let job = in_log(&app, &caller, audited, erasing).await?;
     Ok((StatusCode::ACCEPTED, Json(job.into())))
+}
+
+/// The settings of syncs as the engine takes them; what is faulty is told by its place in the body.
+fn settings_of(
+    given: BTreeMap<String, SyncSettingsRequest>,
+) -> Result<BTreeMap<String, SyncSettings>> {
+    let (mut settings, mut faults) = (BTreeMap::new(), Vec::new());
+    for (entity, own) in given {
+        match own.settings() {
+            Ok(own) => drop(settings.insert(entity, own)),
+            Err(error) => faults.extend(error.fields.into_iter().map(|fault| FieldError {
+                path: format!("syncs.{entity}.{}", fault.path),
+                ..fault
+            })),
+        }
+    }
+    Error::from_fields(faults).map_or(Ok(settings), Err)
 }
 
 fn about(action: AuditAction, connection: Option<&ConnectionId>) -> Audited {

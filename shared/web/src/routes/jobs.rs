@@ -1,8 +1,9 @@
 //! `/v1/jobs`.
 
 use axum::{Json, extract::State};
-use millwright_core::{ConnectionId, EndpointId, JobId};
+use millwright_core::{ConnectionId, EndpointId, JobId, Result};
 use millwright_job as job;
+use millwright_sync::{EXPORT_LINK, export_files};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -30,6 +31,25 @@ pub(crate) enum JobType {
     ReleaseEndpoint,
     /// Gives up what a webhook endpoint that was deleted was still to get.
     AbortDeliveries,
+    /// Writes a connection's records into files.
+    ExportRecords,
+}
+
+/// A file that a job has written.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct JobFile {
+    /// The entity of all of its records.
+    #[schema(example = "purchase-orders")]
+    entity: String,
+    /// How many records it holds, one a line.
+    records: u64,
+    /// How many bytes.
+    bytes: u64,
+    /// Where it is fetched, without a key: whoever has the link has the file.
+    url: String,
+    /// Until when the link holds. A later look at the job gives another.
+    #[schema(format = DateTime)]
+    url_expires_at: String,
 }
 
 /// How far a job is.
@@ -63,6 +83,10 @@ pub(crate) struct Job {
     endpoint_id: Option<EndpointId>,
     /// How many things it has done so far.
     progress: u64,
+    /// The files of an export, those that are whole so far; null for other jobs. Empty again once they
+    /// have been put away, seven days after it was started.
+    #[schema(required)]
+    files: Option<Vec<JobFile>>,
     /// When it was started.
     #[schema(format = DateTime)]
     created_at: String,
@@ -82,6 +106,7 @@ impl From<job::Job> for Job {
             job::JobKind::ReplayEndpoint(_) => (JobType::ReplayEndpoint, None),
             job::JobKind::ReleaseEndpoint(_) => (JobType::ReleaseEndpoint, None),
             job::JobKind::AbortDeliveries(_) => (JobType::AbortDeliveries, None),
+            job::JobKind::ExportRecords(scope) => (JobType::ExportRecords, Some(scope.connection)),
         };
         let status = match own.state {
             job::JobState::Running => JobStatus::Running,
@@ -95,9 +120,30 @@ impl From<job::Job> for Job {
             connection_id,
             endpoint_id,
             progress: own.done,
+            files: None,
             created_at: own.created_at.iso(),
             updated_at: own.updated_at.iso(),
         }
+    }
+}
+
+impl Job {
+    /// A job, with links to its files where it has any.
+    pub(crate) async fn of(app: &App, own: job::Job) -> Result<Self> {
+        if !matches!(own.kind, job::JobKind::ExportRecords(_)) {
+            return Ok(own.into());
+        }
+        let until = (app.store.clock().wall() + EXPORT_LINK).iso();
+        let files = export_files(&app.connections(), &own).await?;
+        let files = files.into_iter().map(|(file, url)| JobFile {
+            entity: file.entity,
+            records: file.records,
+            bytes: file.bytes,
+            url,
+            url_expires_at: until.clone(),
+        });
+        let files = Some(files.collect());
+        Ok(Self { files, ..own.into() })
     }
 }
 
@@ -118,12 +164,12 @@ pub(crate) async fn get_job(
     IdPath(id): IdPath<JobId>,
 ) -> Answer<Json<Job>> {
     let row = job::find_job(&app.store, &caller.workspace, &id).await?;
-    Ok(Json(row.doc.into()))
+    Ok(Json(Job::of(&app, row.doc).await?))
 }
 
 /// Cancel a job
 ///
-/// What it has done stays done; a little more may be done while it stops. Only jobs that try
+/// What it has done stays done; a little more may be done while it stops. Only exports and jobs that try
 /// or send webhook deliveries can be cancelled.
 #[utoipa::path(
     post,
@@ -139,5 +185,5 @@ pub(crate) async fn cancel(
     IdPath(id): IdPath<JobId>,
 ) -> Answer<Json<Job>> {
     let job = job::cancel_job(&app.store, &caller.workspace, &id).await?;
-    Ok(Json(job.into()))
+    Ok(Json(Job::of(&app, job).await?))
 }

@@ -19,6 +19,7 @@ mod credits;
 mod custom_fields;
 mod entities;
 mod event_types;
+mod export;
 mod health;
 mod hooks;
 mod issues;
@@ -32,6 +33,8 @@ pub(crate) mod records;
 mod remapping;
 mod scenario;
 pub(crate) mod sign_in;
+mod sync_runs;
+mod sync_settings;
 mod syncs;
 mod webhook_care;
 mod webhook_deliveries;
@@ -100,11 +103,13 @@ pub(crate) fn all() -> OpenApiRouter<App> {
         .routes(routes!(hooks::rotate))
         .routes(routes!(scenario::get_scenario, scenario::put_scenario))
         .routes(routes!(mappings::get_mapping, mappings::put_mapping))
+        .routes(routes!(sync_settings::get, sync_settings::put))
         .routes(routes!(custom_fields::list_custom_fields, custom_fields::put_custom_fields))
         .merge(data())
         .merge(webhooks())
         .routes(routes!(audit_log::list))
         .routes(routes!(jobs::get_job))
+        .routes(routes!(export::file))
         .routes(routes!(jobs::cancel))
 }
 
@@ -143,6 +148,11 @@ fn data() -> OpenApiRouter<App> {
         .routes(routes!(meta::get))
         .routes(routes!(syncs::start_sync))
         .routes(routes!(syncs::get_sync_status))
+        .routes(routes!(export::start))
+        .routes(routes!(export::get))
+        .routes(routes!(sync_runs::list))
+        .routes(routes!(sync_runs::get))
+        .routes(routes!(sync_runs::cancel))
         .routes(routes!(writes::get_write))
         .routes(routes!(passthrough::call))
         .merge(records::routes())

@@ -175,7 +175,8 @@ impl<'a> Place<'a> {
         if !params.dry_run && different {
             refuse_what_reads_nothing(&records)?;
             let Some(made) = self.make(&before, &after).await? else { return Ok(None) };
-            sync = made.map(EntitySync::from);
+            let now = self.app.store.clock().wall();
+            sync = made.map(|own| EntitySync::at(own, now));
         }
         Ok(Some(OverlayChange {
             dry_run: params.dry_run,

@@ -6,10 +6,11 @@ use axum::{
 };
 use http::StatusCode;
 use millwright_core::WallTime;
-use millwright_sync::{self as sync, RequestedSync, SyncState, request_sync, sync_states};
+use millwright_sync::{self as sync, RequestedSync, SyncRun, SyncState, request_sync, sync_states};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::sync_runs::Run;
 use crate::{
     App,
     data_answer::{DataAnswer, oldest_success},
@@ -19,7 +20,7 @@ use crate::{
 };
 
 /// What a sync reads.
-#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum SyncMode {
     /// What may have changed since the last one began.
@@ -65,6 +66,10 @@ pub(crate) enum EntitySyncStatus {
     Held,
     /// It stopped; it goes on at its next run.
     Failed,
+    /// Somebody ended it. The next one begins at its time.
+    Cancelled,
+    /// None begins by itself, and none runs.
+    Disabled,
 }
 
 /// What a sync did, counted.
@@ -133,6 +138,10 @@ pub(crate) struct EntitySync {
     /// What would have vanished in the last one that looked for deletions, where that was too much.
     #[schema(required)]
     held: Option<HeldDeletions>,
+    /// The one that runs, or has failed and goes on: how far it is just now. Null when none does; the
+    /// last ones are at `/v1/sync-runs`.
+    #[schema(required)]
+    current_run: Option<Run>,
 }
 
 impl From<sync::Skipped> for SkippedRecord {
@@ -156,9 +165,20 @@ impl From<sync::Counts> for SyncCounts {
     }
 }
 
-impl From<SyncState> for EntitySync {
-    fn from(own: SyncState) -> Self {
+impl From<sync::Mode> for SyncMode {
+    fn from(own: sync::Mode) -> Self {
+        match own {
+            sync::Mode::Incremental => Self::Incremental,
+            sync::Mode::Full => Self::Full,
+        }
+    }
+}
+
+impl EntitySync {
+    /// The syncs of an entity as they are at a time.
+    pub(crate) fn at(own: SyncState, now: WallTime) -> Self {
         Self {
+            current_run: SyncRun::live(&own).map(|run| Run::at(run, now)),
             status: status_of(&own),
             last_started_at: own.last_started_at.map(WallTime::iso),
             last_success_at: own.last_success_at.map(WallTime::iso),
@@ -179,18 +199,20 @@ fn status_of(state: &SyncState) -> EntitySyncStatus {
         return EntitySyncStatus::InProgress;
     }
     match state.status {
+        _ if state.settings.off && state.is_at_rest() => EntitySyncStatus::Disabled,
         sync::SyncStatus::Never => EntitySyncStatus::Never,
         sync::SyncStatus::InProgress => EntitySyncStatus::InProgress,
         sync::SyncStatus::Completed => EntitySyncStatus::Completed,
         sync::SyncStatus::CompletedWithErrors => EntitySyncStatus::CompletedWithErrors,
         sync::SyncStatus::Held => EntitySyncStatus::Held,
         sync::SyncStatus::Failed => EntitySyncStatus::Failed,
+        sync::SyncStatus::Cancelled => EntitySyncStatus::Cancelled,
     }
 }
 
 /// One for each entity, by name: all of them in one page.
-fn page_of(states: Vec<SyncState>) -> Page<EntitySync> {
-    Page::new(states.into_iter().map(EntitySync::from).collect(), None)
+fn page_of(states: Vec<SyncState>, now: WallTime) -> Page<EntitySync> {
+    Page::new(states.into_iter().map(|own| EntitySync::at(own, now)).collect(), None)
 }
 
 /// Start a sync
@@ -221,7 +243,7 @@ pub(crate) async fn start_sync(
     };
     let states = request_sync(&app.connections(), &connection, &requested).await?;
     let synced_at = oldest_success(&states);
-    let answer = DataAnswer::new(&connection, synced_at, page_of(states));
+    let answer = DataAnswer::new(&connection, synced_at, page_of(states, app.store.clock().wall()));
     Ok((StatusCode::ACCEPTED, answer).into_response())
 }
 
@@ -241,7 +263,8 @@ pub(crate) async fn get_sync_status(
 ) -> Answer<DataAnswer<Page<EntitySync>>> {
     let states = sync_states(&app.store, &connection.workspace, &connection.id).await?;
     let synced_at = oldest_success(&states);
-    Ok(DataAnswer::new(&connection, synced_at, page_of(states)))
+    let page = page_of(states, app.store.clock().wall());
+    Ok(DataAnswer::new(&connection, synced_at, page))
 }
 
 #[cfg(test)]
@@ -258,6 +281,17 @@ mod tests {
         state.status = sync::SyncStatus::Completed;
         assert!(matches!(status_of(&state), EntitySyncStatus::Completed));
         state.requested = Some(sync::Mode::Full);
+        assert!(matches!(status_of(&state), EntitySyncStatus::InProgress));
+    }
+
+    #[test]
+    fn one_that_is_off_is_told_so_unless_somebody_has_asked_for_it() {
+        let now = ScheduleTime::from_millis(1);
+        let mut state =
+            SyncState::new(&WorkspaceId::new_at(1), &ConnectionId::new_at(1), "vendors", now);
+        state.settings.off = true;
+        assert!(matches!(status_of(&state), EntitySyncStatus::Disabled));
+        state.requested = Some(sync::Mode::Incremental);
         assert!(matches!(status_of(&state), EntitySyncStatus::InProgress));
     }
 }

@@ -59,7 +59,9 @@ impl Webhooks {
             JobKind::ReleaseEndpoint(endpoint) => self.run_release(step(PLANNING), endpoint).await,
             JobKind::ReplayEndpoint(scope) => self.run_replay(step(PLANNING), scope).await,
             JobKind::AbortDeliveries(endpoint) => self.run_give_up(step(ENDING), endpoint).await,
-            JobKind::DeleteConnection(_) | JobKind::RotateSecrets(_) => {
+            JobKind::DeleteConnection(_)
+            | JobKind::RotateSecrets(_)
+            | JobKind::ExportRecords(_) => {
                 Err(Error::internal("a job that is not about deliveries"))
             }
         }
