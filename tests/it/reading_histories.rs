@@ -38,7 +38,7 @@ use source::{Source, World, manifest, read};
 use crate::in_process::{self, with_connectors};
 
 /// Histories of each strategy, unless told otherwise.
-const USUAL: u64 = 8;
+const USUAL: u64 = 4;
 /// Rows at the beginning, and numbers of rows that may be made, changed and removed.
 const ROWS: u64 = 8;
 /// Histories that are played at the same time.
