@@ -97,9 +97,14 @@ async fn deliveries_are_given_up_by_hand(world: &World) {
     world.send("hand.a", 1).await;
     let work = world.drain(&world.pump);
     let meanwhile = async {
+        // No list has it yet; its message tells of it.
         let busy = wait::until("it is being tried", LONG, async || {
-            let pending = world.deliveries(&endpoint, "pending").await.into_iter().next();
-            pending.filter(|_| world.receivers.seen("hand").open == 1)
+            let messages = world.api.get("/v1/webhook-messages?limit=1").await;
+            let id = delivery_id(text(&messages["data"][0], "id"), &endpoint);
+            let answer =
+                world.api.call(Method::GET, &format!("/v1/webhook-deliveries/{id}"), None).await;
+            let open = answer.status == 200 && world.receivers.seen("hand").open == 1;
+            open.then_some(answer.body)
         })
         .await;
         for what in ["abort", "retry"] {
@@ -125,6 +130,11 @@ async fn deliveries_are_given_up_by_hand(world: &World) {
     world.drain(&world.pump).await;
     refused(world, &held, "retry", "it was aborted").await;
     assert_eq!(world.receivers.seen("hand").messages.len(), 1, "what was given up is not sent");
+}
+
+fn delivery_id(message: &str, endpoint: &str) -> String {
+    let (message, endpoint) = (message.parse().unwrap(), endpoint.parse().unwrap());
+    DeliveryId { endpoint, message }.to_string()
 }
 
 async fn refused(world: &World, delivery: &Value, what: &str, why: &str) {
