@@ -207,7 +207,7 @@ pub(crate) async fn look_again(
     entity: &str,
     fetched: &mut Fetched,
 ) -> Result<(), StepError> {
-    if fetched.deleted.is_empty() {
+    if fetched.deleted.is_empty() || !slice.entity()?.reads_past_deletions() {
         return Ok(());
     }
     let key =

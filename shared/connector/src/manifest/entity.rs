@@ -192,6 +192,13 @@ impl EntityDef {
         }
     }
 
+    /// Whether deletions are read out of a list of events, which may tell of one from before the record came
+    /// back. A list of what is archived tells of now.
+    #[must_use]
+    pub fn reads_past_deletions(&self) -> bool {
+        self.deletions().iter().any(|name| matches!(*name, "tombstones" | "log"))
+    }
+
     /// Whether a reading of everything shows every id that the listing of ids would show: it goes through
     /// the same pages, loses no row that cannot be looked for, and asks for none of them again by id.
     #[must_use]
