@@ -246,6 +246,7 @@ async fn put_one(
         let now = store.clock().wall();
         let commit = pulled.commit.clone();
         let mut next = next_doc(row.as_ref(), &record, &hash, commit, now);
+        next.known_before = doc.is_some_and(|doc| doc.is_known(pulled.unfinished));
         next.fetched_at = Some(pulled.fetch_started.min(now));
         next.kept_days = pulled.kept_days;
         let write = Write::put_with_body(&row_key, &next, Some(&body), expect(row.as_ref()))?;
@@ -272,11 +273,7 @@ async fn tell_again(store: &Store, pulled: &Pulled<'_>, row_key: &Key) -> Result
             let mine = tried.filter(|_| row.doc.commit == pulled.commit);
             return Ok(mine.map_or(Outcome::Left, Outcome::Told));
         }
-        let op = match row.doc.deleted_at {
-            Some(_) => Op::Deleted,
-            None if row.doc.first_seen_at == row.doc.changed_at => Op::Inserted,
-            None => Op::Updated,
-        };
+        let op = row.doc.op();
         row.doc.commit = pulled.commit.clone();
         if row.doc.deleted_at.is_some() {
             // It stays as long as the page that tells of it now.
@@ -319,6 +316,7 @@ pub(crate) fn next_doc(
         remote_id: record.remote_id.clone(),
         hash: hash.to_owned(),
         commit,
+        known_before: false,
         first_seen_at: row.map_or(now, |row| row.doc.first_seen_at),
         changed_at: now,
         written_at: row.and_then(|row| row.doc.written_at),

@@ -31,14 +31,10 @@ pub(crate) fn judge(
     if is_newer(row, fetch_started) {
         return if untold { Verdict::Untold } else { Verdict::WrittenSince };
     }
-    if row.deleted_at.is_some() {
-        return Verdict::Changed(Op::Inserted);
-    }
-    if row.hash == hash && !untold {
+    if row.deleted_at.is_none() && row.hash == hash && !untold {
         return Verdict::Unchanged;
     }
-    let never_told = untold && row.first_seen_at == row.changed_at;
-    Verdict::Changed(if never_told { Op::Inserted } else { Op::Updated })
+    Verdict::Changed(if row.is_known(unfinished) { Op::Updated } else { Op::Inserted })
 }
 
 /// Whether a row holds what is newer than a fetch: a write through the API, or what another fetch found
@@ -69,6 +65,7 @@ mod tests {
             remote_id: "7".to_owned(),
             hash: hash.to_owned(),
             commit: CommitId::of_pull(3, 1),
+            known_before: true,
             first_seen_at: WallTime::from_millis(10),
             changed_at: WallTime::from_millis(20),
             written_at: None,
@@ -92,7 +89,7 @@ mod tests {
         let unfinished = [CommitId::of_pull(3, 1)];
         let updated = row("a");
         assert_eq!(judge(Some(&updated), "a", FETCHED, &unfinished), Verdict::Changed(Op::Updated));
-        let inserted = RecordDoc { changed_at: updated.first_seen_at, ..updated };
+        let inserted = RecordDoc { known_before: false, ..updated };
         assert_eq!(
             judge(Some(&inserted), "a", FETCHED, &unfinished),
             Verdict::Changed(Op::Inserted)

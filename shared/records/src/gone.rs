@@ -63,6 +63,7 @@ async fn mark(
             return Ok(None);
         }
         let now = store.clock().wall();
+        row.doc.known_before = row.doc.is_known(pulled.unfinished);
         row.doc.commit = pulled.commit.clone();
         row.doc.deleted_at = row.doc.deleted_at.or(Some(now));
         row.doc.changed_at = now;

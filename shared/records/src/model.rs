@@ -107,6 +107,9 @@ pub struct RecordDoc {
     pub hash: String,
     /// The commit that wrote the row. It counts only if that commit's page is in the feed.
     pub commit: CommitId,
+    /// Whether readers of the feed had the record before that commit told of it.
+    #[serde(default)]
+    pub known_before: bool,
     /// When Millwright first had it.
     pub first_seen_at: WallTime,
     /// When Millwright last found it different.
@@ -132,6 +135,26 @@ pub struct RecordDoc {
 }
 
 impl RecordDoc {
+    /// What its commit tells of it.
+    #[must_use]
+    pub fn op(&self) -> Op {
+        match (self.deleted_at, self.known_before) {
+            (Some(_), _) => Op::Deleted,
+            (None, true) => Op::Updated,
+            (None, false) => Op::Inserted,
+        }
+    }
+
+    /// Whether readers of the feed have it, where these commits never came to be.
+    #[must_use]
+    pub fn is_known(&self, unfinished: &[CommitId]) -> bool {
+        if unfinished.contains(&self.commit) {
+            self.known_before
+        } else {
+            self.deleted_at.is_none()
+        }
+    }
+
     /// When the row goes, where its record is gone: never before the feed's page that tells of it, for
     /// that is told with the row.
     #[must_use]
@@ -331,6 +354,7 @@ mod tests {
             remote_id: "7".to_owned(),
             hash: "a".to_owned(),
             commit: CommitId::of_pull(1, 1),
+            known_before: false,
             first_seen_at: WallTime::from_millis(1),
             changed_at: GONE,
             written_at: None,

@@ -248,9 +248,9 @@ async fn verdict(slice: &Slice<'_>, error: SystemError) -> (Verdict, SystemError
     let mut first = error;
     loop {
         tokio::time::sleep(SECOND_TRY_AFTER).await;
-        let second = match slice.ask(slice.system.probe()).await {
-            Ok(_) => return (Verdict::ProbeIsWell, first),
-            Err(StepError::System(second)) => second,
+        let second = match tokio::time::timeout(probe_within(slice), slice.system.probe()).await {
+            Ok(Ok(_)) => return (Verdict::ProbeIsWell, first),
+            Ok(Err(second)) => second,
             // It has not answered for as long as there was time: that is an outage.
             Err(_) => SystemError { class: SystemErrorClass::Unreachable, ..first.clone() },
         };
@@ -261,6 +261,12 @@ async fn verdict(slice: &Slice<'_>, error: SystemError) -> (Verdict, SystemError
             Agreed::AskAgain => first = second,
         }
     }
+}
+
+/// How long the probe may take: half of what the invocation still has. A page that took all the time
+/// of the slice has left its reserve.
+fn probe_within(slice: &Slice<'_>) -> Duration {
+    slice.deadline.since(slice.context.store.clock().wall()) / 2
 }
 
 /// What the end of a slice has to do with issues.

@@ -61,15 +61,16 @@ impl Place<'_> {
                 return Ok(Committed::Overtaken);
             }
             let mut doc = next_doc(row.as_ref(), &record, &hash, self.commit.clone(), now);
+            doc.known_before = row.as_ref().is_some_and(|row| row.doc.deleted_at.is_none());
             let written = row.as_ref().and_then(|row| row.doc.written_at);
             doc.written_at = written.max(Some(read_at));
-            let live = row.as_ref().is_some_and(|row| row.doc.deleted_at.is_none());
+            let op = doc.op();
             if let Some(row) = row.as_ref().filter(|_| told) {
                 doc.commit = row.doc.commit.clone();
+                doc.known_before = row.doc.known_before;
                 doc.changed_at = row.doc.changed_at;
             }
             let put = Write::put_with_body(&row_key, &doc, Some(&body), expect(row.as_ref()))?;
-            let op = if live { Op::Updated } else { Op::Inserted };
             let entry = (!told).then(|| Entry { key: key.to_owned(), op });
             if self.written(put, entry).await? {
                 return Ok(Committed::Kept(doc));
@@ -92,6 +93,7 @@ impl Place<'_> {
             let told = row.doc.deleted_at.is_some();
             if !told {
                 row.doc.commit = self.commit.clone();
+                row.doc.known_before = true;
                 row.doc.changed_at = now;
                 row.doc.deleted_at = Some(now);
             }
@@ -158,6 +160,7 @@ mod tests {
             remote_id: "7".to_owned(),
             hash: "a".to_owned(),
             commit: CommitId::of_pull(1, 1),
+            known_before: false,
             first_seen_at: WallTime::from_millis(1),
             changed_at: WallTime::from_millis(changed),
             written_at: written.map(WallTime::from_millis),

@@ -161,6 +161,7 @@ fn row(number: usize, held: usize, expect: Expect) -> Result<Write, Fault> {
         remote_id: number.to_string(),
         hash: sha256_hex(number.to_string().as_bytes())[..32].to_owned(),
         commit: CommitId::of_pull(1, (number / PAGE) as u64),
+        known_before: false,
         first_seen_at: at,
         changed_at: at,
         written_at: None,
