@@ -1,43 +1,50 @@
 //! DynamoDB on one machine: dynoxide on a SQLite file, spoken to through the real SDK.
 //!
-//! dynoxide has a server of its own. This one reads each request once, and flushes the commits that come
-//! at the same time together.
+//! dynoxide has a server of its own. This one reads each request once, flushes the commits that come at
+//! the same time together, and has one commit for many inserts.
 //!
 //! Requests over HTTP are taken on a runtime of their own. The functions' own client needs none: it
 //! hands its requests over in the process (`near`). The TTL sweep, which AWS does in the background, is
 //! called here.
 
+mod checkpoint;
 mod flush;
+mod insert;
 pub(crate) mod server;
+mod sweep;
+mod tables;
+mod tokens;
 
 use std::{
     collections::BTreeMap,
     io,
     net::{SocketAddr, TcpListener},
     path::Path,
+    sync::Arc,
     thread::JoinHandle,
     time::Duration,
 };
 
 use axum::serve::ListenerExt as _;
-use dynoxide::{
-    Database,
-    actions::{
-        create_table::CreateTableRequest,
-        describe_table::DescribeTableRequest,
-        list_tables::ListTablesRequest,
-        update_time_to_live::{TimeToLiveSpecification, UpdateTimeToLiveRequest},
-    },
+use dynoxide::actions::{
+    create_table::{self, CreateTableRequest},
+    list_tables::{self, ListTablesRequest},
+    update_time_to_live::{self, TimeToLiveSpecification, UpdateTimeToLiveRequest},
 };
 use millwright_store::{IndexDef, Projection, TableDef, Tables};
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
+use tokio::sync::{Mutex, oneshot};
 
-use self::{flush::Flusher, server::Server};
+use self::{
+    checkpoint::Checkpoints,
+    flush::Flusher,
+    server::Server,
+    tables::{Tables as Open, done},
+};
 use crate::Durability;
 
-/// How often expired rows are removed. AWS promises less: within two days.
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// The open tables: one connection, of whoever's turn it is.
+type Shared = Arc<Mutex<Open>>;
 
 /// A running endpoint.
 #[derive(Debug)]
@@ -63,11 +70,10 @@ impl Dynamo {
     /// # Errors
     /// When the database cannot be opened or no port can be had.
     pub fn start_with(path: &Path, durability: Durability) -> io::Result<Self> {
-        let database = Database::new(&path.to_string_lossy()).map_err(io::Error::other)?;
-        // What it sets beside SQLite's own defaults is `synchronous = NORMAL`: the log is flushed below,
-        // not by SQLite for each commit.
-        database.disable_bulk_loading().map_err(io::Error::other)?;
-        create_tables(&database).map_err(io::Error::other)?;
+        let mut tables = Open::open(path).map_err(io::Error::other)?;
+        create_tables(&mut tables).map_err(io::Error::other)?;
+        let tables: Shared = Arc::new(Mutex::new(tables));
+        let checkpoints = Checkpoints::start(path, Arc::clone(&tables))?;
         let flusher = match durability {
             Durability::Flush => Some(Flusher::start(path)?),
             Durability::Process => None,
@@ -77,9 +83,9 @@ impl Dynamo {
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new().name("dynamodb".to_owned());
-        let server = Server::new(database.clone(), flusher);
+        let server = Server::new(Arc::clone(&tables), checkpoints, flusher);
         let served = server.clone();
-        let thread = thread.spawn(move || serve(listener, served, database, stopped))?;
+        let thread = thread.spawn(move || serve(listener, served, tables, stopped))?;
         Ok(Self { address, server, stop, thread })
     }
 
@@ -121,7 +127,7 @@ pub fn tables() -> Tables {
 fn serve(
     listener: TcpListener,
     server: Server,
-    database: Database,
+    tables: Shared,
     stopped: oneshot::Receiver<()>,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -131,7 +137,7 @@ fn serve(
         .build()?;
     let served = runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        tokio::spawn(sweep(database));
+        tokio::spawn(sweep::sweep(tables, names()));
         let shutdown = async {
             let _ = stopped.await;
         };
@@ -145,42 +151,38 @@ fn serve(
     served
 }
 
-async fn sweep(database: Database) {
-    let mut ticks = tokio::time::interval(SWEEP_EVERY);
-    loop {
-        ticks.tick().await;
-        let database = database.clone();
-        match tokio::task::spawn_blocking(move || database.sweep_ttl()).await {
-            Ok(Ok(0)) => {}
-            Ok(Ok(removed)) => tracing::debug!(removed, "expired rows removed"),
-            Ok(Err(error)) => tracing::warn!(%error, "the sweep of expired rows failed"),
-            Err(error) => tracing::warn!(%error, "the sweep of expired rows failed"),
-        }
-    }
+/// The names of all tables.
+fn names() -> Vec<String> {
+    TableDef::ALL.iter().map(|table| tables().name(table.table).to_owned()).collect()
 }
 
-fn create_tables(database: &Database) -> dynoxide::Result<()> {
-    let present = database.list_tables(ListTablesRequest::default())?.table_names;
+fn create_tables(open: &mut Open) -> dynoxide::Result<()> {
+    let asked = ListTablesRequest::default();
+    let present = done(list_tables::execute(&open.storage, asked))?.table_names;
     for table in TableDef::ALL {
         let name = tables().name(table.table).to_owned();
         if present.contains(&name) {
-            check_indexes(database, name, table)?;
-            continue;
+            check_indexes(open, &name, table)?;
+        } else {
+            create(open, &name, table)?;
         }
-        database.create_table(definition(&name, table)?)?;
-        let ttl =
-            TimeToLiveSpecification { attribute_name: TableDef::TTL.to_owned(), enabled: true };
-        let ttl =
-            UpdateTimeToLiveRequest { table_name: name.clone(), time_to_live_specification: ttl };
-        database.update_time_to_live(ttl)?;
+        open.plan(&name)?;
     }
     Ok(())
 }
 
+fn create(open: &Open, name: &str, table: &TableDef) -> dynoxide::Result<()> {
+    done(create_table::execute(&open.storage, definition(name, table)?))?;
+    let ttl = TimeToLiveSpecification { attribute_name: TableDef::TTL.to_owned(), enabled: true };
+    let ttl =
+        UpdateTimeToLiveRequest { table_name: name.to_owned(), time_to_live_specification: ttl };
+    done(update_time_to_live::execute(&open.storage, ttl)).map(drop)
+}
+
 /// Refuses a table that an earlier program has made with fewer indexes. Adding them would not be enough:
 /// rows that are not written again have no places in them, and would be missing from every sorted list.
-fn check_indexes(database: &Database, name: String, table: &TableDef) -> dynoxide::Result<()> {
-    let described = database.describe_table(DescribeTableRequest { table_name: name })?.table;
+fn check_indexes(open: &Open, name: &str, table: &TableDef) -> dynoxide::Result<()> {
+    let described = open.describe(name)?;
     let there: Vec<String> = described
         .global_secondary_indexes
         .into_iter()
@@ -250,10 +252,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("dynamo.sqlite");
         let bare = TableDef { table: millwright_store::Table::Records, indexes: &[] };
-        let database = Database::new(&path.to_string_lossy()).unwrap();
-        let name = tables().name(bare.table).to_owned();
-        database.create_table(definition(&name, &bare).unwrap()).unwrap();
-        drop(database);
+        create(&Open::open(&path).unwrap(), tables().name(bare.table), &bare).unwrap();
         let line = Dynamo::start(&path).unwrap_err().to_string();
         assert!(line.contains("`created`") && line.contains("--data"), "{line}");
     }

@@ -1,6 +1,6 @@
 //! The wire: DynamoDB's JSON protocol, as far as Millwright speaks it.
 
-use std::{io, sync::Arc};
+use std::io;
 
 use axum::{
     Router,
@@ -10,11 +10,9 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
-use dynoxide::{Database, DynoxideError};
-use serde::{Serialize, de::DeserializeOwned};
-use tokio::sync::Mutex;
+use dynoxide::DynoxideError;
 
-use super::flush::Flusher;
+use super::{Shared, checkpoint::Checkpoints, flush::Flusher};
 
 /// What a request's target begins with (DynamoDB low-level API).
 pub(crate) const TARGET: &str = "DynamoDB_20120810.";
@@ -25,9 +23,9 @@ const BODY_MAX: usize = 32 * 1024 * 1024;
 /// The tables behind the wire. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Server {
-    database: Database,
-    /// Whose turn it is: there is one connection, and whoever waits for it must not hold up a thread.
-    turn: Arc<Mutex<()>>,
+    /// There is one connection, and whoever waits for it must not hold up a thread.
+    tables: Shared,
+    checkpoints: Checkpoints,
     /// Who sees to it that a commit is on the disk before it is answered.
     flusher: Option<Flusher>,
 }
@@ -39,8 +37,8 @@ impl std::fmt::Debug for Server {
 }
 
 impl Server {
-    pub(super) fn new(database: Database, flusher: Option<Flusher>) -> Self {
-        Self { database, turn: Arc::default(), flusher }
+    pub(super) fn new(tables: Shared, checkpoints: Checkpoints, flusher: Option<Flusher>) -> Self {
+        Self { tables, checkpoints, flusher }
     }
 
     pub(super) fn router(self) -> Router {
@@ -61,54 +59,15 @@ impl Server {
     }
 
     async fn call(&self, operation: &str, body: &[u8]) -> Result<Vec<u8>, DynoxideError> {
-        let (answer, written) = {
-            let _turn = self.turn.lock().await;
-            self.run(operation, body)?
-        };
-        if let Some(flusher) = self.flusher.as_ref().filter(|_| written) {
-            flusher.flush().await.map_err(unflushed)?;
+        let (answer, rows) = self.tables.lock().await.run(operation, body)?;
+        if rows > 0 {
+            self.checkpoints.wrote(rows);
+            if let Some(flusher) = &self.flusher {
+                flusher.flush().await.map_err(unflushed)?;
+            }
         }
         Ok(answer)
     }
-
-    /// The answer, and whether something was written.
-    fn run(&self, operation: &str, body: &[u8]) -> Result<(Vec<u8>, bool), DynoxideError> {
-        let tables = &self.database;
-        let answer = match operation {
-            "GetItem" => run(body, |request| tables.get_item(request)),
-            "BatchGetItem" => run(body, |request| tables.batch_get_item(request)),
-            "Query" => run(body, |request| tables.query(request)),
-            "Scan" => run(body, |request| tables.scan(request)),
-            "DescribeTable" => run(body, |request| tables.describe_table(request)),
-            "ListTables" => run(body, |request| tables.list_tables(request)),
-            _ => return self.write(operation, body).map(|answer| (answer, true)),
-        };
-        answer.map(|answer| (answer, false))
-    }
-
-    fn write(&self, operation: &str, body: &[u8]) -> Result<Vec<u8>, DynoxideError> {
-        let tables = &self.database;
-        match operation {
-            "PutItem" => run(body, |request| tables.put_item(request)),
-            "UpdateItem" => run(body, |request| tables.update_item(request)),
-            "DeleteItem" => run(body, |request| tables.delete_item(request)),
-            "BatchWriteItem" => run(body, |request| tables.batch_write_item(request)),
-            "BatchExecuteStatement" => run(body, |request| tables.batch_execute_statement(request)),
-            "TransactWriteItems" => run(body, |request| tables.transact_write_items(request)),
-            _ => Err(DynoxideError::ValidationException(format!(
-                "{operation} is not spoken on this machine"
-            ))),
-        }
-    }
-}
-
-fn run<Q: DeserializeOwned, A: Serialize>(
-    body: &[u8],
-    call: impl FnOnce(Q) -> dynoxide::Result<A>,
-) -> Result<Vec<u8>, DynoxideError> {
-    let unreadable = |e: serde_json::Error| DynoxideError::SerializationException(e.to_string());
-    let answer = call(serde_json::from_slice(body).map_err(unreadable)?)?;
-    serde_json::to_vec(&answer).map_err(|e| DynoxideError::InternalServerError(e.to_string()))
 }
 
 fn unflushed(error: io::Error) -> DynoxideError {

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::{
+    Client,
+    types::{self, AttributeValue},
+};
 use millwright_core::{Clock, QueueName, ScheduleTime, WallTime, Work, shard_of};
 use millwright_local::{
     dynamo::{self, Dynamo},
@@ -221,6 +224,85 @@ async fn of_many_new_rows_those_that_are_there_stand_and_are_told() {
     assert_eq!(first, 2);
     let new = rows.iter().filter(|row| row.body.as_deref() == Some(text));
     assert_eq!(new.filter(|row| row.doc.text == text).count(), 58);
+}
+
+/// Puts rows at the same time, each on its own behalf: what each was told, in order.
+async fn create_all(store: &Store, rows: Vec<(Key, Doc)>) -> Vec<Result<bool, StoreError>> {
+    let put = rows.into_iter().map(|(key, doc)| {
+        let store = store.clone();
+        tokio::spawn(async move { store.create_together(&key, &doc).await })
+    });
+    let told = futures::future::join_all(put.collect::<Vec<_>>()).await;
+    told.into_iter().map(Result::unwrap).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_are_put_at_the_same_time_are_each_put_once_and_told_so() {
+    let fresh = fresh();
+    let store = &fresh.store;
+    let names: Vec<String> = (0..100).map(|n| format!("n#{n:02}")).collect();
+    for name in [&names[7], &names[70]] {
+        assert!(store.create(&key(name), &doc("there")).await.unwrap());
+    }
+    let past = store.clock().wall() - Duration::from_secs(5);
+    put(store, &names[33], &Doc { expires_at: Some(past), ..doc("past its end") }).await;
+    // Three ask for each row: one of them puts it, unless it is there.
+    let asked = |who: &'static str| names.iter().map(move |name| (key(name), doc(who)));
+    let all: Vec<_> = asked("a").chain(asked("b")).chain(asked("c")).collect();
+    let told = create_all(store, all.clone()).await;
+    let put: Vec<_> = all
+        .iter()
+        .zip(told)
+        .filter(|(_, told)| *told.as_ref().unwrap())
+        .map(|(row, _)| row)
+        .collect();
+    assert_eq!(put.len(), 98);
+    for (key, doc) in put {
+        assert_eq!(store.get::<Doc>(key).await.unwrap().unwrap().doc, *doc);
+    }
+    for name in [&names[7], &names[70]] {
+        assert_eq!(store.get::<Doc>(&key(name)).await.unwrap().unwrap().doc.text, "there");
+    }
+    assert_ne!(
+        store.get::<Doc>(&key(&names[33])).await.unwrap().unwrap().doc.expires_at,
+        Some(past)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_cannot_be_put_fails_by_itself_among_those_that_are_put_together() {
+    let fresh = fresh();
+    let store = &fresh.store;
+    let mut rows: Vec<_> = (0..40).map(|n| (key(&format!("n#{n:02}")), doc("fits"))).collect();
+    rows[20].1.text = "x".repeat(500_000);
+    let told = create_all(store, rows.clone()).await;
+    assert!(matches!(told[20], Err(StoreError::Sdk(_))), "{:?}", told[20]);
+    let put = told.iter().filter(|told| matches!(told, Ok(true))).count();
+    let keys: Vec<_> = rows.into_iter().map(|(key, _)| key).collect();
+    assert_eq!((put, store.get_all::<Doc>(&keys).await.unwrap().len()), (39, 39));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_is_asked_for_again_with_its_token_is_not_made_again() {
+    let fresh = fresh();
+    let client = Client::new(&sdk::config(&fresh.dynamo.url(), "http://127.0.0.1:0"));
+    let ask = |token: &str, doc: &str| {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let put = types::Put::builder()
+            .table_name(dynamo::tables().state)
+            .item("pk", text("ws"))
+            .item("sk", text("a"))
+            .item("doc", text(doc))
+            .condition_expression("attribute_not_exists(pk)");
+        let item = types::TransactWriteItem::builder().put(put.build().unwrap()).build();
+        client.transact_write_items().client_request_token(token).transact_items(item).send()
+    };
+    ask("one", "a").await.unwrap();
+    ask("one", "a").await.unwrap();
+    let other = ask("one", "b").await.unwrap_err().into_service_error();
+    assert!(other.is_idempotent_parameter_mismatch_exception(), "{other:?}");
+    let again = ask("two", "a").await.unwrap_err().into_service_error();
+    assert!(again.is_transaction_canceled_exception(), "{again:?}");
 }
 
 async fn due(store: &Store, now: ScheduleTime) -> Vec<DueRow> {
