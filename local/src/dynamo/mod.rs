@@ -1,7 +1,7 @@
 //! DynamoDB on one machine: dynoxide on a SQLite file, spoken to through the real SDK.
 //!
 //! dynoxide has a server of its own. This one reads each request once, flushes the commits that come at
-//! the same time together, and has one commit for many inserts.
+//! the same time together, and has a short way for what is asked all the time.
 //!
 //! Requests over HTTP are taken on a runtime of their own. The functions' own client needs none: it
 //! hands its requests over in the process (`near`). The TTL sweep, which AWS does in the background, is
@@ -9,7 +9,7 @@
 
 mod checkpoint;
 mod flush;
-mod insert;
+mod quick;
 pub(crate) mod server;
 mod sweep;
 mod tables;

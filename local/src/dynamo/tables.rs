@@ -2,7 +2,7 @@
 //!
 //! dynoxide is called below its own front, since that keeps the connection to itself: its cache of pages
 //! and statements can be set here, its log is brought into the file by a thread of its own
-//! (`checkpoint`), and many inserts can share a commit (`insert`).
+//! (`checkpoint`), and what is asked all the time takes another way (`quick`).
 
 use std::{collections::HashMap, path::Path};
 
@@ -14,7 +14,10 @@ use dynoxide::{
 use futures::FutureExt as _;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{insert::Plan, tokens::Tokens};
+use super::{
+    quick::{self, Plan},
+    tokens::Tokens,
+};
 
 /// What is set beside SQLite's own defaults: the log is flushed by `flush` and brought into the file by
 /// `checkpoint`, not by SQLite for each commit; pages are kept in 8 MiB of memory.
@@ -26,7 +29,7 @@ const STATEMENTS_KEPT: usize = 64;
 /// The tables on their file.
 pub(super) struct Tables {
     pub(super) storage: Storage,
-    /// How rows are inserted many at a time, by table.
+    /// How rows are written, by table.
     plans: HashMap<String, Plan>,
     tokens: Tokens,
 }
@@ -43,7 +46,7 @@ impl Tables {
         Ok(Self { storage, plans: HashMap::new(), tokens: Tokens::default() })
     }
 
-    /// Makes a table's inserts quick. It is not altered from now on.
+    /// Makes what is done with a table all the time quick. It is not altered from now on.
     pub(super) fn plan(&mut self, name: &str) -> dynoxide::Result<()> {
         if let Some(plan) = Plan::of(&self.describe(name)?) {
             self.plans.insert(name.to_owned(), plan);
@@ -60,60 +63,63 @@ impl Tables {
 
     /// Does an operation.
     pub(super) fn run(&mut self, operation: &str, body: &[u8]) -> Result<Answer, DynoxideError> {
-        let tables = &self.storage;
-        let read = match operation {
-            "GetItem" => run(body, |request| done(actions::get_item::execute(tables, request))),
-            "BatchGetItem" => {
-                run(body, |request| done(actions::batch_get_item::execute(tables, request)))
-            }
-            "Query" => run(body, |request| done(actions::query::execute(tables, request))),
-            "Scan" => run(body, |request| done(actions::scan::execute(tables, request))),
-            "ListTables" => {
-                run(body, |request| done(actions::list_tables::execute(tables, request)))
-            }
-            "DescribeTable" => {
-                let none = VectorIndexLifecycle::new();
-                run(body, |request| done(actions::describe_table::execute(tables, request, &none)))
-            }
-            _ => return self.write(operation, body),
-        };
-        read.map(|answer| (answer, 0))
-    }
-
-    fn write(&mut self, operation: &str, body: &[u8]) -> Result<Answer, DynoxideError> {
-        let tables = &self.storage;
-        let (written, rows) = match operation {
-            "PutItem" => {
-                (run(body, |request| done(actions::put_item::execute(tables, request))), 2)
-            }
-            "UpdateItem" => {
-                (run(body, |request| done(actions::update_item::execute(tables, request))), 2)
-            }
-            "DeleteItem" => {
-                (run(body, |request| done(actions::delete_item::execute(tables, request))), 2)
-            }
-            "BatchWriteItem" => {
-                (run(body, |request| done(actions::batch_write_item::execute(tables, request))), 50)
-            }
-            "BatchExecuteStatement" => (self.statements(body), 25),
-            "TransactWriteItems" => {
-                let execute =
-                    |request| done(actions::transact_write_items::execute(tables, request));
-                (run(body, |request| self.tokens.once(request, execute)), 6)
-            }
-            _ => {
-                let unknown = format!("{operation} is not spoken on this machine");
-                return Err(DynoxideError::ValidationException(unknown));
-            }
-        };
-        written.map(|answer| (answer, rows))
-    }
-
-    fn statements(&self, body: &[u8]) -> Result<Vec<u8>, DynoxideError> {
-        if let Some(answer) = super::insert::together(self.storage.conn(), &self.plans, body) {
-            return written(&answer);
+        let rows = rows_of(operation);
+        if operation == "TransactWriteItems" {
+            let Self { storage, plans, tokens } = self;
+            let answer = tokens.once(body, || {
+                let quick = quick::run(storage.conn(), plans, operation, body);
+                quick.map_or_else(|| act(storage, operation, body), Ok)
+            });
+            return answer.map(|answer| (answer, rows));
         }
-        run(body, |request| done(actions::batch_execute_statement::execute(&self.storage, request)))
+        let quick = quick::run(self.storage.conn(), &self.plans, operation, body);
+        let answer = quick.map_or_else(|| act(&self.storage, operation, body), Ok);
+        answer.map(|answer| (answer, rows))
+    }
+}
+
+/// How many rows an operation writes, about, each with its places in indexes.
+fn rows_of(operation: &str) -> usize {
+    match operation {
+        "PutItem" | "UpdateItem" | "DeleteItem" => 2,
+        "TransactWriteItems" => 6,
+        "BatchWriteItem" | "BatchExecuteStatement" => 25,
+        _ => 0,
+    }
+}
+
+/// Has dynoxide do an operation.
+pub(super) fn act(
+    tables: &Storage,
+    operation: &str,
+    body: &[u8],
+) -> Result<Vec<u8>, DynoxideError> {
+    use actions::{
+        batch_execute_statement as batch_execute, batch_get_item as batch_get,
+        batch_write_item as batch_write, delete_item, describe_table, get_item, list_tables,
+        put_item, query, scan, transact_write_items as transact, update_item,
+    };
+    match operation {
+        "GetItem" => run(body, |request| done(get_item::execute(tables, request))),
+        "BatchGetItem" => run(body, |request| done(batch_get::execute(tables, request))),
+        "Query" => run(body, |request| done(query::execute(tables, request))),
+        "Scan" => run(body, |request| done(scan::execute(tables, request))),
+        "ListTables" => run(body, |request| done(list_tables::execute(tables, request))),
+        "DescribeTable" => {
+            let none = VectorIndexLifecycle::new();
+            run(body, |request| done(describe_table::execute(tables, request, &none)))
+        }
+        "PutItem" => run(body, |request| done(put_item::execute(tables, request))),
+        "UpdateItem" => run(body, |request| done(update_item::execute(tables, request))),
+        "DeleteItem" => run(body, |request| done(delete_item::execute(tables, request))),
+        "BatchWriteItem" => run(body, |request| done(batch_write::execute(tables, request))),
+        "BatchExecuteStatement" => {
+            run(body, |request| done(batch_execute::execute(tables, request)))
+        }
+        "TransactWriteItems" => run(body, |request| done(transact::execute(tables, request))),
+        _ => Err(DynoxideError::ValidationException(format!(
+            "{operation} is not spoken on this machine"
+        ))),
     }
 }
 
@@ -128,9 +134,6 @@ fn run<Q: DeserializeOwned, A: Serialize>(
     call: impl FnOnce(Q) -> dynoxide::Result<A>,
 ) -> Result<Vec<u8>, DynoxideError> {
     let unreadable = |e: serde_json::Error| DynoxideError::SerializationException(e.to_string());
-    written(&call(serde_json::from_slice(body).map_err(unreadable)?)?)
-}
-
-fn written(answer: &impl Serialize) -> Result<Vec<u8>, DynoxideError> {
-    serde_json::to_vec(answer).map_err(|e| DynoxideError::InternalServerError(e.to_string()))
+    let answer = call(serde_json::from_slice(body).map_err(unreadable)?)?;
+    serde_json::to_vec(&answer).map_err(|e| DynoxideError::InternalServerError(e.to_string()))
 }

@@ -6,10 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use dynoxide::{
-    DynoxideError,
-    actions::transact_write_items::{TransactWriteItemsRequest, TransactWriteItemsResponse},
-};
+use dynoxide::DynoxideError;
+use serde::Deserialize;
 use serde_json::Value;
 
 /// How long a token is remembered (TransactWriteItems, ClientRequestToken).
@@ -23,26 +21,36 @@ pub(super) struct Tokens {
     order: VecDeque<(Instant, String)>,
 }
 
+#[derive(Default, Deserialize)]
+struct Asked {
+    #[serde(rename = "ClientRequestToken")]
+    token: Option<String>,
+    #[serde(rename = "TransactItems")]
+    items: Value,
+}
+
 impl Tokens {
-    /// Makes a transaction, unless it has been made. One that was refused may be asked for again.
+    /// Makes a transaction (TransactWriteItems), unless it has been made. One that was refused may be
+    /// asked for again.
     pub(super) fn once(
         &mut self,
-        request: TransactWriteItemsRequest,
-        make: impl FnOnce(TransactWriteItemsRequest) -> dynoxide::Result<TransactWriteItemsResponse>,
-    ) -> dynoxide::Result<TransactWriteItemsResponse> {
-        let Some(token) = request.client_request_token.clone() else { return make(request) };
-        let asked = serde_json::to_value(&request.transact_items).map(|items| digest(&items));
-        let asked = asked.map_err(|e| DynoxideError::InternalServerError(e.to_string()))?;
+        body: &[u8],
+        make: impl FnOnce() -> dynoxide::Result<Vec<u8>>,
+    ) -> dynoxide::Result<Vec<u8>> {
+        // What cannot be read is refused by whoever makes it.
+        let asked: Asked = serde_json::from_slice(body).unwrap_or_default();
+        let Some(token) = asked.token else { return make() };
+        let asked = digest(&asked.items);
         let now = Instant::now();
         self.forget(now);
         match self.made.get(&token) {
             // It tells no consumed capacity: nothing was consumed.
-            Some(made) if *made == asked => Ok(TransactWriteItemsResponse::default()),
+            Some(made) if *made == asked => Ok(b"{}".to_vec()),
             Some(_) => Err(DynoxideError::IdempotentParameterMismatchException(
                 "the token came with other items".to_owned(),
             )),
             None => {
-                let answer = make(request)?;
+                let answer = make()?;
                 self.made.insert(token.clone(), asked);
                 self.order.push_back((now, token));
                 Ok(answer)
@@ -86,9 +94,9 @@ mod tests {
 
     use super::*;
 
-    fn request(token: &str, items: Value) -> TransactWriteItemsRequest {
+    fn request(token: &str, items: Value) -> Vec<u8> {
         let request = json!({"TransactItems": items, "ClientRequestToken": token});
-        serde_json::from_value(request).unwrap()
+        serde_json::to_vec(&request).unwrap()
     }
 
     fn put(doc: &str) -> Value {
@@ -99,10 +107,10 @@ mod tests {
     fn a_transaction_is_made_once_for_a_token_and_again_only_after_a_refusal() {
         let (mut tokens, mut made) = (Tokens::default(), 0);
         let mut ask = |token, items, refused: bool| {
-            tokens.once(request(token, items), |_| {
+            tokens.once(&request(token, items), || {
                 made += 1;
                 let error = DynoxideError::ValidationException("no".to_owned());
-                if refused { Err(error) } else { Ok(TransactWriteItemsResponse::default()) }
+                if refused { Err(error) } else { Ok(Vec::new()) }
             })
         };
         assert!(ask("one", put("a"), true).is_err());
@@ -117,8 +125,7 @@ mod tests {
     #[test]
     fn a_token_is_forgotten_after_its_time() {
         let mut tokens = Tokens::default();
-        let answer = |_| Ok(TransactWriteItemsResponse::default());
-        tokens.once(request("one", put("a")), answer).unwrap();
+        tokens.once(&request("one", put("a")), || Ok(Vec::new())).unwrap();
         let begun = tokens.order[0].0;
         tokens.forget(begun + KEPT);
         assert_eq!(tokens.made.len(), 1);

@@ -1,0 +1,182 @@
+//! Single writes and transactions with the conditions that Millwright knows (`Write` of the store).
+
+use std::collections::HashMap;
+
+use dynoxide::{Item, types::item_size};
+use rusqlite::Connection;
+use serde::{Deserialize, de::IgnoredAny};
+
+use super::{
+    plan::{Place, Plain, Plan, Standing, items},
+    transaction,
+};
+
+/// Writes of one transaction (TransactWriteItems), and their bytes.
+const WRITES_MAX: usize = 100;
+const BYTES_MAX: usize = 4 * 1024 * 1024;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    #[serde(rename = "TableName")]
+    table: String,
+    #[serde(rename = "Item")]
+    item: Option<HashMap<String, Plain>>,
+    #[serde(rename = "Key")]
+    key: Option<HashMap<String, Plain>>,
+    #[serde(rename = "ConditionExpression")]
+    condition: Option<String>,
+    #[serde(rename = "ExpressionAttributeValues")]
+    values: Option<HashMap<String, Plain>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Transaction {
+    #[serde(rename = "TransactItems")]
+    writes: Vec<Action>,
+    /// Looked at before.
+    #[serde(rename = "ClientRequestToken")]
+    _token: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+enum Action {
+    Put(Asked),
+    Delete(Asked),
+    ConditionCheck(Asked),
+}
+
+struct Write<'a> {
+    place: Place<'a>,
+    condition: Condition,
+    kind: Kind,
+}
+
+enum Kind {
+    Put(Item),
+    Delete,
+    Check,
+}
+
+/// Makes the writes of a request: nothing has happened where one of them is not for here, or its row is
+/// not as expected.
+pub(super) fn write(
+    connection: &Connection,
+    plans: &HashMap<String, Plan>,
+    operation: &str,
+    body: &[u8],
+) -> Option<()> {
+    let writes = match operation {
+        "PutItem" => vec![Action::Put(serde_json::from_slice(body).ok()?)],
+        "DeleteItem" => vec![Action::Delete(serde_json::from_slice(body).ok()?)],
+        "TransactWriteItems" => serde_json::from_slice::<Transaction>(body).ok()?.writes,
+        _ => return None,
+    };
+    if writes.is_empty() || writes.len() > WRITES_MAX {
+        return None;
+    }
+    let writes: Vec<Write<'_>> =
+        writes.into_iter().map(|action| Write::of(plans, action)).collect::<Option<_>>()?;
+    let bytes: usize = writes.iter().map(Write::bytes).sum();
+    let differ = Place::differ(&writes.iter().map(|write| &write.place).collect::<Vec<_>>());
+    if !differ || bytes > BYTES_MAX {
+        return None;
+    }
+    transaction(connection, || {
+        for write in &writes {
+            if !write.make(connection)? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(()))
+    })
+}
+
+impl<'a> Write<'a> {
+    fn of(plans: &'a HashMap<String, Plan>, action: Action) -> Option<Self> {
+        let (asked, kind) = match action {
+            Action::Put(mut asked) => {
+                let item = items(asked.item.take()?)?;
+                (asked, Kind::Put(item))
+            }
+            Action::Delete(asked) => (asked, Kind::Delete),
+            Action::ConditionCheck(asked) => (asked, Kind::Check),
+        };
+        let place = match (&kind, asked.key) {
+            (Kind::Put(item), None) => Place::of_item(plans, &asked.table, item)?,
+            (Kind::Delete | Kind::Check, Some(key)) if asked.item.is_none() => {
+                Place::of_key(plans, &asked.table, key)?
+            }
+            _ => return None,
+        };
+        let condition = Condition::of(asked.condition.as_deref(), asked.values)?;
+        let pointless = matches!((&kind, &condition), (Kind::Check, Condition::Anything));
+        (!pointless).then_some(Self { place, condition, kind })
+    }
+
+    /// No fewer than dynoxide counts.
+    fn bytes(&self) -> usize {
+        match &self.kind {
+            Kind::Put(item) => item_size(item),
+            Kind::Delete | Kind::Check => self.place.pk.len() + self.place.sk.len() + 16,
+        }
+    }
+
+    /// Whether it could be made.
+    fn make(&self, connection: &Connection) -> rusqlite::Result<bool> {
+        let row = self.place.standing(connection)?;
+        if !self.condition.holds(row.as_ref()) {
+            return Ok(false);
+        }
+        match &self.kind {
+            Kind::Put(item) => self.place.replace(connection, item, row.is_some())?,
+            Kind::Delete => self.place.delete(connection)?,
+            Kind::Check => {}
+        }
+        Ok(true)
+    }
+}
+
+/// What a write expects of its row.
+enum Condition {
+    Anything,
+    /// No row, or one that has ended by then.
+    Absent(i128),
+    /// A row with a version above this.
+    Present(i128),
+    Version(i128),
+}
+
+impl Condition {
+    fn of(expression: Option<&str>, values: Option<HashMap<String, Plain>>) -> Option<Self> {
+        let mut values = values.unwrap_or_default();
+        let Some(expression) = expression else {
+            return values.is_empty().then_some(Self::Anything);
+        };
+        let mut number = |name: &str| match values.remove(name) {
+            Some(Plain::N(digits)) if values.is_empty() => digits.parse().ok(),
+            _ => None,
+        };
+        match expression {
+            "attribute_not_exists(pk) OR expires_at <= :now" => number(":now").map(Self::Absent),
+            "attribute_exists(pk) AND version > :zero" => number(":zero").map(Self::Present),
+            "version = :version" => number(":version").map(Self::Version),
+            _ => None,
+        }
+    }
+
+    /// Whether it is seen to hold. A number that cannot be compared here is left to dynoxide.
+    fn holds(&self, row: Option<&Standing>) -> bool {
+        let number = |text: &Option<String>| text.as_ref()?.parse::<i128>().ok();
+        let version = row.and_then(|row| number(&row.version));
+        match self {
+            Self::Anything => true,
+            Self::Absent(now) => {
+                row.is_none_or(|row| number(&row.ends).is_some_and(|at| at <= *now))
+            }
+            Self::Present(zero) => version.is_some_and(|version| version > *zero),
+            Self::Version(expected) => version == Some(*expected),
+        }
+    }
+}
