@@ -32,8 +32,10 @@ pub(crate) async fn insert_new(
     if !pulled.initial || !pulled.unfinished.is_empty() {
         return Ok(Vec::new());
     }
-    let new: Vec<(&String, &SourceRecord)> =
+    let mut new: Vec<(&String, &SourceRecord)> =
         fetched.iter().map(|(key, record)| (key, *record)).collect();
+    // Keys beside one another stand in the same pages of a table's index.
+    new.sort_unstable_by_key(|(key, _)| *key);
     let put: Vec<Vec<String>> = stream::iter(new.chunks(ROWS_AT_ONCE))
         .map(|chunk| insert(store, pulled, chunk))
         .buffer_unordered(CALLS_AT_ONCE)
