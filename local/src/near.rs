@@ -1,8 +1,8 @@
 //! The hop that is left out: the functions' AWS clients hand their requests to tables and queues of the
 //! same process.
 //!
-//! The clients are the SDK's own, and what they write and read is what would go over the wire, headers and
-//! signatures included. Only the sockets are not there. Whoever is outside the process uses the endpoints.
+//! The clients are the SDK's own, and what they write and read is what would go over the wire. Only the
+//! sockets are not there, and the signatures. Whoever is outside the process uses the endpoints.
 
 use aws_smithy_runtime_api::{
     client::{

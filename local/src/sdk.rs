@@ -14,22 +14,22 @@ use crate::near::Near;
 /// nothing is read from the user's own AWS set-up, so no call can leave this machine.
 #[must_use]
 pub fn config(dynamodb_url: &str, sqs_url: &str) -> SdkConfig {
-    builder(dynamodb_url, sqs_url).build()
+    let credentials = Credentials::new("local", "local", None, None, "millwright-local");
+    let credentials = SharedCredentialsProvider::new(credentials);
+    builder(dynamodb_url, sqs_url).credentials_provider(credentials).build()
 }
 
-/// The same, for clients in the process of tables and queues.
+/// The same, for clients in the process of tables and queues: they have nobody to sign for.
 pub(crate) fn near(dynamodb_url: &str, sqs_url: &str, near: Near) -> SdkConfig {
     builder(dynamodb_url, sqs_url).http_client(near).build()
 }
 
 fn builder(dynamodb_url: &str, sqs_url: &str) -> Builder {
-    let credentials = Credentials::new("local", "local", None, None, "millwright-local");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .retry_config(sdk_retries())
         .timeout_config(sdk_timeouts())
         .region(Region::from_static("local"))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
         .service_config(Endpoints { dynamodb: dynamodb_url.to_owned(), sqs: sqs_url.to_owned() })
 }
 

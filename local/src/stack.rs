@@ -4,7 +4,8 @@ use std::{io, sync::Arc};
 
 use aws_config::SdkConfig;
 use millwright_core::Clock;
-use millwright_store::Store;
+use millwright_queue::queue_client;
+use millwright_store::{Store, table_client};
 
 use crate::{
     Durability,
@@ -60,7 +61,7 @@ impl Stack {
         let sqs = sqs.map_err(part("queues"))?;
         let near = Near::new(dynamo.server(), sqs.worker());
         let sdk = sdk::near(&dynamo.url(), &sqs.url(), near);
-        create_queues(&aws_sdk_sqs::Client::new(&sdk)).await.map_err(part("queues"))?;
+        create_queues(&queue_client(&sdk)).await.map_err(part("queues"))?;
         Ok(Self { data, keeper, dynamo, sqs, sdk })
     }
 
@@ -97,7 +98,7 @@ impl Stack {
     /// The tables.
     #[must_use]
     pub fn store(&self) -> Store {
-        let client = aws_sdk_dynamodb::Client::new(&self.sdk);
+        let client = table_client(&self.sdk);
         Store::new(client, dynamo::tables(), self.clock().clone())
     }
 

@@ -9,8 +9,8 @@ use millwright_core::{
     config::{ConfigError, Source, parsed_in, required},
 };
 use millwright_outbound::Outbound;
-use millwright_queue::{DEAD_LETTER_VARIABLE, Queue, QueueUrls};
-use millwright_store::{Store, Tables};
+use millwright_queue::{DEAD_LETTER_VARIABLE, Queue, QueueUrls, queue_client};
+use millwright_store::{Store, Tables, table_client};
 use millwright_vault::Vault;
 use millwright_webhook::Webhooks;
 
@@ -28,8 +28,8 @@ pub(crate) struct Context {
 impl Context {
     pub fn build(source: &impl Source, clock: Clock, sdk: &SdkConfig) -> Result<Self, ConfigError> {
         let tables = Tables::from_source(source)?;
-        let store = Store::new(aws_sdk_dynamodb::Client::new(sdk), tables, clock);
-        let queue = Queue::new(aws_sdk_sqs::Client::new(sdk), QueueUrls::from_source(source)?);
+        let store = Store::new(table_client(sdk), tables, clock);
+        let queue = Queue::new(queue_client(sdk), QueueUrls::from_source(source)?);
         let blob = Blob::from_source(source)?;
         let webhooks = Webhooks::new(
             store.clone(),

@@ -6,7 +6,7 @@ use millwright_core::{
     Clock, QueueName, Result, Work,
     config::{ConfigError, Source},
 };
-use millwright_queue::{Queue, QueueUrls};
+use millwright_queue::{Queue, QueueUrls, queue_client};
 use millwright_store::{DUE_SHARDS, Due};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -36,7 +36,7 @@ impl Handler {
         _clock: Clock,
         sdk: &SdkConfig,
     ) -> Result<Self, ConfigError> {
-        let queue = Queue::new(aws_sdk_sqs::Client::new(sdk), QueueUrls::from_source(source)?);
+        let queue = Queue::new(queue_client(sdk), QueueUrls::from_source(source)?);
         queue.warm().await;
         Ok(Self { queue })
     }

@@ -17,6 +17,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use aws_config::SdkConfig;
 use millwright_core::Clock;
+use millwright_queue::queue_client;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 pub use clock_route::StepClock;
@@ -51,7 +52,7 @@ impl Host {
     ) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let (stop, stopped) = watch::channel(false);
-        let client = aws_sdk_sqs::Client::new(sdk);
+        let client = queue_client(sdk);
         let urls = queues::urls(&client).await?;
         let mut tasks = Vec::new();
         for (queue, url) in urls {

@@ -6,7 +6,7 @@
 //! works here that does not work there. Delays run on the schedule clock; visibility, retention and
 //! long polls on the wall clock.
 //!
-//! `http` reads requests, `operations` does them, `worker` is the thread that commits, `engine` and
+//! `http` reads requests, `operations` does them, `worker` commits what comes together, `engine` and
 //! `messages` change the `log` (SQLite) and each queue's `shelf` (the order in memory) together.
 
 mod check;

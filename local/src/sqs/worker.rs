@@ -1,9 +1,15 @@
-//! The thread that owns the engine. It commits what has come in at the same time together, answers only
-//! after the commit, and keeps the receivers that wait.
+//! Who works on the queues: what has come in at the same time is committed together, answered only after
+//! the commit, and receivers that find nothing are kept waiting.
+//!
+//! Where commits need not reach the disk, whoever brings a job does it, and those of others that came
+//! meanwhile: no thread has to wake up for it. Where they must, a thread does it, so that nobody else is
+//! held up by the disk; the more come while it waits, the more share the next commit. The thread also
+//! looks after what time brings: delays, visibility, ends of waits.
 
 use std::{
+    collections::VecDeque,
     path::Path,
-    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -39,7 +45,6 @@ enum Job {
     Run { durable: bool, run: Run },
     Receive(Waiting),
     StopWaiting,
-    End,
 }
 
 /// A receive that has not been answered.
@@ -51,9 +56,41 @@ struct Waiting {
     answer: oneshot::Sender<Result<Given, Fault>>,
 }
 
-/// A handle of the thread.
-#[derive(Clone, Debug)]
-pub(crate) struct Worker(Sender<Job>);
+/// The way to the queues. Clones share it; with the last of them the thread ends, and the database is
+/// closed.
+#[derive(Clone)]
+pub(crate) struct Worker(Arc<Owner>);
+
+struct Owner(Arc<Office>);
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+impl std::fmt::Debug for Worker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Worker").finish_non_exhaustive()
+    }
+}
+
+/// Where jobs come in and are done.
+struct Office {
+    /// Whether whoever brings a job does it.
+    on_the_spot: bool,
+    desk: Mutex<Desk>,
+    /// There is something on the desk for the thread.
+    bell: Condvar,
+    turns: Mutex<Turns>,
+}
+
+struct Desk {
+    jobs: VecDeque<Job>,
+    /// When the thread is to look at what time has brought.
+    look_at: Instant,
+    ended: bool,
+}
 
 impl Worker {
     /// Opens the database at `path` and starts the thread.
@@ -63,10 +100,17 @@ impl Worker {
         durability: Durability,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let engine = Engine::open(path, clock).map_err(std::io::Error::other)?;
-        let (sender, jobs) = channel();
+        let desk = Desk { jobs: VecDeque::new(), look_at: Instant::now(), ended: false };
+        let office = Arc::new(Office {
+            on_the_spot: durability == Durability::Process,
+            desk: Mutex::new(desk),
+            bell: Condvar::new(),
+            turns: Mutex::new(Turns::new(engine, durability)),
+        });
         let thread = std::thread::Builder::new().name("sqs".to_owned());
-        let thread = thread.spawn(move || Loop::new(engine, jobs, durability).run())?;
-        Ok((Self(sender), thread))
+        let kept = Arc::clone(&office);
+        let thread = thread.spawn(move || kept.keep())?;
+        Ok((Self(Arc::new(Owner(office))), thread))
     }
 
     /// Does something in a transaction. A durable one survives a loss of power.
@@ -87,7 +131,7 @@ impl Worker {
             };
             Ok(Box::new(tell) as Answer)
         });
-        self.0.send(Job::Run { durable, run }).map_err(|_| Fault::internal())?;
+        self.0.0.give(Job::Run { durable, run });
         answered.await.unwrap_or_else(|_| Err(Fault::internal()))
     }
 
@@ -102,56 +146,120 @@ impl Worker {
         let (answer, answered) = oneshot::channel();
         let until = Instant::now() + wait;
         let waiting = Waiting { queue, wanted, visibility, until, answer };
-        self.0.send(Job::Receive(waiting)).map_err(|_| Fault::internal())?;
+        self.0.0.give(Job::Receive(waiting));
         answered.await.unwrap_or_else(|_| Err(Fault::internal()))
     }
 
     /// Answers everybody who waits, and from now on nobody waits.
     pub(crate) fn stop_waiting(&self) {
-        let _ = self.0.send(Job::StopWaiting);
+        self.0.0.give(Job::StopWaiting);
     }
 
-    /// Ends the thread, even while there are other handles.
+    /// Ends the thread, even while there are other handles: from now on nothing is done.
     pub(crate) fn end(&self) {
-        let _ = self.0.send(Job::End);
+        self.0.0.end();
     }
 }
 
-struct Loop {
+impl Office {
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a job in; once it is over, whoever brought it hears nothing.
+    fn give(&self, job: Job) {
+        let mut desk = self.desk();
+        if desk.ended {
+            return;
+        }
+        desk.jobs.push_back(job);
+        drop(desk);
+        if self.on_the_spot {
+            self.work();
+        } else {
+            self.bell.notify_one();
+        }
+    }
+
+    /// Does what is on the desk, unless somebody is at it: they will find it there.
+    fn work(&self) {
+        while !self.desk().jobs.is_empty() {
+            let mut turns = match self.turns.try_lock() {
+                Ok(turns) => turns,
+                Err(TryLockError::Poisoned(turns)) => turns.into_inner(),
+                Err(TryLockError::WouldBlock) => return,
+            };
+            while let Some(batch) = self.next() {
+                turns.turn(batch);
+            }
+            self.look_again(&turns);
+        }
+    }
+
+    fn next(&self) -> Option<Vec<Job>> {
+        let mut desk = self.desk();
+        let many = desk.jobs.len().min(COMMIT_MAX);
+        let batch: Vec<Job> = desk.jobs.drain(..many).collect();
+        (!batch.is_empty()).then_some(batch)
+    }
+
+    /// Sees to it that the thread wakes up in time for what waits now.
+    fn look_again(&self, turns: &Turns) {
+        let at = Instant::now() + turns.pause();
+        let mut desk = self.desk();
+        if at < desk.look_at {
+            desk.look_at = at;
+            self.bell.notify_one();
+        }
+    }
+
+    /// What the thread does, until it is told to end.
+    fn keep(&self) {
+        while self.awaits() {
+            self.work();
+            if self.desk().look_at <= Instant::now() {
+                let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+                turns.turn(Vec::new());
+                self.desk().look_at = Instant::now() + turns.pause();
+            }
+        }
+        self.work();
+    }
+
+    /// Waits until there is something to do; false when it is over.
+    fn awaits(&self) -> bool {
+        let mut desk = self.desk();
+        while !desk.ended {
+            let left = desk.look_at.saturating_duration_since(Instant::now());
+            let brought = !self.on_the_spot && !desk.jobs.is_empty();
+            if brought || left.is_zero() {
+                return true;
+            }
+            let waited = self.bell.wait_timeout(desk, left);
+            desk = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        false
+    }
+
+    fn end(&self) {
+        self.desk().ended = true;
+        self.bell.notify_one();
+    }
+}
+
+/// Turns of work on the queues, one at a time.
+struct Turns {
     engine: Engine,
-    jobs: Receiver<Job>,
     durability: Durability,
     waiting: Vec<Waiting>,
     stopping: bool,
-    ended: bool,
     next_expiry: Instant,
 }
 
-impl Loop {
-    fn new(engine: Engine, jobs: Receiver<Job>, durability: Durability) -> Self {
-        Self {
-            engine,
-            jobs,
-            durability,
-            waiting: Vec::new(),
-            stopping: false,
-            ended: false,
-            next_expiry: Instant::now(),
-        }
-    }
-
-    /// Until it is told to end, or the last handle is dropped.
-    fn run(mut self) {
-        while !self.ended {
-            let first = match self.jobs.recv_timeout(self.pause()) {
-                Ok(job) => Some(job),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => break,
-            };
-            let more = self.jobs.try_iter().take(COMMIT_MAX);
-            let batch: Vec<Job> = first.into_iter().chain(more).collect();
-            self.turn(batch);
-        }
+impl Turns {
+    fn new(engine: Engine, durability: Durability) -> Self {
+        let waiting = Vec::new();
+        Self { engine, durability, waiting, stopping: false, next_expiry: Instant::now() }
     }
 
     /// How long nothing can happen unless a job comes in.
@@ -186,7 +294,6 @@ impl Loop {
                 }
                 Job::Receive(waiting) => self.waiting.push(waiting),
                 Job::StopWaiting => self.stopping = true,
-                Job::End => self.ended = true,
             }
         }
         let result = self.transact(durable, runs);

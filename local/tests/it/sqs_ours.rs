@@ -5,18 +5,52 @@ use std::time::{Duration, Instant};
 use aws_sdk_sqs::{Client, types::MessageSystemAttributeName as System};
 use futures::future::join_all;
 use millwright_core::{Clock, WallTime};
-use millwright_local::sqs::{Sqs, arn};
+use millwright_local::{
+    Durability,
+    sqs::{Sqs, arn},
+};
 
-use crate::support::{bodies, client, fresh, queue, receipt, receive, send, sleep};
+use crate::support::{bodies, client, fresh, fresh_with, queue, receipt, receive, send, sleep};
+
+/// Each promise holds whoever does the work: a thread that flushes, or whoever asks.
+macro_rules! for_each_durability {
+    ($($promise:ident)*) => {
+        mod flushed {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $promise() {
+                super::$promise(millwright_local::Durability::Flush).await;
+            })*
+        }
+        mod within_the_process {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $promise() {
+                super::$promise(millwright_local::Durability::Process).await;
+            })*
+        }
+    };
+}
+
+for_each_durability! {
+    after_a_start_every_message_is_free_and_its_receives_are_still_counted
+    an_acknowledged_message_is_on_disk
+    a_noisy_group_does_not_keep_a_quiet_one_waiting
+    a_delay_runs_on_the_schedule_clock_and_a_timeout_on_the_wall_clock
+    a_step_of_the_schedule_clock_wakes_who_waits_for_a_delay
+    messages_past_their_retention_are_removed
+    a_receiver_that_went_away_does_not_hide_a_message
+    stopping_ends_long_polls_at_once
+    many_at_once_receive_each_message_once
+}
 
 async fn send_in_group(client: &Client, url: &str, group: &str, body: &str) {
     let call = client.send_message().queue_url(url).message_body(body).message_group_id(group);
     call.send().await.unwrap();
 }
 
-#[tokio::test]
-async fn after_a_start_every_message_is_free_and_its_receives_are_still_counted() {
-    let first = fresh(Clock::system()).await;
+async fn after_a_start_every_message_is_free_and_its_receives_are_still_counted(
+    durability: Durability,
+) {
+    let first = fresh_with(Clock::system(), durability).await;
     let url = queue(&first.client, "kept", &[("VisibilityTimeout", "600")]).await;
     send_in_group(&first.client, &url, "acme", "x").await;
     let delayed = first.client.send_message().queue_url(&url).message_body("late");
@@ -25,7 +59,7 @@ async fn after_a_start_every_message_is_free_and_its_receives_are_still_counted(
     first.sqs.stop().await.unwrap();
 
     let path = first.folder.path().join("queue.sqlite");
-    let second = Sqs::start(&path, Clock::system()).await.unwrap();
+    let second = Sqs::start_with(&path, Clock::system(), durability).await.unwrap();
     let client = client(&second.url());
     let url = client.get_queue_url().queue_name("kept").send().await.unwrap().queue_url.unwrap();
     assert!(url.starts_with(&second.url()));
@@ -38,9 +72,8 @@ async fn after_a_start_every_message_is_free_and_its_receives_are_still_counted(
 }
 
 /// What lies on disk at the moment of the acknowledgement is what a killed process leaves behind.
-#[tokio::test]
-async fn an_acknowledged_message_is_on_disk() {
-    let fresh = fresh(Clock::system()).await;
+async fn an_acknowledged_message_is_on_disk(durability: Durability) {
+    let fresh = fresh_with(Clock::system(), durability).await;
     let url = queue(&fresh.client, "kept", &[]).await;
     send(&fresh.client, &url, "x").await;
     let left_behind = tempfile::tempdir().unwrap();
@@ -48,15 +81,16 @@ async fn an_acknowledged_message_is_on_disk() {
         std::fs::copy(fresh.folder.path().join(name), left_behind.path().join(name)).unwrap();
     }
     let again =
-        Sqs::start(&left_behind.path().join("queue.sqlite"), Clock::system()).await.unwrap();
+        Sqs::start_with(&left_behind.path().join("queue.sqlite"), Clock::system(), durability)
+            .await
+            .unwrap();
     let client = client(&again.url());
     let url = queue(&client, "kept", &[]).await;
     assert_eq!(bodies(&receive(&client, &url, 0).await), ["x"]);
 }
 
-#[tokio::test]
-async fn a_noisy_group_does_not_keep_a_quiet_one_waiting() {
-    let fresh = fresh(Clock::system()).await;
+async fn a_noisy_group_does_not_keep_a_quiet_one_waiting(durability: Durability) {
+    let fresh = fresh_with(Clock::system(), durability).await;
     let url = queue(&fresh.client, "fair", &[]).await;
     for n in 0..30 {
         send_in_group(&fresh.client, &url, "noisy", &format!("noisy {n}")).await;
@@ -66,10 +100,11 @@ async fn a_noisy_group_does_not_keep_a_quiet_one_waiting() {
     assert!(bodies(&first)[..2].contains(&"quiet"), "{:?}", bodies(&first));
 }
 
-#[tokio::test]
-async fn a_delay_runs_on_the_schedule_clock_and_a_timeout_on_the_wall_clock() {
+async fn a_delay_runs_on_the_schedule_clock_and_a_timeout_on_the_wall_clock(
+    durability: Durability,
+) {
     let clock = Clock::scaled(Clock::system().wall(), Duration::ZERO, 100.0);
-    let fresh = fresh(clock).await;
+    let fresh = fresh_with(clock, durability).await;
     let url = queue(&fresh.client, "quick", &[("VisibilityTimeout", "600")]).await;
     let call = fresh.client.send_message().queue_url(&url).message_body("x").delay_seconds(100);
     call.send().await.unwrap();
@@ -82,10 +117,9 @@ async fn a_delay_runs_on_the_schedule_clock_and_a_timeout_on_the_wall_clock() {
     assert_eq!(receive(&fresh.client, &url, 7).await, []);
 }
 
-#[tokio::test]
-async fn a_step_of_the_schedule_clock_wakes_who_waits_for_a_delay() {
+async fn a_step_of_the_schedule_clock_wakes_who_waits_for_a_delay(durability: Durability) {
     let clock = Clock::scaled(WallTime::from_millis(0), Duration::ZERO, 1.0);
-    let fresh = fresh(clock.clone()).await;
+    let fresh = fresh_with(clock.clone(), durability).await;
     let url = queue(&fresh.client, "stepped", &[]).await;
     let call = fresh.client.send_message().queue_url(&url).message_body("x").delay_seconds(900);
     call.send().await.unwrap();
@@ -99,9 +133,8 @@ async fn a_step_of_the_schedule_clock_wakes_who_waits_for_a_delay() {
     assert!(stepped.elapsed() < Duration::from_millis(500), "{:?}", stepped.elapsed());
 }
 
-#[tokio::test]
-async fn messages_past_their_retention_are_removed() {
-    let fresh = fresh(Clock::system()).await;
+async fn messages_past_their_retention_are_removed(durability: Durability) {
+    let fresh = fresh_with(Clock::system(), durability).await;
     let url = queue(&fresh.client, "old", &[("MessageRetentionPeriod", "60")]).await;
     send(&fresh.client, &url, "old").await;
     send(&fresh.client, &url, "new").await;
@@ -110,15 +143,14 @@ async fn messages_past_their_retention_are_removed() {
     let db = rusqlite::Connection::open(&path).unwrap();
     db.execute("UPDATE message SET sent_at = sent_at - 61000 WHERE body = 'old'", []).unwrap();
     drop(db);
-    let sqs = Sqs::start(&path, Clock::system()).await.unwrap();
+    let sqs = Sqs::start_with(&path, Clock::system(), durability).await.unwrap();
     let client = client(&sqs.url());
     let url = queue(&client, "old", &[]).await;
     assert_eq!(bodies(&receive(&client, &url, 1).await), ["new"]);
 }
 
-#[tokio::test]
-async fn a_receiver_that_went_away_does_not_hide_a_message() {
-    let fresh = fresh(Clock::system()).await;
+async fn a_receiver_that_went_away_does_not_hide_a_message(durability: Durability) {
+    let fresh = fresh_with(Clock::system(), durability).await;
     let url = queue(&fresh.client, "abandoned", &[("VisibilityTimeout", "600")]).await;
     let polling = {
         let (client, url) = (fresh.client.clone(), url.clone());
@@ -131,9 +163,8 @@ async fn a_receiver_that_went_away_does_not_hide_a_message() {
     assert_eq!(bodies(&receive(&fresh.client, &url, 1).await), ["x"]);
 }
 
-#[tokio::test]
-async fn stopping_ends_long_polls_at_once() {
-    let fresh = fresh(Clock::system()).await;
+async fn stopping_ends_long_polls_at_once(durability: Durability) {
+    let fresh = fresh_with(Clock::system(), durability).await;
     let url = queue(&fresh.client, "stopping", &[]).await;
     let polling = tokio::spawn(async move { receive(&fresh.client, &url, 20).await });
     sleep(300).await;
@@ -152,10 +183,9 @@ async fn a_dead_letter_queues_arn_is_made_from_its_name() {
 }
 
 /// Nothing is lost, doubled or stuck when many send, receive and delete at once.
-#[tokio::test(flavor = "multi_thread")]
-async fn many_at_once_receive_each_message_once() {
+async fn many_at_once_receive_each_message_once(durability: Durability) {
     const MESSAGES: usize = 400;
-    let fresh = fresh(Clock::system()).await;
+    let fresh = fresh_with(Clock::system(), durability).await;
     let url = queue(&fresh.client, "busy", &[]).await;
     let (client, url) = (&fresh.client, url.as_str());
     let start = Instant::now();

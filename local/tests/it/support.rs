@@ -9,7 +9,7 @@ use aws_sdk_sqs::{
     types::{Message, MessageSystemAttributeName},
 };
 use millwright_core::Clock;
-use millwright_local::{sdk, sqs::Sqs};
+use millwright_local::{Durability, sdk, sqs::Sqs};
 use tempfile::TempDir;
 
 /// A client for an endpoint. The region is one that emulators know.
@@ -27,8 +27,13 @@ pub struct Fresh {
 
 /// Starts an endpoint.
 pub async fn fresh(clock: Clock) -> Fresh {
+    fresh_with(clock, Durability::Flush).await
+}
+
+pub async fn fresh_with(clock: Clock, durability: Durability) -> Fresh {
     let folder = tempfile::tempdir().unwrap();
-    let sqs = Sqs::start(&folder.path().join("queue.sqlite"), clock).await.unwrap();
+    let sqs =
+        Sqs::start_with(&folder.path().join("queue.sqlite"), clock, durability).await.unwrap();
     let client = client(&sqs.url());
     Fresh { folder, sqs, client }
 }

@@ -8,8 +8,8 @@ use millwright_core::{
     config::{ConfigError, Source},
 };
 use millwright_outbound::Outbound;
-use millwright_queue::{Queue, QueueUrls};
-use millwright_store::{Store, Tables};
+use millwright_queue::{Queue, QueueUrls, queue_client};
+use millwright_store::{Store, Tables, table_client};
 use millwright_vault::Vault;
 
 use crate::HealthTiming;
@@ -43,9 +43,8 @@ impl ConnectionContext {
         clock: Clock,
         sdk: &SdkConfig,
     ) -> Result<Self, ConfigError> {
-        let store =
-            Store::new(aws_sdk_dynamodb::Client::new(sdk), Tables::from_source(source)?, clock);
-        let queue = Queue::new(aws_sdk_sqs::Client::new(sdk), QueueUrls::from_source(source)?);
+        let store = Store::new(table_client(sdk), Tables::from_source(source)?, clock);
+        let queue = Queue::new(queue_client(sdk), QueueUrls::from_source(source)?);
         let outbound = Outbound::from_source(source)?;
         Ok(Self {
             engine: Engine::new(Catalog::from_source(source)?, outbound, store.clone())

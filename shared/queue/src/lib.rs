@@ -9,7 +9,8 @@ mod sender;
 
 use std::{sync::Arc, time::Duration};
 
-use aws_sdk_sqs::Client;
+use aws_sdk_sqs::{Client, config::Builder};
+use aws_types::SdkConfig;
 pub use batch::{Outcome, each_message, source_queue};
 use millwright_core::{
     Error, QueueName, Result, Work,
@@ -64,6 +65,17 @@ impl QueueUrls {
         let urls = self.0.iter().map(|(_, url)| url.as_str());
         urls.into_iter().find(|url| url.rsplit('/').next() == Some(name))
     }
+}
+
+/// The queues' client. Where there are no credentials to sign with, nothing is signed, as with the
+/// tables' client.
+#[must_use]
+pub fn queue_client(sdk: &SdkConfig) -> Client {
+    let mut config = Builder::from(sdk);
+    if sdk.credentials_provider().is_none() {
+        config.set_allow_no_auth();
+    }
+    Client::from_conf(config.build())
 }
 
 /// What a message's body holds: enough to put the work back, should it end as a dead letter.

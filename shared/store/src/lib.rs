@@ -32,7 +32,7 @@ pub use order::{Order, OrderEntry, OrderPlace, OrderPlaces, OrderStretch};
 pub use read::{Page, Range};
 pub use row::{Document, FailedMark, Key, Row, Version};
 pub use schema::{IndexDef, Projection, SortKey, Table, TableDef, Tables};
-pub use sdk::{sdk_loader, sdk_retries, sdk_timeouts};
+pub use sdk::{sdk_loader, sdk_retries, sdk_timeouts, table_client};
 pub use store::Store;
 pub use together::Together;
 pub use write::{Expect, Write};

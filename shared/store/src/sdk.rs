@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, ConfigLoader, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{
+    BehaviorVersion, ConfigLoader, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig,
+};
+use aws_sdk_dynamodb::{Client, config::Builder};
 
 /// Attempts the SDK makes for one call before it gives up: throttles of a few seconds are waited out.
 const ATTEMPTS: u32 = 6;
@@ -21,6 +24,17 @@ pub fn sdk_retries() -> RetryConfig {
 #[must_use]
 pub fn sdk_timeouts() -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build()
+}
+
+/// The tables' client. Where there are no credentials to sign with, nothing is signed: one process that
+/// has tables of its own has nobody to prove itself to.
+#[must_use]
+pub fn table_client(sdk: &SdkConfig) -> Client {
+    let mut config = Builder::from(sdk);
+    if sdk.credentials_provider().is_none() {
+        config.set_allow_no_auth();
+    }
+    Client::from_conf(config.build())
 }
 
 /// The SDK's settings, to which a region, endpoints and credentials come from the environment.
