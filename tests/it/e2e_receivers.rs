@@ -67,7 +67,13 @@ async fn to_the_end(scene: &Scene) {
 
 #[tokio::test]
 async fn every_wish_of_a_receiver_and_of_its_owner_is_respected() {
-    let scene = Scene::new(&["--step-clock"]).await;
+    // Nothing goes through a proxy, whatever the environment says: at this one nobody listens.
+    let scene = Scene::new(&[
+        "--step-clock",
+        "HTTP_PROXY=http://127.0.0.1:9",
+        "ALL_PROXY=http://127.0.0.1:9",
+    ])
+    .await;
     let api = scene.api();
     let endpoint = async |name: &str, more: Value| {
         let mut request = more;
@@ -78,6 +84,7 @@ async fn every_wish_of_a_receiver_and_of_its_owner_is_respected() {
     let slow = endpoint("slow", json!({})).await;
     let recovers = endpoint("recovers", json!({})).await;
     let gone = endpoint("gone", json!({})).await;
+    let leaves = endpoint("leaves", json!({})).await;
     let refuses = endpoint("refuses", json!({})).await;
     let mortal = endpoint("mortal", json!({})).await;
     let paused = endpoint("paused", json!({})).await;
@@ -87,6 +94,7 @@ async fn every_wish_of_a_receiver_and_of_its_owner_is_respected() {
         ("slow", json!({ "answer": 503, "retry_after": 86_400, "times": 1 })),
         ("recovers", json!({ "answer": 500, "times": 3 })),
         ("gone", json!({ "answer": 410 })),
+        ("leaves", json!({ "answer": 200, "headers": { "webhook-delivery": "disable" } })),
         ("refuses", json!({ "answer": 422, "headers": { "webhook-delivery": "abort-message" } })),
         ("mortal", json!({ "answer": 500 })),
         ("unwanted", json!({ "answer": 500 })),
@@ -94,11 +102,11 @@ async fn every_wish_of_a_receiver_and_of_its_owner_is_respected() {
         scene.receiver.set(hook, &rules).await;
     }
     api.post(&format!("/v1/webhook-endpoints/{paused}/pause"), &json!({}), 200).await;
-    for name in ["own", "slow", "recovers", "gone", "refuses", "paused", "unwanted"] {
+    for name in ["own", "slow", "recovers", "gone", "leaves", "refuses", "paused", "unwanted"] {
         post(&api, name, json!({})).await;
     }
     post(&api, "mortal", json!({ "ttl_seconds": 45 })).await;
-    for one in [&own, &slow, &recovers, &gone, &refuses, &mortal, &unwanted] {
+    for one in [&own, &slow, &recovers, &gone, &leaves, &refuses, &mortal, &unwanted] {
         wait::until("the first attempt is over", LONG, async || {
             (delivery(&api, one).await?["attempt_count"] == 1).then_some(())
         })
@@ -123,7 +131,12 @@ async fn every_wish_of_a_receiver_and_of_its_owner_is_respected() {
     let expired = of(&mortal).await;
     assert_eq!((text(&expired, "status"), text(&expired, "abort_reason")), ("aborted", "expired"));
     assert_eq!(expired["attempt_count"], 2, "the third would have come after its time");
-    disabled_and_held(&api, &gone, &of(&gone).await).await;
+    disabled_as_asked(&api, &gone).await;
+    let waiting = of(&gone).await;
+    assert_eq!((text(&waiting, "status"), &waiting["attempt_count"]), ("held", &json!(1)));
+    disabled_as_asked(&api, &leaves).await;
+    let arrived = of(&leaves).await;
+    assert_eq!((text(&arrived, "status"), &arrived["attempt_count"]), ("delivered", &json!(1)));
 }
 
 /// The waits between attempts, each as long as promised and at most a tenth longer.
@@ -181,11 +194,10 @@ async fn given_up_by_hand(api: &Api, endpoint: &str) {
     assert_eq!(api.call(Method::POST, &abort, Some(&json!({}))).await.status, 409);
 }
 
-/// 410 disables the endpoint, and what waits for it is held.
-async fn disabled_and_held(api: &Api, endpoint: &str, waiting: &Value) {
+/// 410 disables the endpoint, and so does a header that asks for it.
+async fn disabled_as_asked(api: &Api, endpoint: &str) {
     let row = api.get(&format!("/v1/webhook-endpoints/{endpoint}")).await;
     assert_eq!((text(&row, "status"), text(&row, "disabled_reason")), ("disabled", "refused"));
-    assert_eq!((text(waiting, "status"), &waiting["attempt_count"]), ("held", &json!(1)));
 }
 
 /// A server that reads a request's head and then does as told with the connection.
