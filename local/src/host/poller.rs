@@ -59,6 +59,8 @@ impl Poller {
             last = messages.len();
             if !messages.is_empty() {
                 tokio::spawn(Arc::clone(&self).work(messages, slot));
+                // The work comes first, then the next question to the queue.
+                tokio::task::yield_now().await;
             }
         }
     }
