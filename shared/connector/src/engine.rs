@@ -16,7 +16,7 @@ use crate::{
     overlay::Overlay,
     remote::{Access, Remote, Shared},
     sandbox::{Place, Sandbox, Scenario},
-    system::{Overlays, Source, System},
+    system::{Source, System},
 };
 
 /// Credentials by their names in the form.
@@ -173,8 +173,7 @@ impl Engine {
             ))),
         };
         let clock = self.store.clock().clone();
-        let overlays = Overlays { own: target.overlays, laid };
-        Ok(System::new(Arc::clone(manifest), target.connection, source, overlays, clock))
+        Ok(System::new(Arc::clone(manifest), target.connection, source, laid, clock))
     }
 }
 

@@ -14,7 +14,6 @@ mod connect;
 mod end;
 mod erase;
 mod export;
-mod held;
 mod hints;
 mod order;
 mod plan;
