@@ -135,6 +135,10 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         kind, name = self.place()
         body = self.body()
+        if len(body) < int(self.headers.get("Content-Length", 0)):
+            # Whoever sends has been killed half way: that is no request.
+            self.close_connection = True
+            return None
         if kind != "hooks":
             return self.answer(404)
         hook = self.hook(name)
