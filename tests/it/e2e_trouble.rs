@@ -16,7 +16,8 @@ use millwright_tests::{
 use serde_json::{Value, json};
 
 use crate::scene::{
-    LONG, Scene, changes_after, end_of_feed, sync_now, text, tryton_connection, wait_until_synced,
+    LONG, Scene, ask_sync, changes_after, end_of_feed, sync_now, text, tryton_connection,
+    wait_until_synced,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -259,7 +260,7 @@ async fn a_system_that_hangs_resets_or_shows_something_else_is_unavailable_until
     ];
     for (door, word) in doors {
         trouble.turn(door);
-        api.post("/v1/sync", &json!({ "entities": ["vendors"] }), 202).await;
+        ask_sync(&api, &["vendors"]).await;
         let down = status_is(&api, "unavailable").await;
         let reason = text(&down, "status_reason").to_lowercase();
         assert!(reason.contains(word), "{door:?}: {reason}");

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::Method;
 use millwright_tests::{
     api::Api, millwright::Millwright, receiver::Receiver, tryton::Tryton, wait,
 };
@@ -80,13 +81,24 @@ pub async fn wait_until_synced(api: &Api) {
     .await;
 }
 
+/// Asks for a sync of these entities, as soon as none of them is being read.
+pub async fn ask_sync(api: &Api, entities: &[&str]) {
+    wait::until("a sync begins", LONG, async || {
+        let asked = json!({ "entities": entities });
+        let answer = api.call(Method::POST, "/v1/sync", Some(&asked)).await;
+        assert!([202, 409].contains(&answer.status), "{:#}", answer.body);
+        (answer.status == 202).then_some(())
+    })
+    .await;
+}
+
 /// Syncs entities by hand and waits until they have come to their end.
 pub async fn sync_now(api: &Api, entities: &[&str]) {
     let mut before = Vec::new();
     for entity in entities {
         before.push(sync_state(api, entity).await["last_success_at"].clone());
     }
-    api.post("/v1/sync", &json!({ "entities": entities }), 202).await;
+    ask_sync(api, entities).await;
     for (entity, before) in entities.iter().zip(before) {
         wait::until("the sync ends", LONG, async || {
             let state = sync_state(api, entity).await;

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::{
     reading_histories::source::{Source, World, manifest, read},
-    scene::{LONG, Scene, changes_after, sync_state, text},
+    scene::{LONG, Scene, changes_after, sync_now, sync_state, text},
 };
 
 const ROWS: u64 = 60;
@@ -73,6 +73,8 @@ async fn history(parts: &[String], seed: u64, kills: u64) {
     }
     source.meddle(|_, _| {});
     synced(&api).await;
+    // That one may have gone on with a pass that was cut off, behind which rows had changed since.
+    sync_now(&api, &["vendors"]).await;
     let names = |world: &mut World| -> BTreeMap<String, String> {
         world.rows.iter().map(|(id, row)| (id.to_string(), row.name.clone())).collect()
     };
