@@ -16,8 +16,8 @@ use millwright_tests::{
 use serde_json::{Value, json};
 
 use crate::scene::{
-    LONG, Scene, ask_sync, changes_after, end_of_feed, sync_now, text, tryton_connection,
-    wait_until_synced,
+    LONG, Scene, ask_sync, changes_after, end_of_feed, sync_now, sync_state, text,
+    tryton_connection, wait_until_synced,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -267,6 +267,11 @@ async fn a_system_that_hangs_resets_or_shows_something_else_is_unavailable_until
         trouble.turn(Door::Open);
         scene.millwright.step(HOUR).await;
         status_is(&api, "active").await;
+        // What failed is read again by itself.
+        wait::until("the vendors are read again", LONG, async || {
+            (sync_state(&api, "vendors").await["status"] == "completed").then_some(())
+        })
+        .await;
         sync_now(&api, &["vendors"]).await;
     }
 }
