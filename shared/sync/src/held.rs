@@ -21,6 +21,8 @@ use crate::{
 
 /// For so long a page may wait for others. What it shows is told so much later.
 const WAIT_MAX: Duration = Duration::from_secs(1);
+/// Nor longer than this part of a puller's claim, which only a commit renews.
+const PARTS_OF_LEASE: u32 = 5;
 /// So many pages wait at most: a crash makes them be read again.
 const PAGES_MAX: u64 = 50;
 /// A page with more to put than this does not wait.
@@ -57,17 +59,19 @@ pub(crate) struct Held {
     pub later: HashMap<String, WallTime>,
     /// What comes after the last one.
     pub phase: Option<Phase>,
+    wait: Duration,
     source_time: i64,
     reached: Option<Checkpoint>,
     pages: u64,
 }
 
 impl Held {
-    /// A first page.
-    pub fn new(page: Sieved) -> Self {
+    /// A first page, of a puller whose claim lasts so long.
+    pub fn new(page: Sieved, lease: Duration) -> Self {
+        let wait = WAIT_MAX.min(lease / PARTS_OF_LEASE);
         let Sieved { fetched, sifted, fetch_started, source_time, reached, phase } = page;
         let later = HashMap::new();
-        Self { fetched, sifted, fetch_started, later, phase, source_time, reached, pages: 1 }
+        Self { fetched, sifted, fetch_started, later, phase, wait, source_time, reached, pages: 1 }
     }
 
     /// One more page.
@@ -97,7 +101,7 @@ impl Held {
 
     /// How much longer the next page may be waited for.
     pub fn patience(&self, now: WallTime) -> Duration {
-        (self.fetch_started + WAIT_MAX).since(now)
+        (self.fetch_started + self.wait).since(now)
     }
 
     /// Whether it may be committed with the page that comes next: not where something is said to be gone,
@@ -183,13 +187,17 @@ mod tests {
         }
     }
 
+    fn held(page: Sieved) -> Held {
+        Held::new(page, Duration::from_secs(60))
+    }
+
     fn many(count: usize) -> Vec<SourceRecord> {
         (0..count).map(|number| record(&number.to_string(), "")).collect()
     }
 
     #[test]
     fn of_a_record_that_comes_again_the_last_one_is_committed_as_of_when_that_was_read() {
-        let mut held = Held::new(page(1, vec![record("a", "old"), record("b", "old")]));
+        let mut held = self::held(page(1, vec![record("a", "old"), record("b", "old")]));
         held.add(page(2, vec![record("a", "new"), record("c", "new")]));
         held.add(page(3, Vec::new()));
         assert_eq!(
@@ -206,20 +214,22 @@ mod tests {
     #[test]
     fn a_page_waits_for_a_while_and_only_where_it_has_little_to_put_and_more_follows() {
         let waits = |held: &Held, last| held.may_wait(at(10), last);
-        let small = Held::new(page(0, many(2)));
+        let small = held(page(0, many(2)));
         assert!(waits(&small, 2));
         assert!(small.may_wait(at(999), 2) && !small.may_wait(at(1_000), 2));
-        assert!(!waits(&Held::new(page(0, many(FEW + 1))), FEW + 1));
-        let last = Held::new(Sieved { phase: None, ..page(0, many(2)) });
+        let short = Held::new(page(0, many(2)), Duration::from_secs(1));
+        assert!(short.may_wait(at(199), 2) && !short.may_wait(at(200), 2), "a short claim");
+        assert!(!waits(&held(page(0, many(FEW + 1))), FEW + 1));
+        let last = held(Sieved { phase: None, ..page(0, many(2)) });
         assert!(!waits(&last, 2), "nothing follows");
         let comparing = Phase::Comparing { began: at(0), listed: false };
-        let last = Held::new(Sieved { phase: Some(comparing), ..page(0, many(2)) });
+        let last = held(Sieved { phase: Some(comparing), ..page(0, many(2)) });
         assert!(!waits(&last, 2));
         let mut gone = page(0, many(2));
         gone.fetched.deleted.push("7".to_owned());
-        assert!(!small.takes(&gone) && !waits(&Held::new(gone), 2));
+        assert!(!small.takes(&gone) && !waits(&held(gone), 2));
         assert!(small.takes(&page(1, many(FEW))) && !small.takes(&page(1, many(FEW + 1))));
-        let mut long = Held::new(page(0, Vec::new()));
+        let mut long = held(page(0, Vec::new()));
         (2..PAGES_MAX).for_each(|number| long.add(page(number.cast_signed(), Vec::new())));
         assert!(waits(&long, 0));
         long.add(page(1, Vec::new()));

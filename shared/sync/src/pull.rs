@@ -110,7 +110,7 @@ async fn hold(slice: &mut Slice<'_>, page: Sieved) -> Result<(), StepError> {
     }
     match &mut slice.held {
         Some(held) => held.add(page),
-        None => slice.held = Some(Held::new(page)),
+        None => slice.held = Some(Held::new(page, slice.limits.lease)),
     }
     Ok(())
 }
