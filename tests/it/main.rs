@@ -33,6 +33,7 @@ mod rough;
 mod sandbox_table;
 mod scene;
 mod secret_types;
+mod sifting;
 mod source_kills;
 mod status_histories;
 mod sync_cost;

@@ -264,7 +264,7 @@ impl Synced<'_> {
         self.check_messages(what).await;
     }
 
-    async fn pages(&self) -> Vec<FeedPage> {
+    pub async fn pages(&self) -> Vec<FeedPage> {
         let pk = feed_pk(&self.workspace, &self.connection.id);
         let rows = self.place.calm.query_all(Table::Records, &pk, &Range::All).await.unwrap();
         rows.into_iter().map(|row: Row<FeedPage>| row.doc).collect()

@@ -16,7 +16,7 @@ use crate::{
     overlay::Overlay,
     remote::{Access, Remote, Shared},
     sandbox::{Place, Sandbox, Scenario},
-    system::{Source, System},
+    system::{Overlays, Source, System},
 };
 
 /// Credentials by their names in the form.
@@ -173,7 +173,8 @@ impl Engine {
             ))),
         };
         let clock = self.store.clock().clone();
-        Ok(System::new(Arc::clone(manifest), target.connection, source, laid, clock))
+        let overlays = Overlays { own: target.overlays, laid };
+        Ok(System::new(Arc::clone(manifest), target.connection, source, overlays, clock))
     }
 }
 

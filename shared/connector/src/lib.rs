@@ -47,7 +47,7 @@ pub use sandbox::{
 };
 pub use system::{
     Checkpoint, CustomField, Found, IdPage, Instance, LookUp, Permission, Permissions, Position,
-    Pull, Pulled, SourceRecord, System,
+    Pull, Pulled, RowPrint, SourceRecord, SourceRow, System,
 };
 pub use table::Table;
 pub use template::{Scope, Template};

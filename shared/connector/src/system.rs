@@ -4,6 +4,7 @@ mod custom;
 mod permissions;
 mod raw;
 mod reading;
+mod row;
 mod writing;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
@@ -12,6 +13,7 @@ pub use custom::CustomField;
 use http::HeaderMap;
 use millwright_core::{Clock, ConnectionId};
 pub use permissions::{Permission, Permissions};
+pub use row::{RowPrint, SourceRow};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -23,6 +25,7 @@ use crate::{
     json::Json,
     manifest::{EntityDef, InstanceRule, Manifest, Operation},
     mapping::{Mapper, Naming, RowFault},
+    overlay::Overlay,
     path::NestedKeys,
     remote::{Hint, PassthroughAnswer, PassthroughRequest, Remote},
     sandbox::Sandbox,
@@ -40,9 +43,16 @@ struct Inner {
     manifest: Arc<Manifest>,
     connection: ConnectionId,
     source: Source,
-    /// What the manifest says about entities for which the connection has an overlay, with it.
-    laid: BTreeMap<String, EntityDef>,
+    overlays: Overlays,
     clock: Clock,
+}
+
+/// What a connection wants otherwise.
+pub(crate) struct Overlays {
+    /// As it was said, by entity.
+    pub own: BTreeMap<String, Overlay>,
+    /// What the manifest says about entities that have an overlay, with it.
+    pub laid: BTreeMap<String, EntityDef>,
 }
 
 /// Where rows come from.
@@ -78,6 +88,9 @@ pub struct Pull {
     pub page_size: u32,
     /// Whether records are to come with the rows that they were made of.
     pub raw: bool,
+    /// Whether rows are to come as they are, to be made records by [`System::records`]. Pages that also
+    /// tell of deletions come as records all the same.
+    pub unmapped: bool,
 }
 
 /// A place in a reading. Opaque to whoever keeps it; a reading goes on only with the same `from`,
@@ -121,6 +134,8 @@ pub struct Pulled {
     /// The records, in the order of the system's ids, or of the children whose parents they are: one
     /// record may then come again on a later page.
     pub records: Vec<SourceRecord>,
+    /// The rows in place of the records, where that was wanted.
+    pub rows: Vec<SourceRow>,
     /// Rows that could not be mapped, or are not shown to the account.
     pub faults: Vec<RowFault>,
     /// Remote ids of records that are gone. None of them is among the records.
@@ -188,10 +203,10 @@ impl System {
         manifest: Arc<Manifest>,
         connection: ConnectionId,
         source: Source,
-        laid: BTreeMap<String, EntityDef>,
+        overlays: Overlays,
         clock: Clock,
     ) -> Self {
-        Self { inner: Arc::new(Inner { manifest, connection, source, laid, clock }) }
+        Self { inner: Arc::new(Inner { manifest, connection, source, overlays, clock }) }
     }
 
     /// The connector.
@@ -284,7 +299,7 @@ impl System {
     }
 
     pub(crate) fn def(&self, entity: &str, operation: &str) -> Result<&EntityDef, SystemError> {
-        let def = self.inner.laid.get(entity).or_else(|| self.manifest().entity(entity));
+        let def = self.inner.overlays.laid.get(entity).or_else(|| self.manifest().entity(entity));
         def.ok_or_else(|| SystemError::unsupported(entity, operation))
     }
 

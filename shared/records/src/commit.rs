@@ -35,6 +35,8 @@ pub struct Pulled<'a> {
     pub entity: &'a str,
     /// The wall clock before the fetch began: newer writes win.
     pub fetch_started: WallTime,
+    /// The same of records whose fetch began later than that, by their keys.
+    pub later: HashMap<String, WallTime>,
     /// This commit.
     pub commit: CommitId,
     /// Commits of earlier pullers whose pages never came to be.
@@ -77,6 +79,13 @@ pub struct Committed {
     pub settled: Vec<String>,
     /// The remote ids of the fetched records that are too large to keep.
     pub too_large: Vec<String>,
+}
+
+impl Pulled<'_> {
+    /// The wall clock before the fetch of a record began.
+    fn fetch_of(&self, key: &str) -> WallTime {
+        self.later.get(key).copied().unwrap_or(self.fetch_started)
+    }
 }
 
 impl Tally {
@@ -237,7 +246,7 @@ async fn put_one(
             return Ok(Outcome::TooLarge(record.remote_id.clone()));
         }
         let doc = row.as_ref().map(|row| &row.doc);
-        let op = match judge(doc, &hash, pulled.fetch_started, pulled.unfinished) {
+        let op = match judge(doc, &hash, pulled.fetch_of(key), pulled.unfinished) {
             Verdict::Changed(op) => op,
             Verdict::Unchanged => return Ok(Outcome::Same),
             Verdict::WrittenSince => return Ok(Outcome::Left),
@@ -247,10 +256,13 @@ async fn put_one(
         let commit = pulled.commit.clone();
         let mut next = next_doc(row.as_ref(), &record, &hash, commit, now);
         next.known_before = doc.is_some_and(|doc| doc.is_known(pulled.unfinished));
-        next.fetched_at = Some(pulled.fetch_started.min(now));
+        next.fetched_at = Some(pulled.fetch_of(key).min(now));
         next.kept_days = pulled.kept_days;
         let write = Write::put_with_body(&row_key, &next, Some(&body), expect(row.as_ref()))?;
-        match store.write(write).await {
+        // A task for each: while one is made ready another is on its way.
+        let table = store.clone();
+        let put = tokio::spawn(async move { table.write(write).await });
+        match put.await.map_err(Error::internal)? {
             Ok(_) => return Ok(Outcome::Put(op)),
             Err(StoreError::Conflict(_)) => row = store.get_doc(&row_key).await?,
             Err(error) => return Err(error.into()),

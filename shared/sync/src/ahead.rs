@@ -4,7 +4,10 @@ use millwright_connector::{Position, Pull, Pulled, SystemError, SystemErrorClass
 use millwright_core::WallTime;
 use tokio::task::JoinHandle;
 
-use crate::slice::{Slice, StepError};
+use crate::{
+    pull,
+    slice::{Slice, StepError},
+};
 
 /// A page on its way. Whoever lets go of it ends its fetching.
 pub(crate) struct Ahead {
@@ -20,11 +23,11 @@ impl Drop for Ahead {
 }
 
 /// Begins to fetch a page of the same reading. Its calls wait for their turn like any others. At most
-/// one page is under way, so that memory holds two: the one that is kept, and this. A cursor that the
-/// system may forget is not asked for before it is needed: the page may have to be fetched again.
+/// one page is under way, so that memory holds two: the one that is kept, and this. It is taken before the
+/// pass is handed on where the system may forget the cursor that it was asked for by.
 pub(crate) fn begin(slice: &mut Slice<'_>, entity: &str, pull: Pull) {
     let fetch_started = slice.context.store.clock().wall();
-    if pull.position.perishes() || fetch_started + slice.limits.margin >= slice.deadline {
+    if fetch_started + slice.limits.margin >= slice.deadline {
         return;
     }
     let (system, entity) = (slice.system.clone(), entity.to_owned());
@@ -33,19 +36,37 @@ pub(crate) fn begin(slice: &mut Slice<'_>, entity: &str, pull: Pull) {
     slice.ahead = Some(Ahead { position, fetch_started, page });
 }
 
-/// The page of a reading, and when its fetching began: what is newer than that wins over it.
+impl Ahead {
+    /// Whether the page can be had by its cursor this once, perhaps.
+    pub fn perishes(&self) -> bool {
+        self.position.perishes()
+    }
+}
+
+/// The page of a reading, and when its fetching began: what is newer than that wins over it. Pages that
+/// wait for it are committed when it takes its time.
 pub(crate) async fn fetch(
     slice: &mut Slice<'_>,
     entity: &str,
-    pull: Pull,
+    wanted: Pull,
 ) -> Result<(Pulled, WallTime), StepError> {
-    if let Some(mut ahead) = slice.ahead.take().filter(|own| own.position == pull.position) {
+    if let Some(mut ahead) = slice.ahead.take().filter(|own| own.position == wanted.position) {
+        if let Some(held) = &slice.held {
+            let patience = held.patience(slice.context.store.clock().wall());
+            match tokio::time::timeout(patience, &mut ahead.page).await {
+                Ok(page) => {
+                    return Ok((joined(page).map_err(StepError::System)?, ahead.fetch_started));
+                }
+                Err(_) => pull::settle(slice).await?,
+            }
+        }
         let page = slice.ask(async { joined((&mut ahead.page).await) }).await?;
         return Ok((page, ahead.fetch_started));
     }
+    pull::settle(slice).await?;
     let fetch_started = slice.context.store.clock().wall();
     // On the heap: what a page takes is much for the stack of a thread.
-    Ok((slice.ask(Box::pin(slice.system.pull(entity, &pull))).await?, fetch_started))
+    Ok((slice.ask(Box::pin(slice.system.pull(entity, &wanted))).await?, fetch_started))
 }
 
 fn joined(

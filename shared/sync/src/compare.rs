@@ -2,7 +2,7 @@
 //! gone; what was listed and has no row is fetched. It comes after all pages of a pass, and not where too
 //! much would vanish.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use millwright_connector::{Found, SystemErrorClass};
 use millwright_core::{Result, WallTime};
@@ -138,6 +138,7 @@ async fn tell_gone(slice: &mut Slice<'_>, mut gone: Vec<PrintKey>) -> Result<(),
         scope: &slice.scope.clone(),
         entity: &entity,
         fetch_started: began(slice),
+        later: HashMap::new(),
         commit: slice.row.doc.next_commit(),
         unfinished: &unfinished,
         initial: slice.row.doc.is_first_load(),

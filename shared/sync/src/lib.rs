@@ -14,6 +14,7 @@ mod connect;
 mod end;
 mod erase;
 mod export;
+mod held;
 mod hints;
 mod order;
 mod plan;

@@ -1,8 +1,8 @@
 //! Reading pages and committing them.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
-use millwright_connector::{Found, Position, Pull, RowFault, SourceRecord};
+use millwright_connector::{Found, Position, Pull, Pulled as Page, RowFault, SourceRecord};
 use millwright_core::{Result, WallTime};
 use millwright_records::{Committed, FeedPage, Pulled, Tally, commit_compared};
 use millwright_store::{Row, Write};
@@ -11,8 +11,8 @@ use crate::{
     Mode, Skipped, SyncState, ahead,
     compare::{look_again, phase_after_pages},
     end,
+    held::{Held, Sieved},
     plan::{start_over, wants_sweep},
-    poison::widened,
     sift::Sifted,
     slice::{Slice, Step, StepError},
     state::{Counts, Phase},
@@ -52,58 +52,103 @@ impl Fetched {
     }
 }
 
-/// Pulls the page at `position` and commits it with the position after it.
+/// Pulls the page at `position` and commits it with the position after it, or holds it to be committed
+/// with the pages that follow.
 pub(crate) async fn step(slice: &mut Slice<'_>, position: Position) -> Result<Step, StepError> {
+    let position = slice.held.as_ref().and_then(Held::position).cloned().unwrap_or(position);
     let entity = slice.row.doc.entity.clone();
-    let pull = pull_of(slice, position)?;
+    let pull = Pull { unmapped: true, ..pull_of(slice, position)? };
     let (page, fetch_started) = Box::pin(ahead::fetch(slice, &entity, pull.clone())).await?;
     end::answered(slice).await?;
     if page.lost_track {
         tracing::warn!(entity, "the source's log does not reach back: everything is read");
+        settle(slice).await?;
         start_over(&mut slice.row.doc);
-        slice.ahead = None;
         slice.renew_lease();
         slice.save().await?;
         return Ok(Step::More);
     }
-    let mut fetched = Fetched { records: page.records, faults: page.faults, deleted: page.deleted };
-    look_again(slice, &entity, &mut fetched).await?;
-    let sifted = slice.sift(&mut fetched).await?;
     if let Some(next) = &page.next {
         ahead::begin(slice, &entity, Pull { position: next.clone(), ..pull });
     }
-    while let Some(part) = fetched.split() {
-        // The position comes with the last part.
-        commit_sifted(slice, &entity, fetch_started, part, &sifted, |_| {}).await?;
+    let sieved = Box::pin(sieve(slice, &entity, page, fetch_started)).await?;
+    let (step, left) = (step_of(sieved.phase.as_ref()), sieved.fetched.records.len());
+    hold(slice, sieved).await?;
+    let now = slice.context.store.clock().wall();
+    let waits = slice.holds_pages();
+    if !slice.held.as_ref().is_some_and(|held| waits && held.may_wait(now, left)) {
+        settle(slice).await?;
     }
-    let source_time =
-        page.source_time.unwrap_or_else(|| (fetch_started - UNKNOWN_CLOCK_MARGIN).millis());
-    let (next, reached) = (page.next, page.checkpoint);
+    Ok(step)
+}
+
+/// A page, and what is left of it to be committed.
+async fn sieve(
+    slice: &mut Slice<'_>,
+    entity: &str,
+    page: Page,
+    fetch_started: WallTime,
+) -> Result<Sieved, StepError> {
+    let Page { records, rows, faults, deleted, next, source_time, checkpoint, .. } = page;
+    let mut fetched = Fetched { records, faults, deleted };
+    look_again(slice, entity, &mut fetched).await?;
+    let sifted = slice.sift(&mut fetched, rows).await?;
+    let unknown = || (fetch_started - UNKNOWN_CLOCK_MARGIN).millis();
     let phase = match next {
         Some(next) => Some(Phase::Pulling(next)),
         None if compares(slice)? => Some(phase_after_pages(slice, fetch_started)?),
         None => None,
     };
+    let source_time = source_time.unwrap_or_else(unknown);
+    Ok(Sieved { fetched, sifted, fetch_started, source_time, reached: checkpoint, phase })
+}
+
+/// Puts a page beside those that wait, where one commit may hold it too.
+async fn hold(slice: &mut Slice<'_>, page: Sieved) -> Result<(), StepError> {
+    if slice.held.as_ref().is_some_and(|held| !held.takes(&page)) {
+        settle(slice).await?;
+    }
+    match &mut slice.held {
+        Some(held) => held.add(page),
+        None => slice.held = Some(Held::new(page, slice.limits.lease)),
+    }
+    Ok(())
+}
+
+/// Commits the pages that wait, with the position after them.
+pub(crate) async fn settle(slice: &mut Slice<'_>) -> Result<(), StepError> {
+    match slice.held.take() {
+        // On the heap, as what a page takes.
+        Some(held) => Box::pin(settle_all(slice, held)).await,
+        None => Ok(()),
+    }
+}
+
+async fn settle_all(slice: &mut Slice<'_>, mut held: Held) -> Result<(), StepError> {
+    let entity = slice.row.doc.entity.clone();
+    let later = std::mem::take(&mut held.later);
+    let mut left = std::mem::take(&mut held.fetched);
+    let sifted = std::mem::take(&mut held.sifted);
+    held.sifted.same = sifted.same;
+    let read = Read { entity: &entity, fetch_started: held.fetch_started, later };
+    while let Some(part) = left.split() {
+        // The position comes with the last part.
+        commit_sifted(slice, &read, part, &sifted, |_| {}).await?;
+    }
     let usual = slice.system.manifest().limits.page_size;
-    let (step, lists) = (step_of(phase.as_ref()), matches!(phase, Some(Phase::Listing { .. })));
-    commit_sifted(slice, &entity, fetch_started, fetched, &sifted, |state| {
-        state.count_same(sifted.same);
-        let Some(pass) = &mut state.pass else { return };
-        pass.source_started.get_or_insert(source_time);
-        pass.reached = reached.or(pass.reached.take());
-        pass.pages += 1;
-        pass.narrow = pass.narrow.and_then(|narrow| widened(narrow, usual));
-        match phase {
-            Some(listing @ Phase::Listing { .. }) => pass.begin_listing(listing),
-            Some(phase) => pass.phase = phase,
-            None => {}
-        }
-    })
-    .await?;
+    let lists = matches!(held.phase, Some(Phase::Listing { .. }));
+    commit_sifted(slice, &read, left, &sifted, |state| held.advance(state, usual)).await?;
     if lists {
         slice.seen_anew();
     }
-    Ok(step)
+    Ok(())
+}
+
+/// Of what a commit is, and when that was read.
+struct Read<'a> {
+    entity: &'a str,
+    fetch_started: WallTime,
+    later: HashMap<String, WallTime>,
 }
 
 fn step_of(phase: Option<&Phase>) -> Step {
@@ -146,19 +191,20 @@ pub(crate) async fn commit(
     fetched: impl Into<Fetched>,
     advance: impl FnOnce(&mut SyncState),
 ) -> Result<(), StepError> {
-    let sifted = Sifted::default();
-    commit_sifted(slice, entity, fetch_started, fetched.into(), &sifted, advance).await
+    let (sifted, later) = (Sifted::default(), HashMap::new());
+    let read = Read { entity, fetch_started, later };
+    commit_sifted(slice, &read, fetched.into(), &sifted, advance).await
 }
 
 /// Commits what sifting has left of a page, and takes over what that finds out.
 async fn commit_sifted(
     slice: &mut Slice<'_>,
-    entity: &str,
-    fetch_started: WallTime,
+    read: &Read<'_>,
     fetched: Fetched,
     sifted: &Sifted,
     advance: impl FnOnce(&mut SyncState),
 ) -> Result<(), StepError> {
+    let Read { entity, fetch_started, later } = read;
     for fault in &fetched.faults {
         tracing::warn!(entity, ?fault, "row left out");
     }
@@ -169,7 +215,8 @@ async fn commit_sifted(
     let pulled = Pulled {
         scope: &scope,
         entity,
-        fetch_started,
+        fetch_started: *fetch_started,
+        later: later.clone(),
         commit: commit.clone(),
         unfinished: &slice.row.doc.unfinished.clone(),
         initial: slice.row.doc.is_first_load(),
@@ -235,7 +282,7 @@ impl SyncState {
     }
 
     /// Counts records that are as they were, of which no row was read.
-    fn count_same(&mut self, same: u64) {
+    pub(crate) fn count_same(&mut self, same: u64) {
         self.add_counts(|counts| {
             counts.seen += same;
             counts.unchanged += same;

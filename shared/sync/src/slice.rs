@@ -16,6 +16,7 @@ use crate::{
     ahead::Ahead,
     compare,
     end::{self, Ending},
+    held::Held,
     plan::{Begin, begin},
     prints::Prints,
     pull,
@@ -110,6 +111,8 @@ pub(crate) struct Slice<'a> {
     pub seen_whole: bool,
     /// The page that is being fetched while the one before it is kept.
     pub ahead: Option<Ahead>,
+    /// Pages that have been read and are not committed yet.
+    pub held: Option<Held>,
     /// The pass that has ended, for its history.
     pub ended: Option<SyncRun>,
     /// When the invocation ends.
@@ -158,15 +161,13 @@ pub async fn run_slice(
         prints,
         seen_whole,
         ahead: None,
+        held: None,
         ended: None,
         deadline,
         hop,
     };
     let worked = match slice.work().await {
-        Err(StepError::System(error)) => {
-            slice.keep_prints().await;
-            end::failed(&mut slice, error).await
-        }
+        Err(StepError::System(error)) => slice.failed(error).await,
         worked => worked,
     };
     match worked {
@@ -286,10 +287,12 @@ impl Slice<'_> {
         }
         let mut steps = 0;
         loop {
-            if self.context.store.clock().wall() + self.limits.margin >= self.deadline {
+            let late = self.context.store.clock().wall() + self.limits.margin >= self.deadline;
+            // A page that may not be had a second time is taken with us.
+            if late && !self.ahead.as_ref().is_some_and(Ahead::perishes) {
                 return self.hand_on().await;
             }
-            if !self.is_wanted().await? {
+            if self.held.is_none() && !self.is_wanted().await? {
                 self.keep_prints().await;
                 self.row.doc.lease.release();
                 return self.save().await;
@@ -316,6 +319,13 @@ impl Slice<'_> {
             Ok(answer) => answer.map_err(StepError::System),
             Err(_) => Err(StepError::TimeUp),
         }
+    }
+
+    /// What was read before the system failed is kept.
+    async fn failed(&mut self, error: SystemError) -> Result<(), StepError> {
+        pull::settle(self).await?;
+        self.keep_prints().await;
+        end::failed(self, error).await
     }
 
     /// After an error of our own the message comes again soon; a lease that is still held would only
@@ -352,6 +362,7 @@ impl Slice<'_> {
     /// Gives the lease back and sends the pass on. The present message goes only after that, so a
     /// crash in between makes it come again.
     async fn hand_on(&mut self) -> Result<(), StepError> {
+        pull::settle(self).await?;
         self.keep_prints().await;
         self.count_calls();
         self.row.doc.lease.release();

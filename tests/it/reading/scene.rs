@@ -1,6 +1,6 @@
 //! The whole API in process over the local table, and records that a test puts there itself.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use http::Method;
 use millwright_access::{Environment, Role, create_key, create_workspace, get_workspace};
@@ -133,6 +133,7 @@ impl Scene {
             scope: &scope,
             entity,
             fetch_started: self.now() + Duration::from_secs(60),
+            later: HashMap::new(),
             commit: CommitId::of_pull(1, number),
             unfinished: &[],
             initial: false,

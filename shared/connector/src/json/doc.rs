@@ -128,10 +128,40 @@ impl Doc {
         self.places.truncate(at);
     }
 
+    /// The value at a place and all that is in it: of each the kind and, so that none runs into the next,
+    /// how long its text is or how many values are inside.
+    fn write(&self, at: usize, bytes: &mut Vec<u8>) {
+        let inside = self.places.get(at).map_or(0, |place| place.inside(at));
+        for (own, place) in self.places.iter().enumerate().skip(at).take(1 + inside) {
+            let (kind, text) = match place.kind {
+                Kind::Null => (b'0', ""),
+                Kind::False => (b'f', ""),
+                Kind::True => (b't', ""),
+                Kind::Number => (b'n', self.text(*place)),
+                Kind::Text | Kind::OwnText => (b's', self.text(*place)),
+                Kind::List => (b'l', ""),
+                Kind::Object => (b'o', ""),
+            };
+            bytes.push(kind);
+            bytes.extend_from_slice(&short(text.len() + place.inside(own)).to_be_bytes());
+            bytes.extend_from_slice(text.as_bytes());
+        }
+    }
+
     fn text(&self, place: Place) -> &str {
         let from = if place.kind == Kind::Text { &self.text } else { &self.own };
         let start = place.start as usize;
         from.get(start..start + place.len as usize).unwrap_or_default()
+    }
+}
+
+impl Place {
+    /// How many values are inside of it, those inside of them among them; `at` is its own number.
+    fn inside(self, at: usize) -> usize {
+        match self.kind {
+            Kind::List | Kind::Object => (self.start as usize).saturating_sub(at + 1),
+            _ => 0,
+        }
     }
 }
 
@@ -172,6 +202,12 @@ impl Row {
     pub fn pick(&self, find: impl for<'a> FnOnce(Json<'a>) -> Option<Json<'a>>) -> Option<Self> {
         let at = find(self.json())?.at;
         Some(Self { doc: Arc::clone(&self.doc), at })
+    }
+
+    /// Adds to `bytes` all there is to see of it: two values that are told apart in any way have other
+    /// bytes, and what is written otherwise and means the same has the same ones. Only to be compared.
+    pub fn write(&self, bytes: &mut Vec<u8>) {
+        self.doc.write(self.at, bytes);
     }
 
     /// Its elements, each to be passed on; none when it is no list.

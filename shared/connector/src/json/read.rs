@@ -251,7 +251,64 @@ mod tests {
         assert!(ids[1].is_none());
     }
 
+    fn bytes(row: &Row) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        row.write(&mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn only_what_looks_the_same_is_written_the_same() {
+        let texts = [
+            "null",
+            "false",
+            "true",
+            "0",
+            "-0",
+            "0.0",
+            "\"0\"",
+            "\"\"",
+            "[]",
+            "{}",
+            "[[]]",
+            "[{}]",
+            "[[],[]]",
+            "[[[]]]",
+            "[\"\",\"\"]",
+            "[\"ab\",\"c\"]",
+            "[\"a\",\"bc\"]",
+            "{\"a\":\"b\"}",
+            "{\"b\":\"a\"}",
+            "[\"a\",\"b\"]",
+            "{\"a\":1,\"b\":2}",
+            "{\"b\":2,\"a\":1}",
+            "[1,[2]]",
+            "[[1],2]",
+            "[12]",
+            "[1,2]",
+        ];
+        let written: Vec<Vec<u8>> =
+            texts.iter().map(|text| bytes(&Row::parse(*text).unwrap())).collect();
+        for (left, text) in texts.iter().enumerate() {
+            for (right, other) in texts.iter().enumerate() {
+                assert_eq!(written[left] == written[right], left == right, "{text} {other}");
+            }
+        }
+        let page = Row::parse(" [7, {\"a\": \"\\u00e9\"}, {\"a\":\"é\"}]").unwrap().items();
+        assert_eq!(bytes(&page[1]), bytes(&page[2]), "escaped and in another place");
+        assert_eq!(bytes(&page[1]), bytes(&Row::from(&json!({"a": "é"}))));
+    }
+
     proptest! {
+        #[test]
+        fn two_values_are_written_the_same_just_when_they_are(left in any_json(), right in any_json()) {
+            let (own, other) = (Row::parse(left.to_string()).unwrap(), Row::from(&right));
+            prop_assert_eq!(bytes(&own), bytes(&Row::from(&left)));
+            // As text: the order of members counts.
+            let texts = [left.to_string(), right.to_string()];
+            prop_assert_eq!(bytes(&own) == bytes(&other), texts[0] == texts[1]);
+        }
+
         #[test]
         fn any_json_is_the_same_as_text_as_tree_and_as_places(value in any_json()) {
             let text = value.to_string();

@@ -31,7 +31,7 @@ mod write;
 
 use std::fmt;
 
-use millwright_core::ConnectionId;
+use millwright_core::{ConnectionId, sha256_hex};
 use millwright_entities::status_key;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de::Error as _};
@@ -163,6 +163,9 @@ pub struct Manifest {
     /// Golden tests: rows, answers and pages, and what becomes of them.
     #[serde(default)]
     pub tests: Tests,
+    /// What tells the file from any other, and from another version of it. Never in a file.
+    #[serde(skip)]
+    pub digest: String,
 }
 
 /// A kind of system.
@@ -201,7 +204,7 @@ impl Manifest {
         let manifest: Self = reader::read(yaml)?;
         let found = check::problems(&manifest);
         if found.is_empty() {
-            return Ok(manifest);
+            return Ok(Self { digest: sha256_hex(yaml.as_bytes()), ..manifest });
         }
         let places = places::Places::of(yaml);
         Err(ManifestError { problems: found.iter().map(|one| places.locate(one)).collect() })

@@ -23,7 +23,7 @@ use self::{
     rows::Completer,
 };
 pub(crate) use self::{paging::Place, rehearsal::Rehearsal, rows::Rows};
-use super::{Found, IdPage, Position, Pull, Pulled, Source, SourceRecord, System};
+use super::{Found, IdPage, Position, Pull, Pulled, Source, SourceRecord, SourceRow, System};
 use crate::{
     error::SystemError,
     json::Row,
@@ -58,8 +58,8 @@ impl System {
                 let page = sandbox.page(entity, after, size, since).await?;
                 let rows = Rows::of(page.rows);
                 let rows = rows.judged(def, self.keys());
-                let mut pulled =
-                    self.mapped(entity, def, Shown { rows, lacks: &def.by_id_only }, pull.raw);
+                let shown = Shown { rows, lacks: &def.by_id_only };
+                let mut pulled = self.made(entity, def, shown, pull);
                 pulled.next = page.next.map(Position::after);
                 pulled.source_time = page.asked_at;
                 Ok(pulled)
@@ -212,6 +212,17 @@ impl System {
         Completer { remote, entity, def, limits: &self.manifest().limits, keys: self.keys() }
     }
 
+    /// The records of rows, or the rows themselves where they are wanted. With deletions beside them it
+    /// takes records: what is said to be gone may be among them, and may be none.
+    fn made(&self, entity: &str, def: &EntityDef, shown: Shown<'_>, pull: &Pull) -> Pulled {
+        if !pull.unmapped || !shown.rows.gone.is_empty() {
+            return self.mapped(entity, def, shown, pull.raw);
+        }
+        let Shown { rows, lacks } = shown;
+        let refused = rows.refused.into_iter().map(refused).collect();
+        Pulled { rows: SourceRow::of(rows.rows, lacks), faults: refused, ..Pulled::default() }
+    }
+
     /// The records of rows. What is said to be gone and is there all the same is there.
     fn mapped(&self, entity: &str, def: &EntityDef, shown: Shown<'_>, raw: bool) -> Pulled {
         let Shown { rows, lacks } = shown;
@@ -227,11 +238,7 @@ impl System {
                 Err(fault) => pulled.faults.push(fault),
             }
         }
-        pulled.faults.extend(rows.refused.into_iter().map(|(remote_id, error)| RowFault {
-            remote_id,
-            field: String::new(),
-            message: error.message,
-        }));
+        pulled.faults.extend(rows.refused.into_iter().map(refused));
         if rows.gone.is_empty() {
             return pulled;
         }
@@ -243,4 +250,9 @@ impl System {
         pulled.deleted = gone.collect();
         pulled
     }
+}
+
+/// A row that the system does not show.
+fn refused((remote_id, error): (String, SystemError)) -> RowFault {
+    RowFault { remote_id, field: String::new(), message: error.message }
 }

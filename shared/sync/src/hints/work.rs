@@ -1,7 +1,7 @@
 //! Reading again what hints tell of.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     time::Duration,
 };
 
@@ -235,6 +235,7 @@ impl Batch<'_> {
             scope: &scope,
             entity: &self.task.entity,
             fetch_started,
+            later: HashMap::new(),
             commit: commit_of(self.task, worker.doc.lease.fence),
             unfinished: &unfinished,
             initial: state.is_some_and(|state| state.is_first_load()),

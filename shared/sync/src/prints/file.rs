@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{PrintKey, PrintSet, Prints};
 
 /// The form of the body. Another number is another form: the body counts as missing.
-const FORM: u8 = 1;
+const FORM: u8 = 2;
 
 /// Where a pass was when its marks were kept: they are whole only with the very state that says the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +28,7 @@ struct Header {
     as_of: Seq,
     lost: u64,
     mark: Option<Mark>,
+    mapping: Option<String>,
     early: Vec<String>,
     missing: Vec<String>,
 }
@@ -42,6 +43,7 @@ pub(super) fn encode(prints: &mut Prints, mark: Option<Mark>) -> Result<Bytes> {
         as_of: prints.as_of,
         lost: prints.lost,
         mark,
+        mapping: prints.mapping.clone(),
         early: prints.set.early().map(|key| key.text()).collect(),
         missing: prints.missing.clone(),
     };
@@ -66,17 +68,18 @@ pub(super) fn decode(body: &[u8]) -> Option<(Prints, Option<Mark>)> {
     let early: Option<Vec<PrintKey>> = header.early.iter().map(|text| PrintKey::of(text)).collect();
     let set = PrintSet::of_bytes(rows, early?)?;
     let mut prints = Prints::new(set, header.as_of, header.lost);
-    prints.missing = header.missing;
+    (prints.missing, prints.mapping) = (header.missing, header.mapping);
     Some((prints, header.mark))
 }
 
 #[cfg(test)]
 mod tests {
+    use millwright_connector::RowPrint;
     use millwright_core::ConnectionId;
     use millwright_entities::record_key;
 
     use super::*;
-    use crate::prints::Content;
+    use crate::prints::{Content, Known};
 
     fn key(id: u64) -> PrintKey {
         let connection = ConnectionId::derived(&["one"]);
@@ -86,11 +89,14 @@ mod tests {
     #[test]
     fn what_is_kept_comes_back_with_its_mark_and_damage_is_noticed() {
         let mut set = PrintSet::default();
-        (0..9).for_each(|id| set.put(key(id), Some(Content::of("00000000000000ff"))));
+        let row = RowPrint::of_bytes([7; RowPrint::SIZE]);
+        let known = Known { content: Content::of("00000000000000ff"), row: Some(row) };
+        (0..9).for_each(|id| set.put(key(id), Some(known)));
         set.see(key(3));
         set.see(key(77));
         let mut prints = Prints::new(set, Seq::default().plus(5), 2);
         prints.missing = vec!["41".to_owned()];
+        prints.mapping = Some("this".to_owned());
         let mark = Mark { run: RunId::new_at(1), round: 1, pages: 7 };
         let body = encode(&mut prints, Some(mark.clone())).unwrap();
         let (mut again, kept) = decode(&body).unwrap();
@@ -99,6 +105,15 @@ mod tests {
         assert_eq!(again.set.unseen(), prints.set.unseen());
         again.set.put(key(77), None);
         assert!(!again.set.unseen().contains(&key(77)), "seen before it was known of");
+        again.map_by(Some("this".to_owned()));
+        assert!(again.set.is_made_of(key(4), row), "the same mapping");
+        for other in [Some("another".to_owned()), None] {
+            let (mut again, _) = decode(&body).unwrap();
+            again.map_by(other);
+            assert!(again.set.holds(key(4), known.content) && !again.set.is_made_of(key(4), row));
+            again.learn_row(key(4), known);
+            assert_eq!(again.set.is_made_of(key(4), row), again.mapping.is_some());
+        }
         for cut in [0, 3, 20, body.len() - 1] {
             assert!(decode(&body[..cut]).is_none(), "{cut}");
         }

@@ -22,7 +22,7 @@ use millwright_store::{Range, Store, Table};
 pub(crate) use self::{
     file::Mark,
     key::PrintKey,
-    set::{Content, PrintSet},
+    set::{Content, Known, PrintSet},
 };
 
 /// Pages of the feed read at a time.
@@ -47,8 +47,10 @@ pub(crate) struct Prints {
     pub lost: u64,
     /// Remote ids that were listed and have no row.
     pub missing: Vec<String>,
+    /// The mapping by which rows of the source become what is known; nothing where no row says enough.
+    mapping: Option<String>,
     /// What own commits have put, until their pages are read.
-    waiting: HashMap<CommitId, Vec<(PrintKey, Content)>>,
+    waiting: HashMap<CommitId, Vec<(PrintKey, Known)>>,
     /// Whether they are worth keeping again.
     changed: bool,
 }
@@ -64,7 +66,17 @@ pub(crate) struct Of<'a> {
 
 impl Prints {
     pub fn new(set: PrintSet, as_of: Seq, lost: u64) -> Self {
-        Self { set, as_of, lost, missing: Vec::new(), waiting: HashMap::new(), changed: false }
+        let (missing, waiting) = (Vec::new(), HashMap::new());
+        Self { set, as_of, lost, missing, mapping: None, waiting, changed: false }
+    }
+
+    /// Rows of the source become records by this mapping from now on: what they have become by another one
+    /// is forgotten.
+    pub fn map_by(&mut self, mapping: Option<String>) {
+        if mapping.is_none() || self.mapping != mapping {
+            self.set.forget_rows();
+        }
+        self.mapping = mapping;
     }
 
     /// Those that were kept, with their mark; made anew of the rows where there are none that can be
@@ -121,7 +133,7 @@ impl Prints {
                 let untold = unfinished.contains(&row.doc.commit);
                 let Some(key) = PrintKey::of(&row.key.sk) else { continue };
                 if row.doc.deleted_at.is_none() || untold {
-                    prints.set.put(key, (!untold).then(|| Content::of(&row.doc.hash)));
+                    prints.set.put(key, (!untold).then(|| of_doc(&row.doc)));
                 }
             }
             match page.next {
@@ -156,7 +168,7 @@ impl Prints {
     fn apply(&mut self, page: &FeedPage, others: &mut HashSet<PrintKey>) {
         self.changed = true;
         let own = self.waiting.remove(&page.commit);
-        let own: Option<HashMap<PrintKey, Content>> = own.map(|own| own.into_iter().collect());
+        let own: Option<HashMap<PrintKey, Known>> = own.map(|own| own.into_iter().collect());
         for entry in &page.entries {
             let Some(key) = PrintKey::of(&entry.key) else { continue };
             if entry.op == Op::Deleted {
@@ -173,16 +185,30 @@ impl Prints {
 
     /// A commit of our own has been made, or has found rows as they were: they hold these. `told` says
     /// whether it has a page.
-    pub fn learn(&mut self, commit: &CommitId, told: bool, rows: Vec<(PrintKey, Content)>) {
+    pub fn learn(&mut self, commit: &CommitId, told: bool, rows: Vec<(PrintKey, Known)>) {
+        let by_rows = self.mapping.is_some();
+        let of = |(key, known): (PrintKey, Known)| {
+            (key, Known { row: known.row.filter(|_| by_rows), ..known })
+        };
+        let rows: Vec<(PrintKey, Known)> = rows.into_iter().map(of).collect();
         if told {
             self.waiting.insert(commit.clone(), rows.clone());
         }
-        for (key, content) in rows {
+        for (key, known) in rows {
             // A row that is not known of yet comes with its page.
-            if self.set.has(key) && !self.set.holds(key, content) {
+            if self.set.has(key) && !self.set.knows(key, known) {
                 self.changed = true;
-                self.set.put(key, Some(content));
+                self.set.put(key, Some(known));
             }
+        }
+    }
+
+    /// Takes note of the row of the source that becomes what a row is known to hold.
+    pub fn learn_row(&mut self, key: PrintKey, known: Known) {
+        let tells = self.mapping.is_some() && known.row.is_some();
+        if tells && self.set.holds(key, known.content) && !self.set.knows(key, known) {
+            self.changed = true;
+            self.set.put(key, Some(known));
         }
     }
 
@@ -204,6 +230,10 @@ impl Prints {
         self.changed = false;
         Ok(())
     }
+}
+
+fn of_doc(doc: &RecordDoc) -> Known {
+    Known { content: Content::of(&doc.hash), row: None }
 }
 
 impl Of<'_> {

@@ -2,10 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
+use millwright_connector::RowPrint;
+
 use super::PrintKey;
 
 const KNOWN: u8 = 1;
 const SEEN: u8 = 2;
+/// Set only together with [`KNOWN`].
+const MADE: u8 = 4;
 /// Changes are held apart until there are so many, beside a quarter of all.
 const APART_MAX: usize = 16_384;
 
@@ -22,17 +26,46 @@ impl Content {
     }
 }
 
-/// One row: its key, its content where that is known, and whether the running pass has seen it.
+/// What is known of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Known {
+    /// What it is.
+    pub content: Content,
+    /// The source's row that becomes this content, by the mapping that the set is of; nothing where that
+    /// is not known.
+    pub row: Option<RowPrint>,
+}
+
+impl Known {
+    /// A content of which no row is known.
+    #[cfg(test)]
+    pub const fn content(content: Content) -> Self {
+        Self { content, row: None }
+    }
+}
+
+/// One row: its key, its content where that is known, the source's row that it was made of where that is
+/// known too, and whether the running pass has seen it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Print {
     key: PrintKey,
     content: [u8; 8],
+    row: [u8; RowPrint::SIZE],
     marks: u8,
 }
 
 impl Print {
     fn has(&self, mark: u8) -> bool {
         self.marks & mark != 0
+    }
+
+    /// Takes over what is known, and leaves the mark of seeing as it is.
+    fn know(&mut self, known: Option<Known>) {
+        let row = known.and_then(|known| known.row);
+        self.content = known.map(|known| known.content.0).unwrap_or_default();
+        self.row = row.map(RowPrint::bytes).unwrap_or_default();
+        let marks = known.map_or(0, |_| KNOWN) | row.map_or(0, |_| MADE);
+        self.marks = self.marks & SEEN | marks;
     }
 }
 
@@ -64,19 +97,38 @@ impl PrintSet {
         self.get(key).is_some_and(|print| print.has(KNOWN) && print.content == content.0)
     }
 
+    /// Whether the row with this key is known to hold what this row of the source becomes.
+    pub fn is_made_of(&self, key: PrintKey, row: RowPrint) -> bool {
+        self.get(key).is_some_and(|print| print.has(MADE) && print.row == row.bytes())
+    }
+
+    /// Whether just this is known of the row with this key already.
+    pub fn knows(&self, key: PrintKey, known: Known) -> bool {
+        let row = known.row.is_none_or(|row| self.is_made_of(key, row));
+        row && self.holds(key, known.content)
+    }
+
     /// Takes note of a row, and of what it holds where that is known.
-    pub fn put(&mut self, key: PrintKey, content: Option<Content>) {
-        let known = if content.is_some() { KNOWN } else { 0 };
-        let bytes = content.map(|content| content.0).unwrap_or_default();
+    pub fn put(&mut self, key: PrintKey, known: Option<Known>) {
         if let Some(print) = self.get_mut(key) {
-            print.content = bytes;
-            print.marks = print.marks & SEEN | known;
+            print.know(known);
             return;
         }
-        let seen = if self.early.remove(&key) { SEEN } else { 0 };
-        self.apart.insert(key, Some(Print { key, content: bytes, marks: known | seen }));
+        let marks = if self.early.remove(&key) { SEEN } else { 0 };
+        let mut print = Print { key, content: [0; 8], row: [0; RowPrint::SIZE], marks };
+        print.know(known);
+        self.apart.insert(key, Some(print));
         self.len += 1;
         self.settle();
+    }
+
+    /// Forgets of what rows of the source contents are made: they become others now.
+    pub fn forget_rows(&mut self) {
+        self.each_mut().for_each(|print| print.marks &= !MADE);
+    }
+
+    fn each_mut(&mut self) -> impl Iterator<Item = &mut Print> {
+        self.base.iter_mut().chain(self.apart.values_mut().flatten())
     }
 
     /// Takes note that a row is gone.
@@ -101,8 +153,7 @@ impl PrintSet {
     /// Takes all marks of seeing away.
     pub fn forget_seen(&mut self) {
         self.early.clear();
-        let apart = self.apart.values_mut().flatten();
-        self.base.iter_mut().chain(apart).for_each(|print| print.marks &= !SEEN);
+        self.each_mut().for_each(|print| print.marks &= !SEEN);
     }
 
     /// The rows that have not been seen, in the order of their keys.
@@ -163,6 +214,7 @@ impl PrintSet {
         for print in &self.base {
             into.extend_from_slice(&print.key.0);
             into.extend_from_slice(&print.content);
+            into.extend_from_slice(&print.row);
             into.push(print.marks);
         }
     }
@@ -176,10 +228,13 @@ impl PrintSet {
         }
         for row in rows {
             let (key, rest) = row.split_at(PrintKey::SIZE);
+            let (content, rest) = rest.split_at(8);
+            let (made_of, marks) = rest.split_at(RowPrint::SIZE);
             let print = Print {
                 key: PrintKey(key.try_into().ok()?),
-                content: rest[..8].try_into().ok()?,
-                marks: rest[8],
+                content: content.try_into().ok()?,
+                row: made_of.try_into().ok()?,
+                marks: marks[0],
             };
             if base.last().is_some_and(|last: &Print| last.key >= print.key) {
                 return None;
@@ -195,7 +250,7 @@ impl PrintSet {
         self.early.iter().copied()
     }
 
-    const ROW: usize = PrintKey::SIZE + 8 + 1;
+    const ROW: usize = PrintKey::SIZE + 8 + RowPrint::SIZE + 1;
 }
 
 #[cfg(test)]
@@ -216,6 +271,42 @@ mod tests {
         Content::of(&format!("{number:016x}0000"))
     }
 
+    fn row(number: u64) -> RowPrint {
+        RowPrint::of_bytes(number.to_be_bytes())
+    }
+
+    /// Of every second number the source's row is known, too.
+    fn known(number: u64) -> Known {
+        let row = number.is_multiple_of(2).then(|| row(number));
+        Known { content: content(number), row }
+    }
+
+    #[test]
+    fn a_content_is_made_of_a_row_until_either_is_another_or_the_mapping_is() {
+        let mut set = PrintSet::default();
+        let of = |row: Option<u64>, number| {
+            let row = row.map(|number| RowPrint::of_bytes(number.to_be_bytes()));
+            Some(Known { content: content(number), row })
+        };
+        set.put(key(1), of(Some(7), 1));
+        set.put(key(2), of(Some(7), 2));
+        assert!(set.is_made_of(key(1), row(7)) && set.is_made_of(key(2), row(7)));
+        assert!(!set.is_made_of(key(1), row(8)) && !set.is_made_of(key(3), row(7)));
+        set.put(key(1), of(Some(8), 1));
+        assert!(!set.is_made_of(key(1), row(7)), "another row, even of the same content");
+        set.put(key(1), of(None, 1));
+        assert!(!set.is_made_of(key(1), row(8)) && set.holds(key(1), content(1)));
+        set.put(key(2), None);
+        assert!(!set.is_made_of(key(2), row(7)), "somebody else has put the row");
+        set.put(key(2), of(Some(7), 2));
+        set.see(key(2));
+        set.forget_rows();
+        assert!(!set.is_made_of(key(2), row(7)) && set.holds(key(2), content(2)));
+        assert_eq!(set.unseen(), [key(1)]);
+        set.put(key(5), None);
+        assert!(!set.is_made_of(key(5), row(0)) && !set.holds(key(5), content(0)));
+    }
+
     #[test]
     fn a_set_is_what_a_plain_map_would_be_whatever_is_done_to_it() {
         let mut chance = StdRng::seed_from_u64(1);
@@ -232,8 +323,8 @@ mod tests {
                     plain.insert(key(number), None);
                 }
                 _ => {
-                    set.put(key(number), Some(content(step)));
-                    plain.insert(key(number), Some(content(step)));
+                    set.put(key(number), Some(known(step)));
+                    plain.insert(key(number), Some(step));
                 }
             }
             assert_eq!(set.len(), plain.len());
@@ -241,26 +332,31 @@ mod tests {
         for number in 0..40_000 {
             let expected = plain.get(&key(number));
             assert_eq!(set.has(key(number)), expected.is_some());
-            let known = expected.copied().flatten();
-            assert!(known.is_none_or(|known| set.holds(key(number), known)));
-            assert!(known.is_some() || !set.holds(key(number), content(0)));
+            let step = expected.copied().flatten();
+            assert!(step.is_none_or(|step| set.knows(key(number), known(step))));
+            assert!(step.is_some() || !set.holds(key(number), content(0)));
+            let made = step.is_some_and(|step| set.is_made_of(key(number), row(step)));
+            assert_eq!(made, step.is_some_and(|step| step.is_multiple_of(2)));
         }
         let mut bytes = Vec::new();
         set.bytes(&mut bytes);
         let mut again = PrintSet::of_bytes(&bytes, set.early()).unwrap();
+        for (key, step) in &plain {
+            assert!(step.is_none_or(|step| again.knows(*key, known(step))));
+        }
         assert_eq!(again.unseen(), plain.into_keys().collect::<Vec<_>>());
     }
 
     #[test]
     fn what_was_seen_before_it_was_known_of_is_seen() {
         let mut set = PrintSet::default();
-        set.put(key(1), Some(content(1)));
+        set.put(key(1), Some(known(1)));
         set.see(key(2));
         set.put(key(2), None);
         set.put(key(3), None);
         assert_eq!(set.unseen().len(), 2);
         set.see(key(1));
-        set.put(key(1), Some(content(9)));
+        set.put(key(1), Some(known(9)));
         assert_eq!(set.unseen(), [key(3)], "a row that changes stays seen");
         set.remove(key(3));
         set.put(key(3), None);
@@ -283,7 +379,7 @@ mod tests {
     #[test]
     fn bytes_that_are_cut_or_out_of_order_are_none_of_a_set() {
         let mut set = PrintSet::default();
-        (0..5).for_each(|number| set.put(key(number), Some(content(number))));
+        (0..5).for_each(|number| set.put(key(number), Some(known(number))));
         let mut bytes = Vec::new();
         set.bytes(&mut bytes);
         assert!(PrintSet::of_bytes(&bytes[1..], []).is_none());

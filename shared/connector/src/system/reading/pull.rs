@@ -217,7 +217,7 @@ impl Reading<'_> {
 
     /// The page's records. Its `next` is a place in this part.
     fn pulled(&self, page: Page, shown: Shown<'_>) -> Pulled {
-        let mut pulled = self.system.mapped(self.entity, self.def, shown, self.pull.raw);
+        let mut pulled = self.system.made(self.entity, self.def, shown, self.pull);
         pulled.source_time = page.asked_at;
         pulled.next = page.next.map(|place| Position { stream: 0, place });
         pulled
