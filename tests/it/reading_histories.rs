@@ -27,7 +27,8 @@ use millwright_records::{
 };
 use millwright_store::{Range, Row, Store, Table};
 use millwright_sync::{
-    SliceEnd, SliceLimits, SliceTask, SyncState, check_connection, connect, run_slice, sync_states,
+    Mode, RequestedSync, SliceEnd, SliceLimits, SliceTask, SyncState, SyncStatus, check_connection,
+    connect, request_sync, run_slice, sync_states,
 };
 use millwright_tests::{
     cloud::Cloud,
@@ -554,6 +555,33 @@ async fn a_system_that_is_too_slow_with_a_page_and_answers_otherwise_is_not_down
     source.change(|world| world.manner = Manner::Right);
     synced.calm_pass().await;
     assert_eq!(synced.records().await.len(), 5);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_changed_behind_a_pass_is_there_once_the_sync_has_ended_that_was_asked_for_then() {
+    let (place, source) = (Place::start().await, Source::start(9).await);
+    let parts = [read("rows", "after: \"{page.after}\"", "{ id_after: {} }"), SWEEP.to_owned()];
+    let synced = place.connect(&parts, &source).await;
+    synced.calm_pass().await;
+    let asked = RequestedSync { entities: None, mode: Mode::Full, confirm_deletions: false };
+    request_sync(&synced.context, &synced.connection, &asked).await.unwrap();
+    // Each page takes longer than a slice has time for.
+    source.meddle(|_, _| std::thread::sleep(Duration::from_millis(300)));
+    source.asked();
+    while source.asked().is_empty() {
+        synced.slice(Duration::from_millis(250), None).await;
+    }
+    source.meddle(|_, _| {});
+    source.change(|world| world.put(1, "behind it"));
+    request_sync(&synced.context, &synced.connection, &asked).await.unwrap();
+    let mut slices = 0;
+    while synced.state().await.status != SyncStatus::Completed {
+        assert!(slices < 10, "it never ended: {:?}", synced.state().await);
+        synced.slice(Duration::from_secs(30), None).await;
+        slices += 1;
+    }
+    assert_eq!(synced.records().await[&1], "behind it");
+    assert!(slices > 1, "the first was half way");
 }
 
 #[tokio::test]

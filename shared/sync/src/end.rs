@@ -67,20 +67,22 @@ pub(crate) async fn completed(slice: &mut Slice<'_>) -> Result<(), StepError> {
     state.failure_told = false;
     state.last_error = None;
     state.last_success_at = Some(now);
-    state.status = match pass.counts.skipped {
+    let status = match pass.counts.skipped {
         _ if state.held.is_some() => SyncStatus::Held,
         0 => SyncStatus::Completed,
         _ => SyncStatus::CompletedWithErrors,
     };
+    // Whoever asked half way is told that it has ended when what they asked for has.
+    state.status = if pass.again.is_some() { SyncStatus::InProgress } else { status };
+    state.requested = state.requested.or(pass.again);
     let event = json!({
         "entity": state.entity,
         "run_id": pass.run,
         "mode": pass.mode,
         "counts": pass.counts,
     });
-    slice.ended =
-        Some(SyncRun::of(&state.entity, &pass, state.status, &state.skips).ended(now, None));
-    let next = next_run(slice);
+    slice.ended = Some(SyncRun::of(&state.entity, &pass, status, &state.skips).ended(now, None));
+    let next = pass.again.map_or_else(|| next_run(slice), |_| Some(Duration::ZERO));
     rest(&mut slice.ending(), next, Some(("sync.completed", event)), about).await?;
     if was_first {
         wake_followers(slice).await;

@@ -59,6 +59,7 @@ fn begin_pass(state: &mut SyncState, wall: WallTime) {
             pass.trigger = Trigger::Request;
         }
         if !widened && !remaps {
+            pass.ask_again(requested);
             return;
         }
     }
@@ -84,6 +85,7 @@ fn begin_pass(state: &mut SyncState, wall: WallTime) {
         pages: 0,
         held: None,
         narrow: None,
+        again: None,
         calls: 0,
         slices: 0,
     });
@@ -158,6 +160,27 @@ mod tests {
         assert_eq!(begin(&mut state, WALL, NOW, LEASE), Begin::Go);
         let pass = state.pass.unwrap();
         assert_eq!((pass.mode, pass.from), (Mode::Incremental, Some(900)));
+    }
+
+    #[test]
+    fn what_is_asked_for_half_way_through_a_pass_follows_it() {
+        let again = |pages, asked: &[Mode]| {
+            let mut state = SyncState { run: Some(NextRun::at(NOW, NOW)), ..loaded() };
+            begin(&mut state, WALL, NOW, LEASE);
+            state.pass.as_mut().unwrap().pages = pages;
+            let run = state.pass.as_ref().unwrap().run.clone();
+            for mode in asked {
+                state.lease.release();
+                state.requested = Some(*mode);
+                assert_eq!(begin(&mut state, WALL, NOW, LEASE), Begin::Go);
+            }
+            let pass = state.pass.unwrap();
+            (pass.run == run).then_some(pass.again)
+        };
+        let asked = Mode::Incremental;
+        assert_eq!(again(1, &[asked]), Some(Some(asked)));
+        assert_eq!(again(0, &[asked]), Some(None), "nothing has been read before it was asked for");
+        assert_eq!(again(1, &[asked, Mode::Full]), None, "everything is read anew at once");
     }
 
     #[test]

@@ -179,6 +179,10 @@ pub(crate) struct Pass {
     /// Pages are smaller than usual, for one of the usual size could not be had.
     #[serde(default)]
     pub narrow: Option<Narrow>,
+    /// What was asked for when the pass was half way: another one follows, for what changed before then
+    /// may lie behind it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<Mode>,
 }
 
 /// Pages that are smaller than usual.
@@ -194,6 +198,14 @@ impl Pass {
     /// Where it is: marks of what has been seen are whole only with the same.
     pub fn mark(&self) -> Mark {
         Mark { run: self.run.clone(), round: self.round, pages: self.pages }
+    }
+
+    /// Takes note of what is asked for now. A pass that has read nothing yet will show it.
+    pub fn ask_again(&mut self, requested: Option<Mode>) {
+        let has_read = self.pages > 0 || !matches!(self.phase, Phase::Pulling(_));
+        if has_read && self.again != Some(Mode::Full) {
+            self.again = requested.or(self.again);
+        }
     }
 
     /// A listing begins, or begins anew: nothing has been seen yet.
