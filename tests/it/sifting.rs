@@ -211,7 +211,9 @@ async fn of_rows_with_one_id_the_last_one_counts_in_one_page_and_over_several() 
 #[tokio::test]
 async fn changes_here_and_there_are_committed_together_and_each_is_told_once() {
     let (place, source) = (Place::start().await, Source::start(90).await);
-    let synced = place.connect(&compared(), &source).await;
+    let mut synced = place.connect(&compared(), &source).await;
+    // How long pages wait for each other is a part of it.
+    synced.limits.lease = Duration::from_secs(60);
     synced.calm_pass().await;
     let before = synced.pages().await.len();
     // One of each page of three.

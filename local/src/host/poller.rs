@@ -19,7 +19,7 @@ use super::{Consumer, QueueDef, SqsFunction, invocation::invoke, stopping};
 const WAIT_SECONDS: i32 = 20;
 /// With so many invocations under way and no full batch waiting, messages are let gather for a moment:
 /// ten are received, worked on and deleted for little more than one.
-const BUSY: usize = 2;
+const BUSY: usize = 4;
 /// How long.
 const GATHER: Duration = Duration::from_millis(4);
 /// How long to wait after the queue could not be asked.
