@@ -70,6 +70,7 @@ impl Synced<'_> {
             record: record.as_object().cloned().unwrap(),
             unshown: Vec::new(),
             raw: None,
+            print: None,
         };
         let pulled = Pulled {
             scope: &scope,

@@ -5,6 +5,7 @@
 //! own does it here, for a longer log, in which a page that is written often is copied once.
 
 use std::{
+    fs::File,
     io,
     path::Path,
     sync::{
@@ -20,8 +21,12 @@ use tokio::sync::Mutex;
 use super::{Shared, tables::Tables};
 
 /// Rows after which the log is brought into the file. A row dirties four to ten pages, so that the log
-/// stays within some 80 MB.
-const ROWS_EACH: usize = 2_000;
+/// stays within some 160 MB.
+const ROWS_EACH: usize = 4_000;
+/// While others write, the log is copied so often at most before they are held up for the last of it.
+const PASSES_MAX: usize = 8;
+/// So much of it, in pages, may be left for that.
+const PAGES_LEFT: i64 = 256;
 
 /// Counts what is written. Clones share the thread that it wakes.
 #[derive(Clone, Debug)]
@@ -33,10 +38,15 @@ pub(super) struct Checkpoints {
 impl Checkpoints {
     /// For the database at `path`, on which `tables` are open. The thread ends with the last clone.
     pub(super) fn start(path: &Path, tables: Shared) -> io::Result<Self> {
-        let connection = open(path).map_err(io::Error::other)?;
+        let log =
+            Log { connection: open(path).map_err(io::Error::other)?, file: File::open(path)? };
         let (wake, woken) = sync_channel(1);
         let thread = std::thread::Builder::new().name("dynamodb-log".to_owned());
-        thread.spawn(move || serve(&connection, &tables, &woken))?;
+        thread.spawn(move || {
+            serve(&log, &tables, &woken);
+            // Before the log's own file is closed: that ends all locks that the process has on it (POSIX).
+            drop(tables);
+        })?;
         Ok(Self { wake, rows: Arc::default() })
     }
 
@@ -56,13 +66,12 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-fn serve(connection: &Connection, tables: &Mutex<Tables>, woken: &Receiver<()>) {
+fn serve(log: &Log, tables: &Mutex<Tables>, woken: &Receiver<()>) {
     while woken.recv().is_ok() {
-        // Most is copied while others write. What they add meanwhile is copied while nobody does, after
-        // which SQLite begins the log anew.
-        let copied = checkpoint(connection).and_then(|()| {
+        let copied = log.copy_beside().and_then(|()| {
             let _turn = tables.blocking_lock();
-            checkpoint(connection)
+            // What is left is copied while nobody writes, after which SQLite begins the log anew.
+            log.copy().map(drop)
         });
         if let Err(error) = copied {
             tracing::warn!(%error, "the tables' log could not be brought into their file");
@@ -70,9 +79,35 @@ fn serve(connection: &Connection, tables: &Mutex<Tables>, woken: &Receiver<()>) 
     }
 }
 
-/// Copies what nobody reads or writes any more. It waits for nobody.
-fn checkpoint(connection: &Connection) -> rusqlite::Result<()> {
-    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+/// A database's log, and the file that it is brought into.
+struct Log {
+    connection: Connection,
+    file: File,
+}
+
+impl Log {
+    /// Copies while others write, until little is left, and sees to it that this is on the disk: nobody
+    /// has to wait for it then.
+    fn copy_beside(&self) -> rusqlite::Result<()> {
+        let mut before = 0;
+        for _ in 0..PASSES_MAX {
+            let copied = self.copy()?;
+            // What has come meanwhile is about what this took to copy.
+            let pages = if copied < before { copied } else { copied - before };
+            if pages <= PAGES_LEFT {
+                break;
+            }
+            before = copied;
+        }
+        let failed = |error: io::Error| rusqlite::Error::ToSqlConversionFailure(Box::new(error));
+        self.file.sync_data().map_err(failed)
+    }
+
+    /// Copies what nobody reads or writes any more: how many pages of the log are in the file now. It
+    /// waits for nobody.
+    fn copy(&self) -> rusqlite::Result<i64> {
+        self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(2))
+    }
 }
 
 #[cfg(test)]

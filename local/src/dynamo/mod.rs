@@ -70,8 +70,9 @@ impl Dynamo {
     /// # Errors
     /// When the database cannot be opened or no port can be had.
     pub fn start_with(path: &Path, durability: Durability) -> io::Result<Self> {
-        let mut tables = Open::open(path).map_err(io::Error::other)?;
-        create_tables(&mut tables).map_err(io::Error::other)?;
+        let tables = Open::open(path).map_err(io::Error::other)?;
+        create_tables(&tables).map_err(io::Error::other)?;
+        let plans = tables.plans(names()).map_err(io::Error::other)?;
         let tables: Shared = Arc::new(Mutex::new(tables));
         let checkpoints = Checkpoints::start(path, Arc::clone(&tables))?;
         let flusher = match durability {
@@ -83,7 +84,7 @@ impl Dynamo {
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new().name("dynamodb".to_owned());
-        let server = Server::new(Arc::clone(&tables), checkpoints, flusher);
+        let server = Server::new(Arc::clone(&tables), plans, checkpoints, flusher);
         let served = server.clone();
         let thread = thread.spawn(move || serve(listener, served, tables, stopped))?;
         Ok(Self { address, server, stop, thread })
@@ -156,7 +157,7 @@ fn names() -> Vec<String> {
     TableDef::ALL.iter().map(|table| tables().name(table.table).to_owned()).collect()
 }
 
-fn create_tables(open: &mut Open) -> dynoxide::Result<()> {
+fn create_tables(open: &Open) -> dynoxide::Result<()> {
     let asked = ListTablesRequest::default();
     let present = done(list_tables::execute(&open.storage, asked))?.table_names;
     for table in TableDef::ALL {
@@ -166,7 +167,6 @@ fn create_tables(open: &mut Open) -> dynoxide::Result<()> {
         } else {
             create(open, &name, table)?;
         }
-        open.plan(&name)?;
     }
     Ok(())
 }

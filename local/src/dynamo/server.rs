@@ -1,6 +1,6 @@
 //! The wire: DynamoDB's JSON protocol, as far as Millwright speaks it.
 
-use std::io;
+use std::{io, sync::Arc};
 
 use axum::{
     Router,
@@ -12,7 +12,12 @@ use axum::{
 };
 use dynoxide::DynoxideError;
 
-use super::{Shared, checkpoint::Checkpoints, flush::Flusher};
+use super::{
+    Shared,
+    checkpoint::Checkpoints,
+    flush::Flusher,
+    quick::{Plans, Ready},
+};
 
 /// What a request's target begins with (DynamoDB low-level API).
 pub(crate) const TARGET: &str = "DynamoDB_20120810.";
@@ -25,6 +30,7 @@ const BODY_MAX: usize = 32 * 1024 * 1024;
 pub(crate) struct Server {
     /// There is one connection, and whoever waits for it must not hold up a thread.
     tables: Shared,
+    plans: Arc<Plans>,
     checkpoints: Checkpoints,
     /// Who sees to it that a commit is on the disk before it is answered.
     flusher: Option<Flusher>,
@@ -37,8 +43,13 @@ impl std::fmt::Debug for Server {
 }
 
 impl Server {
-    pub(super) fn new(tables: Shared, checkpoints: Checkpoints, flusher: Option<Flusher>) -> Self {
-        Self { tables, checkpoints, flusher }
+    pub(super) fn new(
+        tables: Shared,
+        plans: Plans,
+        checkpoints: Checkpoints,
+        flusher: Option<Flusher>,
+    ) -> Self {
+        Self { tables, plans: Arc::new(plans), checkpoints, flusher }
     }
 
     pub(super) fn router(self) -> Router {
@@ -59,7 +70,8 @@ impl Server {
     }
 
     async fn call(&self, operation: &str, body: &[u8]) -> Result<Vec<u8>, DynoxideError> {
-        let (answer, rows) = self.tables.lock().await.run(operation, body)?;
+        let ready = Ready::of(&self.plans, operation, body);
+        let (answer, rows) = self.tables.lock().await.run(operation, body, ready.as_ref())?;
         if rows > 0 {
             self.checkpoints.wrote(rows);
             if let Some(flusher) = &self.flusher {

@@ -4,7 +4,7 @@
 //! and statements can be set here, its log is brought into the file by a thread of its own
 //! (`checkpoint`), and what is asked all the time takes another way (`quick`).
 
-use std::{collections::HashMap, path::Path};
+use std::path::Path;
 
 use dynoxide::{
     DynoxideError,
@@ -15,7 +15,7 @@ use futures::FutureExt as _;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    quick::{self, Plan},
+    quick::{Plan, Plans, Ready},
     tokens::Tokens,
 };
 
@@ -29,8 +29,6 @@ const STATEMENTS_KEPT: usize = 64;
 /// The tables on their file.
 pub(super) struct Tables {
     pub(super) storage: Storage,
-    /// How rows are written, by table.
-    plans: HashMap<String, Plan>,
     tokens: Tokens,
 }
 
@@ -43,15 +41,18 @@ impl Tables {
         let storage = Storage::new(&path.to_string_lossy())?;
         storage.conn().execute_batch(PRAGMAS)?;
         storage.conn().set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-        Ok(Self { storage, plans: HashMap::new(), tokens: Tokens::default() })
+        Ok(Self { storage, tokens: Tokens::default() })
     }
 
-    /// Makes what is done with a table all the time quick. It is not altered from now on.
-    pub(super) fn plan(&mut self, name: &str) -> dynoxide::Result<()> {
-        if let Some(plan) = Plan::of(&self.describe(name)?) {
-            self.plans.insert(name.to_owned(), plan);
+    /// How rows of these tables are written. They are not altered from now on.
+    pub(super) fn plans(&self, names: Vec<String>) -> dynoxide::Result<Plans> {
+        let mut plans = Plans::new();
+        for name in names {
+            if let Some(plan) = Plan::of(&self.describe(&name)?) {
+                plans.insert(name, plan);
+            }
         }
-        Ok(())
+        Ok(plans)
     }
 
     /// What a table is.
@@ -61,20 +62,23 @@ impl Tables {
         Ok(done(actions::describe_table::execute(&self.storage, request, &none))?.table)
     }
 
-    /// Does an operation.
-    pub(super) fn run(&mut self, operation: &str, body: &[u8]) -> Result<Answer, DynoxideError> {
-        let rows = rows_of(operation);
-        if operation == "TransactWriteItems" {
-            let Self { storage, plans, tokens } = self;
-            let answer = tokens.once(body, || {
-                let quick = quick::run(storage.conn(), plans, operation, body);
-                quick.map_or_else(|| act(storage, operation, body), Ok)
-            });
-            return answer.map(|answer| (answer, rows));
-        }
-        let quick = quick::run(self.storage.conn(), &self.plans, operation, body);
-        let answer = quick.map_or_else(|| act(&self.storage, operation, body), Ok);
-        answer.map(|answer| (answer, rows))
+    /// Does an operation, which may have been made ready.
+    pub(super) fn run(
+        &mut self,
+        operation: &str,
+        body: &[u8],
+        ready: Option<&Ready<'_>>,
+    ) -> Result<Answer, DynoxideError> {
+        let Self { storage, tokens } = self;
+        let make = || {
+            let quick = ready.and_then(|ready| ready.run(storage.conn()));
+            quick.map_or_else(|| act(storage, operation, body), Ok)
+        };
+        let answer = match operation {
+            "TransactWriteItems" => tokens.once(body, make),
+            _ => make(),
+        };
+        answer.map(|answer| (answer, rows_of(operation)))
     }
 }
 

@@ -180,6 +180,8 @@ pub struct SourceRecord {
     pub unshown: Vec<String>,
     /// The row that it was made of, with details and children; only where it was asked for.
     pub raw: Option<Value>,
+    /// What that row is, in short; only of rows that came unmapped.
+    pub print: Option<RowPrint>,
 }
 
 /// A page of ids.

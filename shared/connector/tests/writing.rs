@@ -53,7 +53,7 @@ fn current(entity: &str, id: &str, status: Option<&str>, record: Value) -> Sourc
         let key = status_key(&support::connection(), entity, code);
         record.insert("statusKey".to_owned(), json!(key));
     }
-    SourceRecord { remote_id: id.to_owned(), record, unshown: Vec::new(), raw: None }
+    SourceRecord { remote_id: id.to_owned(), record, unshown: Vec::new(), raw: None, print: None }
 }
 
 fn line(entity: &str, id: &str, more: Value) -> Value {

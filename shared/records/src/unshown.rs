@@ -51,7 +51,8 @@ mod tests {
     fn filled(record: Value, kept: Option<&str>) -> Value {
         let record = record.as_object().cloned().unwrap();
         let unshown = vec!["bumpedAt".to_owned()];
-        let mut record = SourceRecord { remote_id: "7".to_owned(), record, unshown, raw: None };
+        let mut record =
+            SourceRecord { remote_id: "7".to_owned(), record, unshown, raw: None, print: None };
         fill(&mut record, kept).unwrap();
         Value::Object(record.record)
     }

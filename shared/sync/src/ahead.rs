@@ -32,7 +32,17 @@ pub(crate) fn begin(slice: &mut Slice<'_>, entity: &str, pull: Pull) {
     }
     let (system, entity) = (slice.system.clone(), entity.to_owned());
     let position = pull.position.clone();
-    let page = tokio::spawn(Box::pin(async move { system.pull(&entity, &pull).await }));
+    // Where nothing is known yet, each row becomes a record: beside the work on the page before.
+    let maps = slice.row.doc.is_first_load();
+    let page = tokio::spawn(Box::pin(async move {
+        let mut page = system.pull(&entity, &pull).await?;
+        if maps {
+            let found = system.records(&entity, std::mem::take(&mut page.rows))?;
+            page.records.extend(found.records);
+            page.faults.extend(found.faults);
+        }
+        Ok(page)
+    }));
     slice.ahead = Some(Ahead { position, fetch_started, page });
 }
 

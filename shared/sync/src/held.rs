@@ -172,7 +172,13 @@ mod tests {
 
     fn record(key: &str, name: &str) -> SourceRecord {
         let record = json!({ "key": key, "name": name }).as_object().cloned().unwrap();
-        SourceRecord { remote_id: key.to_owned(), record, unshown: Vec::new(), raw: None }
+        SourceRecord {
+            remote_id: key.to_owned(),
+            record,
+            unshown: Vec::new(),
+            raw: None,
+            print: None,
+        }
     }
 
     /// A page whose fetching began then, with these records left and others after it.

@@ -304,7 +304,13 @@ mod tests {
 
     fn record(number: usize) -> SourceRecord {
         let record = serde_json::Map::new();
-        SourceRecord { remote_id: number.to_string(), record, unshown: Vec::new(), raw: None }
+        SourceRecord {
+            remote_id: number.to_string(),
+            record,
+            unshown: Vec::new(),
+            raw: None,
+            print: None,
+        }
     }
 
     #[test]

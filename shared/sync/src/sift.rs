@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use millwright_connector::{RowPrint, SourceRecord, SourceRow};
+use millwright_connector::{SourceRecord, SourceRow};
 use millwright_core::Result;
 use millwright_entities::record_key;
 use millwright_records::{CommitId, Committed, content_hash};
@@ -146,9 +146,8 @@ impl Slice<'_> {
         let Some(mut prints) = self.prints.take() else { return Ok(sifted) };
         let mut certain = Certain::Unasked;
         let rows = self.sift_rows(&mut prints, rows, &mut certain, &mut sifted).await?;
-        let made_of = rows.iter().map(|row| (row.remote_id.clone(), row.print)).collect();
         self.map(fetched, rows)?;
-        sifted.contents = contents(&self.row.doc.entity, &mut fetched.records, &made_of)?;
+        sifted.contents = contents(&self.row.doc.entity, &mut fetched.records)?;
         self.sift_records(&mut prints, fetched, certain, &mut sifted).await?;
         self.prints = Some(prints);
         Ok(sifted)
@@ -274,19 +273,14 @@ impl Slice<'_> {
     }
 }
 
-/// What records hold, by their keys, and of which rows they were made, by their remote ids. Of several
-/// with one key the last one stands.
-fn contents(
-    entity: &str,
-    records: &mut Vec<SourceRecord>,
-    made_of: &HashMap<String, RowPrint>,
-) -> Result<HashMap<String, Known>> {
+/// What records hold, by their keys, and of which rows they were made. Of several with one key the last
+/// one stands.
+fn contents(entity: &str, records: &mut Vec<SourceRecord>) -> Result<HashMap<String, Known>> {
     let mut contents = HashMap::with_capacity(records.len());
     for record in records.iter() {
         if let Some(key) = key_of(record) {
             let content = Content::of(&content_hash(entity, &record.record)?);
-            let row = made_of.get(&record.remote_id).copied();
-            contents.insert(key.to_owned(), Known { content, row });
+            contents.insert(key.to_owned(), Known { content, row: record.print });
         }
     }
     if contents.len() < records.len() {
@@ -313,13 +307,19 @@ mod tests {
 
     fn record(key: &str, name: &str) -> SourceRecord {
         let record = json!({ "key": key, "name": name }).as_object().cloned().unwrap();
-        SourceRecord { remote_id: key.to_owned(), record, unshown: Vec::new(), raw: None }
+        SourceRecord {
+            remote_id: key.to_owned(),
+            record,
+            unshown: Vec::new(),
+            raw: None,
+            print: None,
+        }
     }
 
     #[test]
     fn of_a_record_that_comes_twice_in_a_page_the_last_one_stands() {
         let mut records = vec![record("a", "1"), record("b", "1"), record("a", "2")];
-        let contents = contents("vendors", &mut records, &HashMap::new()).unwrap();
+        let contents = contents("vendors", &mut records).unwrap();
         assert_eq!(records, [record("b", "1"), record("a", "2")]);
         let last = content_hash("vendors", &record("a", "2").record).unwrap();
         assert_eq!(contents["a"], Known::content(Content::of(&last)));

@@ -153,7 +153,7 @@ impl Scene {
         record.insert("key".to_owned(), json!(self.key(entity, &id)));
         record.insert("remoteId".to_owned(), json!(id));
         record.extend(fields.as_object().unwrap().clone());
-        SourceRecord { remote_id: id, record, unshown: Vec::new(), raw: None }
+        SourceRecord { remote_id: id, record, unshown: Vec::new(), raw: None, print: None }
     }
 
     pub fn now(&self) -> WallTime {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use serde::Deserialize;
 
-use super::plan::{Place, Plain, Plan};
+use super::plan::{Place, Plain, Plans};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -19,14 +19,13 @@ struct Asked {
     _consistent: Option<bool>,
 }
 
-/// The answer holds the row as it is kept: that is how values are written on the wire, too.
-pub(super) fn get(
-    connection: &Connection,
-    plans: &HashMap<String, Plan>,
-    body: &[u8],
-) -> Option<Vec<u8>> {
+pub(super) fn asked<'a>(plans: &'a Plans, body: &[u8]) -> Option<Place<'a>> {
     let asked: Asked = serde_json::from_slice(body).ok()?;
-    let place = Place::of_key(plans, &asked.table, asked.key)?;
+    Place::of_key(plans, &asked.table, asked.key)
+}
+
+/// The answer holds the row as it is kept: that is how values are written on the wire, too.
+pub(super) fn get(connection: &Connection, place: &Place<'_>) -> Option<Vec<u8>> {
     let mut read = connection.prepare_cached(&place.plan.get).ok()?;
     let row = read.query_row(params![place.pk, place.sk], |row| row.get::<_, String>(0));
     match row.optional().ok()? {

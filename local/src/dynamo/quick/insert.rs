@@ -1,19 +1,16 @@
 //! Batches of inserts, as `Store::insert_batch` sends them: all in one commit. What becomes of each row is
 //! what would become of it alone; the others are put whether it is there or not.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::borrow::Cow;
 
-use dynoxide::{
-    Item,
-    actions::batch_execute_statement::{
-        BatchExecuteStatementResponse, BatchStatementError, BatchStatementResponse,
-    },
+use dynoxide::actions::batch_execute_statement::{
+    BatchExecuteStatementResponse, BatchStatementError, BatchStatementResponse,
 };
 use rusqlite::Connection;
 use serde::Deserialize;
 
 use super::{
-    plan::{Place, Plain, Plan, items},
+    plan::{Filled, Place, Plain, Plans, items},
     transaction,
 };
 
@@ -38,33 +35,36 @@ struct Statement<'a> {
     parameters: Vec<Plain>,
 }
 
-pub(super) fn together(
-    connection: &Connection,
-    plans: &HashMap<String, Plan>,
-    body: &[u8],
-) -> Option<BatchExecuteStatementResponse> {
+/// A row to be put where there is none.
+pub(in crate::dynamo) struct New<'a> {
+    place: Place<'a>,
+    row: Filled,
+}
+
+pub(super) fn asked<'a>(plans: &'a Plans, body: &[u8]) -> Option<Vec<New<'a>>> {
     let batch: Batch<'_> = serde_json::from_slice(body).ok()?;
     if batch.statements.is_empty() || batch.statements.len() > STATEMENTS_MAX {
         return None;
     }
     let rows = batch.statements.into_iter().map(|statement| new_row(plans, statement));
-    let rows: Vec<(Place<'_>, Item)> = rows.collect::<Option<_>>()?;
-    if !Place::differ(&rows.iter().map(|(place, _)| place).collect::<Vec<_>>()) {
-        return None;
-    }
+    let rows: Vec<New<'_>> = rows.collect::<Option<_>>()?;
+    Place::differ(&rows.iter().map(|new| &new.place).collect::<Vec<_>>()).then_some(rows)
+}
+
+pub(super) fn together(
+    connection: &Connection,
+    rows: &[New<'_>],
+) -> Option<BatchExecuteStatementResponse> {
     let responses = transaction(connection, || {
-        let told =
-            rows.iter().map(|(place, item)| Ok(told(place, place.insert(connection, item)?)));
-        told.collect::<rusqlite::Result<_>>().map(Some)
+        let put =
+            rows.iter().map(|new| Ok(told(&new.place, new.place.insert(connection, &new.row)?)));
+        put.collect::<rusqlite::Result<_>>().map(Some)
     });
     Some(BatchExecuteStatementResponse { responses: responses?, consumed_capacity: None })
 }
 
 /// Reads `INSERT INTO "table" VALUE {'name': ?, ...}` with its values.
-fn new_row<'a>(
-    plans: &'a HashMap<String, Plan>,
-    statement: Statement<'_>,
-) -> Option<(Place<'a>, Item)> {
+fn new_row<'a>(plans: &'a Plans, statement: Statement<'_>) -> Option<New<'a>> {
     let text = &*statement.statement;
     let rest = text.strip_prefix("INSERT INTO \"").filter(|_| text.len() <= STATEMENT_MAX)?;
     let (table, rest) = rest.split_once("\" VALUE {")?;
@@ -80,7 +80,8 @@ fn new_row<'a>(
     let item = items(names.into_iter().map(str::to_owned).zip(statement.parameters))?;
     // None is named twice.
     let place = Place::of_item(plans, table, &item).filter(|_| item.len() == count)?;
-    Some((place, item))
+    let row = place.fill(&item)?;
+    Some(New { place, row })
 }
 
 fn told(place: &Place<'_>, put: bool) -> BatchStatementResponse {

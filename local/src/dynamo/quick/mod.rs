@@ -6,6 +6,9 @@
 //! reads (`get`). What stands in the tables afterwards, and what is answered, is what dynoxide would have
 //! made of it, which the tests compare.
 //!
+//! A request is read and its rows are written out before its turn at the connection comes (`Ready`): only
+//! the statements themselves have to wait for each other.
+//!
 //! Only what succeeds is done here. Whatever is not plain (other expressions, values that are neither text
 //! nor whole numbers, keys or items near their limits, the same row twice) and whatever is refused is left
 //! to dynoxide, which says what is wrong with it. Nothing has happened then.
@@ -15,26 +18,34 @@ mod insert;
 mod plan;
 mod put;
 
-use std::collections::HashMap;
-
-pub(super) use plan::Plan;
+pub(super) use plan::{Plan, Plans};
 use rusqlite::Connection;
 
-/// Does an operation: the answer's body, or nothing when it is not for here.
-pub(super) fn run(
-    connection: &Connection,
-    plans: &HashMap<String, Plan>,
-    operation: &str,
-    body: &[u8],
-) -> Option<Vec<u8>> {
-    match operation {
-        "GetItem" => get::get(connection, plans, body),
-        "BatchExecuteStatement" => {
-            let answer = insert::together(connection, plans, body)?;
-            serde_json::to_vec(&answer).ok()
+/// A request that is for here, made ready for its turn at the connection.
+pub(super) enum Ready<'a> {
+    Get(plan::Place<'a>),
+    Insert(Vec<insert::New<'a>>),
+    Write(Vec<put::Write<'a>>),
+}
+
+impl<'a> Ready<'a> {
+    /// Nothing when the request is not for here.
+    pub(super) fn of(plans: &'a Plans, operation: &str, body: &[u8]) -> Option<Self> {
+        match operation {
+            "GetItem" => get::asked(plans, body).map(Self::Get),
+            "BatchExecuteStatement" => insert::asked(plans, body).map(Self::Insert),
+            _ => put::asked(plans, operation, body).map(Self::Write),
         }
-        // None of these answers anything.
-        _ => put::write(connection, plans, operation, body).map(|()| b"{}".to_vec()),
+    }
+
+    /// Carries it out: the answer's body, or nothing when it is left to dynoxide.
+    pub(super) fn run(&self, connection: &Connection) -> Option<Vec<u8>> {
+        match self {
+            Self::Get(place) => get::get(connection, place),
+            Self::Insert(rows) => serde_json::to_vec(&insert::together(connection, rows)?).ok(),
+            // None of these answers anything.
+            Self::Write(writes) => put::make(connection, writes).map(|()| b"{}".to_vec()),
+        }
     }
 }
 

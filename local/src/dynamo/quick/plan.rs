@@ -12,12 +12,15 @@ use dynoxide::{
 };
 use millwright_store::TableDef;
 use rusqlite::{Connection, OptionalExtension as _, params};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 /// Bytes up to which any key attribute may be long.
 pub(super) const KEY_MAX: usize = 1_024;
 /// Digits of a number that is kept as it is written.
 const DIGITS_MAX: usize = 38;
+
+/// How rows are written, by table.
+pub(in crate::dynamo) type Plans = HashMap<String, Plan>;
 
 /// How rows are written into a table.
 pub(in crate::dynamo) struct Plan {
@@ -127,7 +130,7 @@ impl Index {
     }
 
     /// A row's entry, if it has one: its keys, and what it holds.
-    fn entry(&self, item: &Item, text: &str) -> rusqlite::Result<Option<(String, String, String)>> {
+    fn entry(&self, item: &Item, text: &str) -> serde_json::Result<Option<Entry>> {
         let (Some(hash), Some(range)) = (key(item, &self.hash.0), key(item, &self.range.0)) else {
             return Ok(None);
         };
@@ -136,11 +139,28 @@ impl Index {
             Some(names) => {
                 // In order, so that what is the same is written the same.
                 let held = item.iter().filter(|(name, _)| names.contains(*name));
-                written(&held.collect::<BTreeMap<_, _>>())?
+                serde_json::to_string(&held.collect::<BTreeMap<_, _>>())?
             }
         };
-        Ok(Some((hash, range, held)))
+        Ok(Some(Entry { hash, range, held }))
     }
+}
+
+/// A row's place in an index.
+struct Entry {
+    hash: String,
+    range: String,
+    held: String,
+}
+
+/// A row to be put, as dynoxide keeps it.
+pub(super) struct Filled {
+    text: String,
+    /// In bytes, as DynamoDB counts.
+    pub(super) size: usize,
+    prefix: String,
+    /// For each index, if the row has a place in it.
+    entries: Vec<Option<Entry>>,
 }
 
 fn keys(schema: &[KeySchemaElement]) -> Option<(&str, &str)> {
@@ -158,7 +178,7 @@ fn kind<'a>(table: &'a TableDescription, name: &str) -> Option<&'a ScalarAttribu
 }
 
 /// Where a row is, as dynoxide keeps keys.
-pub(super) struct Place<'a> {
+pub(in crate::dynamo) struct Place<'a> {
     pub(super) table: &'a str,
     pub(super) plan: &'a Plan,
     pub(super) pk: String,
@@ -168,7 +188,7 @@ pub(super) struct Place<'a> {
 impl<'a> Place<'a> {
     /// Nothing where the table has no plan, or the key is not just that.
     pub(super) fn of_key(
-        plans: &'a HashMap<String, Plan>,
+        plans: &'a Plans,
         table: &str,
         key: HashMap<String, Plain>,
     ) -> Option<Self> {
@@ -180,11 +200,7 @@ impl<'a> Place<'a> {
     }
 
     /// Nothing where the table has no plan, or the item is not for here.
-    pub(super) fn of_item(
-        plans: &'a HashMap<String, Plan>,
-        table: &str,
-        item: &Item,
-    ) -> Option<Self> {
+    pub(super) fn of_item(plans: &'a Plans, table: &str, item: &Item) -> Option<Self> {
         let plan = plans.get_key_value(table).filter(|(_, plan)| plan.takes(item))?;
         Self::of(plan, item)
     }
@@ -200,12 +216,20 @@ impl<'a> Place<'a> {
         places.iter().all(|place| seen.insert((place.table, &place.pk, &place.sk)))
     }
 
+    /// An item that is to be put here.
+    pub(super) fn fill(&self, item: &Item) -> Option<Filled> {
+        let text = serde_json::to_string(item).ok()?;
+        let entries = self.plan.indexes.iter().map(|index| index.entry(item, &text));
+        let entries = entries.collect::<Result<_, _>>().ok()?;
+        let prefix = item.get(TableDef::PK).map(compute_hash_prefix).unwrap_or_default();
+        Some(Filled { text, size: item_size(item), prefix, entries })
+    }
+
     /// Puts a row if it is not there: whether it was put.
-    pub(super) fn insert(&self, connection: &Connection, item: &Item) -> rusqlite::Result<bool> {
-        let text = written(item)?;
-        let put = self.put(connection, &self.plan.insert, item, &text)? > 0;
+    pub(super) fn insert(&self, connection: &Connection, row: &Filled) -> rusqlite::Result<bool> {
+        let put = self.put(connection, &self.plan.insert, row)? > 0;
         if put {
-            self.enter(connection, item, &text, false)?;
+            self.enter(connection, row, false)?;
         }
         Ok(put)
     }
@@ -214,37 +238,24 @@ impl<'a> Place<'a> {
     pub(super) fn replace(
         &self,
         connection: &Connection,
-        item: &Item,
+        row: &Filled,
         there: bool,
     ) -> rusqlite::Result<()> {
-        let text = written(item)?;
-        self.put(connection, &self.plan.replace, item, &text)?;
-        self.enter(connection, item, &text, there)
+        self.put(connection, &self.plan.replace, row)?;
+        self.enter(connection, row, there)
     }
 
-    fn put(
-        &self,
-        connection: &Connection,
-        put: &str,
-        item: &Item,
-        text: &str,
-    ) -> rusqlite::Result<usize> {
-        let size = i64::try_from(item_size(item)).unwrap_or(i64::MAX);
-        let prefix = item.get(TableDef::PK).map(compute_hash_prefix).unwrap_or_default();
-        connection.prepare_cached(put)?.execute(params![self.pk, self.sk, text, size, prefix])
+    fn put(&self, connection: &Connection, put: &str, row: &Filled) -> rusqlite::Result<usize> {
+        let size = i64::try_from(row.size).unwrap_or(i64::MAX);
+        let values = params![self.pk, self.sk, row.text, size, row.prefix];
+        connection.prepare_cached(put)?.execute(values)
     }
 
     /// Gives the row its places in the indexes; where it was there, it may have had others.
-    fn enter(
-        &self,
-        connection: &Connection,
-        item: &Item,
-        text: &str,
-        there: bool,
-    ) -> rusqlite::Result<()> {
+    fn enter(&self, connection: &Connection, row: &Filled, there: bool) -> rusqlite::Result<()> {
         let (pk, sk) = (&self.pk, &self.sk);
-        for index in &self.plan.indexes {
-            let Some((hash, range, held)) = index.entry(item, text)? else {
+        for (index, entry) in self.plan.indexes.iter().zip(&row.entries) {
+            let Some(Entry { hash, range, held }) = entry else {
                 if there {
                     connection.prepare_cached(&index.delete)?.execute(params![pk, sk])?;
                 }
@@ -333,9 +344,4 @@ fn fits(value: Option<&AttributeValue>, kind: &ScalarAttributeType, needed: bool
 /// A key as dynoxide keeps it.
 fn key(item: &Item, name: &str) -> Option<String> {
     item.get(name)?.to_key_string()
-}
-
-fn written(item: &impl Serialize) -> rusqlite::Result<String> {
-    let failed = |e: serde_json::Error| rusqlite::Error::ToSqlConversionFailure(Box::new(e));
-    serde_json::to_string(item).map_err(failed)
 }

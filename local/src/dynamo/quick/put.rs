@@ -2,12 +2,11 @@
 
 use std::collections::HashMap;
 
-use dynoxide::{Item, types::item_size};
 use rusqlite::Connection;
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
-    plan::{Place, Plain, Plan, Standing, items},
+    plan::{Filled, Place, Plain, Plans, Standing, items},
     transaction,
 };
 
@@ -47,26 +46,21 @@ enum Action {
     ConditionCheck(Asked),
 }
 
-struct Write<'a> {
+/// A write as it is to be made.
+pub(in crate::dynamo) struct Write<'a> {
     place: Place<'a>,
     condition: Condition,
     kind: Kind,
 }
 
 enum Kind {
-    Put(Item),
+    Put(Filled),
     Delete,
     Check,
 }
 
-/// Makes the writes of a request: nothing has happened where one of them is not for here, or its row is
-/// not as expected.
-pub(super) fn write(
-    connection: &Connection,
-    plans: &HashMap<String, Plan>,
-    operation: &str,
-    body: &[u8],
-) -> Option<()> {
+/// The writes of a request, if all of them are for here.
+pub(super) fn asked<'a>(plans: &'a Plans, operation: &str, body: &[u8]) -> Option<Vec<Write<'a>>> {
     let writes = match operation {
         "PutItem" => vec![Action::Put(serde_json::from_slice(body).ok()?)],
         "DeleteItem" => vec![Action::Delete(serde_json::from_slice(body).ok()?)],
@@ -80,11 +74,13 @@ pub(super) fn write(
         writes.into_iter().map(|action| Write::of(plans, action)).collect::<Option<_>>()?;
     let bytes: usize = writes.iter().map(Write::bytes).sum();
     let differ = Place::differ(&writes.iter().map(|write| &write.place).collect::<Vec<_>>());
-    if !differ || bytes > BYTES_MAX {
-        return None;
-    }
+    (differ && bytes <= BYTES_MAX).then_some(writes)
+}
+
+/// Makes the writes of a request: nothing has happened where the row of one is not as expected.
+pub(super) fn make(connection: &Connection, writes: &[Write<'_>]) -> Option<()> {
     transaction(connection, || {
-        for write in &writes {
+        for write in writes {
             if !write.make(connection)? {
                 return Ok(None);
             }
@@ -94,31 +90,34 @@ pub(super) fn write(
 }
 
 impl<'a> Write<'a> {
-    fn of(plans: &'a HashMap<String, Plan>, action: Action) -> Option<Self> {
-        let (asked, kind) = match action {
-            Action::Put(mut asked) => {
+    fn of(plans: &'a Plans, action: Action) -> Option<Self> {
+        let (asked, place, kind) = match action {
+            Action::Put(mut asked) if asked.key.is_none() => {
                 let item = items(asked.item.take()?)?;
-                (asked, Kind::Put(item))
+                let place = Place::of_item(plans, &asked.table, &item)?;
+                let row = place.fill(&item)?;
+                (asked, place, Kind::Put(row))
             }
-            Action::Delete(asked) => (asked, Kind::Delete),
-            Action::ConditionCheck(asked) => (asked, Kind::Check),
-        };
-        let place = match (&kind, asked.key) {
-            (Kind::Put(item), None) => Place::of_item(plans, &asked.table, item)?,
-            (Kind::Delete | Kind::Check, Some(key)) if asked.item.is_none() => {
-                Place::of_key(plans, &asked.table, key)?
-            }
-            _ => return None,
+            Action::Put(_) => return None,
+            Action::Delete(asked) => Self::of_row(plans, asked, Kind::Delete)?,
+            Action::ConditionCheck(asked) => Self::of_row(plans, asked, Kind::Check)?,
         };
         let condition = Condition::of(asked.condition.as_deref(), asked.values)?;
         let pointless = matches!((&kind, &condition), (Kind::Check, Condition::Anything));
         (!pointless).then_some(Self { place, condition, kind })
     }
 
+    /// What is done to a row that is named by its key.
+    fn of_row(plans: &'a Plans, mut asked: Asked, kind: Kind) -> Option<(Asked, Place<'a>, Kind)> {
+        let key = asked.key.take().filter(|_| asked.item.is_none())?;
+        let place = Place::of_key(plans, &asked.table, key)?;
+        Some((asked, place, kind))
+    }
+
     /// No fewer than dynoxide counts.
     fn bytes(&self) -> usize {
         match &self.kind {
-            Kind::Put(item) => item_size(item),
+            Kind::Put(row) => row.size,
             Kind::Delete | Kind::Check => self.place.pk.len() + self.place.sk.len() + 16,
         }
     }
@@ -130,7 +129,7 @@ impl<'a> Write<'a> {
             return Ok(false);
         }
         match &self.kind {
-            Kind::Put(item) => self.place.replace(connection, item, row.is_some())?,
+            Kind::Put(filled) => self.place.replace(connection, filled, row.is_some())?,
             Kind::Delete => self.place.delete(connection)?,
             Kind::Check => {}
         }

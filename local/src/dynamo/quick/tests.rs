@@ -16,25 +16,22 @@ use crate::dynamo::{
 struct Fresh {
     _folder: TempDir,
     tables: Tables,
-    plans: HashMap<String, Plan>,
+    plans: Plans,
 }
 
 fn fresh() -> Fresh {
     let folder = tempfile::tempdir().unwrap();
-    let mut tables = Tables::open(&folder.path().join("dynamo.sqlite")).unwrap();
-    create_tables(&mut tables).unwrap();
-    let plan = |name: String| {
-        let plan = Plan::of(&tables.describe(&name).unwrap()).unwrap();
-        (name, plan)
-    };
-    let plans = names().into_iter().map(plan).collect();
+    let tables = Tables::open(&folder.path().join("dynamo.sqlite")).unwrap();
+    create_tables(&tables).unwrap();
+    let plans = tables.plans(names()).unwrap();
+    assert_eq!(plans.len(), names().len());
     Fresh { _folder: folder, tables, plans }
 }
 
 impl Fresh {
     fn quick(&self, operation: &str, body: &Value) -> Option<Value> {
         let body = serde_json::to_vec(body).unwrap();
-        let answer = run(self.tables.storage.conn(), &self.plans, operation, &body)?;
+        let answer = Ready::of(&self.plans, operation, &body)?.run(self.tables.storage.conn())?;
         Some(serde_json::from_slice(&answer).unwrap())
     }
 

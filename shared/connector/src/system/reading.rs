@@ -233,7 +233,8 @@ impl System {
                 Ok(record) => {
                     let raw = raw.then(|| row.to_value());
                     let unshown = lacks.to_vec();
-                    pulled.records.push(SourceRecord { remote_id, record, unshown, raw });
+                    let print = None;
+                    pulled.records.push(SourceRecord { remote_id, record, unshown, raw, print });
                 }
                 Err(fault) => pulled.faults.push(fault),
             }

@@ -74,10 +74,11 @@ impl System {
     pub fn records(&self, entity: &str, rows: Vec<SourceRow>) -> Result<Found, SystemError> {
         let (def, mapper) = (self.def(entity, "read")?, self.mapper(entity));
         let mut found = Found::default();
-        for SourceRow { remote_id, row, unshown, .. } in rows {
+        for SourceRow { remote_id, print, row, unshown } in rows {
             match mapper.record(def, &remote_id, row.json()) {
                 Ok(record) => {
-                    found.records.push(SourceRecord { remote_id, record, unshown, raw: None });
+                    let (raw, print) = (None, Some(print));
+                    found.records.push(SourceRecord { remote_id, record, unshown, raw, print });
                 }
                 Err(fault) => found.faults.push(fault),
             }

@@ -128,8 +128,13 @@ async fn unread(work: &Work, remote_id: &str, read_at: WallTime) -> Option<Outco
         let record = guessed(work, remote_id).unwrap_or_default();
         return Some(Outcome::incomplete(record, message));
     };
-    let record =
-        SourceRecord { remote_id: remote_id.to_owned(), record, unshown: Vec::new(), raw: None };
+    let record = SourceRecord {
+        remote_id: remote_id.to_owned(),
+        record,
+        unshown: Vec::new(),
+        raw: None,
+        print: None,
+    };
     let outcome = kept(work, record, Vec::new(), read_at).await?;
     Some(outcome.saying(message).unfinished())
 }
