@@ -5,15 +5,15 @@ mod links;
 use std::{fmt, path::Path as FilePath, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures::TryStreamExt;
+use futures::{Stream, TryStreamExt};
 use links::Links;
 use millwright_core::{
     Error, PublicUrl, Result, WallTime,
     config::{ConfigError, Source, required},
 };
 use object_store::{
-    ObjectStore, ObjectStoreExt, aws::AmazonS3Builder, local::LocalFileSystem, path::Path,
-    prefix::PrefixStore,
+    ObjectStore, ObjectStoreExt, PutPayload, aws::AmazonS3Builder, local::LocalFileSystem,
+    path::Path, prefix::PrefixStore,
 };
 
 const VARIABLE: &str = "MILLWRIGHT_BLOB";
@@ -90,6 +90,34 @@ impl Blob {
     /// When the name cannot be one, or the store fails.
     pub async fn put(&self, path: &str, body: Bytes) -> Result<()> {
         self.store.put(&location(path)?, body.into()).await.map(drop).map_err(Error::internal)
+    }
+
+    /// The same with a body in pieces, which are not put together before.
+    ///
+    /// # Errors
+    /// When the name cannot be one, or the store fails.
+    pub async fn put_pieces(
+        &self,
+        path: &str,
+        pieces: impl IntoIterator<Item = Bytes>,
+    ) -> Result<()> {
+        let body: PutPayload = pieces.into_iter().collect();
+        self.store.put(&location(path)?, body).await.map(drop).map_err(Error::internal)
+    }
+
+    /// Gets a body as it comes, in pieces of any size, if there is one.
+    ///
+    /// # Errors
+    /// When the store fails; each piece also when it fails then.
+    pub async fn pieces(
+        &self,
+        path: &str,
+    ) -> Result<Option<impl Stream<Item = Result<Bytes>> + Unpin + Send + use<>>> {
+        match self.store.get(&location(path)?).await {
+            Ok(found) => Ok(Some(found.into_stream().map_err(Error::internal))),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(Error::internal(error)),
+        }
     }
 
     /// Gets a body, if there is one.

@@ -114,17 +114,14 @@ impl Slice<'_> {
     }
 
     /// Keeps the fingerprints, with what the pass has seen where it goes on. A failure costs another
-    /// listing, or another reading of the rows, and no more.
-    pub async fn keep_prints(&mut self) -> bool {
+    /// listing, or another reading of the rows, and no more. The slice ends after that.
+    pub async fn keep_prints(&mut self) {
         let mark = self.row.doc.pass.as_ref().map(crate::state::Pass::mark);
         let mark = mark.filter(|_| self.seen_whole);
-        let Some(mut prints) = self.prints.take() else { return true };
-        let kept = prints.keep(self.of(), mark).await;
-        self.prints = Some(prints);
-        if let Err(error) = &kept {
+        let Some(prints) = self.prints.take() else { return };
+        if let Err(error) = prints.keep(self.of(), mark).await {
             tracing::warn!(entity = self.row.doc.entity, ?error, "fingerprints not kept");
         }
-        kept.is_ok()
     }
 
     /// Takes note of what was shown, and takes out what is as it was. Only what is certain: nobody has

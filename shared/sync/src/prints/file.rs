@@ -33,43 +33,66 @@ struct Header {
     missing: Vec<String>,
 }
 
-/// The body that keeps these.
+/// The body that keeps these, in pieces. A million rows are not held twice.
 ///
 /// # Errors
 /// When it cannot be written as JSON.
-pub(super) fn encode(prints: &mut Prints, mark: Option<Mark>) -> Result<Bytes> {
+pub(super) fn encode(prints: Prints, mark: Option<Mark>) -> Result<impl Iterator<Item = Bytes>> {
     let header = Header {
         form: FORM,
         as_of: prints.as_of,
         lost: prints.lost,
         mark,
-        mapping: prints.mapping.clone(),
         early: prints.set.early().map(|key| key.text()).collect(),
-        missing: prints.missing.clone(),
+        mapping: prints.mapping,
+        missing: prints.missing,
     };
     let header = serde_json::to_vec(&header).map_err(Error::internal)?;
     let size = u32::try_from(header.len()).map_err(Error::internal)?;
-    let mut body = Vec::new();
-    body.extend_from_slice(&size.to_be_bytes());
-    body.extend_from_slice(&header);
-    prints.set.bytes(&mut body);
-    Ok(Bytes::from(body))
+    let head = [Bytes::copy_from_slice(&size.to_be_bytes()), header.into()];
+    Ok(head.into_iter().chain(prints.set.into_bytes()))
 }
 
-/// What a body keeps; nothing when it is damaged or of another form.
-pub(super) fn decode(body: &[u8]) -> Option<(Prints, Option<Mark>)> {
-    let (size, rest) = body.split_at_checked(4)?;
-    let size = usize::try_from(u32::from_be_bytes(size.try_into().ok()?)).ok()?;
-    let (header, rows) = rest.split_at_checked(size)?;
-    let header: Header = serde_json::from_slice(header).ok()?;
-    if header.form != FORM {
-        return None;
+/// Makes fingerprints of a body that comes in pieces of any size.
+#[derive(Default)]
+pub(super) struct Decoder {
+    /// What has come and is not whole yet.
+    rest: Vec<u8>,
+    header: Option<Header>,
+    set: PrintSet,
+}
+
+impl Decoder {
+    /// Takes a piece; nothing when the body is damaged or of another form.
+    pub fn take(&mut self, piece: &[u8]) -> Option<()> {
+        self.rest.extend_from_slice(piece);
+        if self.header.is_none() {
+            let Some((size, rest)) = self.rest.split_at_checked(4) else { return Some(()) };
+            let size = usize::try_from(u32::from_be_bytes(size.try_into().ok()?)).ok()?;
+            let Some((header, _)) = rest.split_at_checked(size) else { return Some(()) };
+            let mut header: Header = serde_json::from_slice(header).ok()?;
+            if header.form != FORM {
+                return None;
+            }
+            let early: Option<Vec<PrintKey>> =
+                header.early.drain(..).map(|text| PrintKey::of(&text)).collect();
+            self.set.see_early(early?);
+            self.header = Some(header);
+            self.rest.drain(..4 + size);
+        }
+        let whole = self.rest.len() - self.rest.len() % PrintSet::ROW;
+        self.set.take_bytes(&self.rest[..whole])?;
+        self.rest.drain(..whole);
+        Some(())
     }
-    let early: Option<Vec<PrintKey>> = header.early.iter().map(|text| PrintKey::of(text)).collect();
-    let set = PrintSet::of_bytes(rows, early?)?;
-    let mut prints = Prints::new(set, header.as_of, header.lost);
-    (prints.missing, prints.mapping) = (header.missing, header.mapping);
-    Some((prints, header.mark))
+
+    /// What the body keeps, all of it having come; nothing when it was cut.
+    pub fn end(self) -> Option<(Prints, Option<Mark>)> {
+        let header = self.header.filter(|_| self.rest.is_empty())?;
+        let mut prints = Prints::new(self.set, header.as_of, header.lost);
+        (prints.missing, prints.mapping) = (header.missing, header.mapping);
+        Some((prints, header.mark))
+    }
 }
 
 #[cfg(test)]
@@ -86,6 +109,12 @@ mod tests {
         PrintKey::of(&record_key(&connection, "vendors", &id.to_string())).unwrap()
     }
 
+    fn decode(body: &[u8], size: usize) -> Option<(Prints, Option<Mark>)> {
+        let mut decoder = Decoder::default();
+        body.chunks(size).try_for_each(|piece| decoder.take(piece))?;
+        decoder.end()
+    }
+
     #[test]
     fn what_is_kept_comes_back_with_its_mark_and_damage_is_noticed() {
         let mut set = PrintSet::default();
@@ -98,24 +127,30 @@ mod tests {
         prints.missing = vec!["41".to_owned()];
         prints.mapping = Some("this".to_owned());
         let mark = Mark { run: RunId::new_at(1), round: 1, pages: 7 };
-        let body = encode(&mut prints, Some(mark.clone())).unwrap();
-        let (mut again, kept) = decode(&body).unwrap();
-        assert_eq!((kept, again.as_of, again.lost), (Some(mark), prints.as_of, 2));
+        let unseen = prints.set.unseen();
+        let body: Vec<Bytes> = encode(prints, Some(mark.clone())).unwrap().collect();
+        let body = body.concat();
+        let (mut again, kept) = decode(&body, body.len()).unwrap();
+        assert_eq!((kept, again.as_of, again.lost), (Some(mark), Seq::default().plus(5), 2));
         assert_eq!(again.missing, ["41"]);
-        assert_eq!(again.set.unseen(), prints.set.unseen());
+        assert_eq!(again.set.unseen(), unseen);
+        for size in [1, 3, 40, 1_000] {
+            let (again, _) = decode(&body, size).unwrap();
+            assert_eq!((again.set.unseen(), again.set.len()), (unseen.clone(), 9), "{size}");
+        }
         again.set.put(key(77), None);
         assert!(!again.set.unseen().contains(&key(77)), "seen before it was known of");
         again.map_by(Some("this".to_owned()));
         assert!(again.set.is_made_of(key(4), row), "the same mapping");
         for other in [Some("another".to_owned()), None] {
-            let (mut again, _) = decode(&body).unwrap();
+            let (mut again, _) = decode(&body, 100).unwrap();
             again.map_by(other);
             assert!(again.set.holds(key(4), known.content) && !again.set.is_made_of(key(4), row));
             again.learn_row(key(4), known);
             assert_eq!(again.set.is_made_of(key(4), row), again.mapping.is_some());
         }
         for cut in [0, 3, 20, body.len() - 1] {
-            assert!(decode(&body[..cut]).is_none(), "{cut}");
+            assert!(decode(&body[..cut], 100).is_none(), "{cut}");
         }
     }
 }

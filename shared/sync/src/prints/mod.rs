@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use futures::TryStreamExt;
 use millwright_blob::Blob;
 use millwright_core::{Result, WallTime};
 use millwright_records::{
@@ -90,15 +91,14 @@ impl Prints {
         lost: u64,
         unfinished: &[CommitId],
     ) -> Result<(Self, Option<Mark>)> {
-        let kept = of.blob.get(&of.path()).await?;
-        let kept = kept.and_then(|body| file::decode(&body));
+        let kept = of.kept().await?;
         let now = of.store.clock().wall();
         let head = of.head().await?;
         match kept {
             Some((prints, mark)) if prints.is_usable(lost, head, now) => Ok((prints, mark)),
-            Some((mut before, mark)) => {
+            Some((before, mark)) => {
                 let mut prints = Self::of_rows(of, lost, unfinished).await?;
-                prints.set.take_seen(&mut before.set);
+                prints.set.take_seen(&before.set);
                 prints.missing = before.missing;
                 Ok((prints, mark))
             }
@@ -221,14 +221,12 @@ impl Prints {
     ///
     /// # Errors
     /// When blobs fail, or the table.
-    pub async fn keep(&mut self, of: Of<'_>, mark: Option<Mark>) -> Result<()> {
+    pub async fn keep(mut self, of: Of<'_>, mark: Option<Mark>) -> Result<()> {
         self.refresh(of).await?;
         if mark.is_none() && !self.changed {
             return Ok(());
         }
-        of.blob.put(&of.path(), file::encode(self, mark)?).await?;
-        self.changed = false;
-        Ok(())
+        of.blob.put_pieces(&of.path(), file::encode(self, mark)?).await
     }
 }
 
@@ -241,6 +239,18 @@ impl Of<'_> {
     fn path(&self) -> String {
         let Scope { workspace, connection, .. } = self.scope;
         format!("{workspace}/sync/{connection}/{}/prints", self.entity)
+    }
+
+    /// Those that are kept, as far as they can be read.
+    async fn kept(&self) -> Result<Option<(Prints, Option<Mark>)>> {
+        let Some(mut pieces) = self.blob.pieces(&self.path()).await? else { return Ok(None) };
+        let mut decoder = file::Decoder::default();
+        while let Some(piece) = pieces.try_next().await? {
+            if decoder.take(&piece).is_none() {
+                return Ok(None);
+            }
+        }
+        Ok(decoder.end())
     }
 
     async fn head(&self) -> Result<Seq> {

@@ -1,7 +1,8 @@
 //! The fingerprints of one entity's rows: small enough to be held by the million.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
+use bytes::Bytes;
 use millwright_connector::RowPrint;
 
 use super::PrintKey;
@@ -10,8 +11,12 @@ const KNOWN: u8 = 1;
 const SEEN: u8 = 2;
 /// Set only together with [`KNOWN`].
 const MADE: u8 = 4;
-/// Changes are held apart until there are so many, beside a quarter of all.
-const APART_MAX: usize = 16_384;
+/// Rows stand in so many parts by the first bits of their keys, which are hashes: a new one moves few
+/// others.
+const PARTS: usize = 1 << PART_BITS;
+const PART_BITS: usize = 12;
+/// A part that is full grows by one row for so many: what is reserved is little, however many there are.
+const GROWTH: usize = 8;
 
 /// What a record is, in 64 bits of its content hash. The hash has the record's key in it, so that two
 /// records never are the same by it; that a change goes unnoticed has a chance of one in 2^64.
@@ -69,16 +74,43 @@ impl Print {
     }
 }
 
+impl Print {
+    const SIZE: usize = PrintKey::SIZE + 8 + RowPrint::SIZE + 1;
+
+    fn write(&self, into: &mut Vec<u8>) {
+        into.extend_from_slice(&self.key.0);
+        into.extend_from_slice(&self.content);
+        into.extend_from_slice(&self.row);
+        into.push(self.marks);
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (key, rest) = bytes.split_at_checked(PrintKey::SIZE)?;
+        let (content, rest) = rest.split_at_checked(8)?;
+        let (row, marks) = rest.split_at_checked(RowPrint::SIZE)?;
+        Some(Self {
+            key: PrintKey(key.try_into().ok()?),
+            content: content.try_into().ok()?,
+            row: row.try_into().ok()?,
+            marks: *marks.first()?,
+        })
+    }
+}
+
 /// The rows that are there, by their keys.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct PrintSet {
-    /// Sorted by key.
-    base: Vec<Print>,
-    /// What differs from that: nothing where a row is gone.
-    apart: HashMap<PrintKey, Option<Print>>,
+    /// Each sorted by key, and each before the next.
+    parts: Vec<Vec<Print>>,
     /// Rows that were seen before they were known of.
     early: HashSet<PrintKey>,
     len: usize,
+}
+
+impl Default for PrintSet {
+    fn default() -> Self {
+        Self { parts: vec![Vec::new(); PARTS], early: HashSet::new(), len: 0 }
+    }
 }
 
 impl PrintSet {
@@ -110,16 +142,21 @@ impl PrintSet {
 
     /// Takes note of a row, and of what it holds where that is known.
     pub fn put(&mut self, key: PrintKey, known: Option<Known>) {
-        if let Some(print) = self.get_mut(key) {
-            print.know(known);
-            return;
+        let early = &mut self.early;
+        let part = &mut self.parts[part_of(key)];
+        match place(part, key) {
+            Ok(at) => part[at].know(known),
+            Err(at) => {
+                let marks = if early.remove(&key) { SEEN } else { 0 };
+                let mut print = Print { key, content: [0; 8], row: [0; RowPrint::SIZE], marks };
+                print.know(known);
+                if part.len() == part.capacity() {
+                    part.reserve_exact(part.len() / GROWTH + 1);
+                }
+                part.insert(at, print);
+                self.len += 1;
+            }
         }
-        let marks = if self.early.remove(&key) { SEEN } else { 0 };
-        let mut print = Print { key, content: [0; 8], row: [0; RowPrint::SIZE], marks };
-        print.know(known);
-        self.apart.insert(key, Some(print));
-        self.len += 1;
-        self.settle();
     }
 
     /// Forgets of what rows of the source contents are made: they become others now.
@@ -127,16 +164,20 @@ impl PrintSet {
         self.each_mut().for_each(|print| print.marks &= !MADE);
     }
 
+    fn each(&self) -> impl Iterator<Item = &Print> {
+        self.parts.iter().flatten()
+    }
+
     fn each_mut(&mut self) -> impl Iterator<Item = &mut Print> {
-        self.base.iter_mut().chain(self.apart.values_mut().flatten())
+        self.parts.iter_mut().flatten()
     }
 
     /// Takes note that a row is gone.
     pub fn remove(&mut self, key: PrintKey) {
-        if self.has(key) {
-            self.apart.insert(key, None);
+        let part = &mut self.parts[part_of(key)];
+        if let Ok(at) = place(part, key) {
+            part.remove(at);
             self.len -= 1;
-            self.settle();
         }
     }
 
@@ -157,92 +198,59 @@ impl PrintSet {
     }
 
     /// The rows that have not been seen, in the order of their keys.
-    pub fn unseen(&mut self) -> Vec<PrintKey> {
-        self.merge();
-        self.base.iter().filter(|print| !print.has(SEEN)).map(|print| print.key).collect()
+    pub fn unseen(&self) -> Vec<PrintKey> {
+        self.each().filter(|print| !print.has(SEEN)).map(|print| print.key).collect()
     }
 
     /// Takes over what another set has seen.
-    pub fn take_seen(&mut self, other: &mut Self) {
-        other.merge();
-        let seen = other.base.iter().filter(|print| print.has(SEEN)).map(|print| print.key);
+    pub fn take_seen(&mut self, other: &Self) {
+        let seen = other.each().filter(|print| print.has(SEEN)).map(|print| print.key);
         seen.chain(other.early.iter().copied()).for_each(|key| self.see(key));
     }
 
     fn get(&self, key: PrintKey) -> Option<&Print> {
-        match self.apart.get(&key) {
-            Some(print) => print.as_ref(),
-            None => self.find(key).map(|at| &self.base[at]),
-        }
+        let part = &self.parts[part_of(key)];
+        place(part, key).ok().map(|at| &part[at])
     }
 
     fn get_mut(&mut self, key: PrintKey) -> Option<&mut Print> {
-        let at = self.find(key);
-        match self.apart.get_mut(&key) {
-            Some(print) => print.as_mut(),
-            None => at.map(|at| &mut self.base[at]),
-        }
+        let part = &mut self.parts[part_of(key)];
+        place(part, key).ok().map(|at| &mut part[at])
     }
 
-    fn find(&self, key: PrintKey) -> Option<usize> {
-        self.base.binary_search_by(|print| print.key.cmp(&key)).ok()
+    /// The rows as bytes, in the order of their keys, in pieces: each takes the place of what it was
+    /// made of, so that they are not there twice.
+    pub fn into_bytes(self) -> impl Iterator<Item = Bytes> {
+        let filled = self.parts.into_iter().filter(|part| !part.is_empty());
+        filled.map(|part| {
+            let mut bytes = Vec::with_capacity(part.len() * Print::SIZE);
+            part.iter().for_each(|print| print.write(&mut bytes));
+            bytes.into()
+        })
     }
 
-    fn settle(&mut self) {
-        if self.apart.len() > APART_MAX + self.base.len() / 4 {
-            self.merge();
-        }
-    }
-
-    fn merge(&mut self) {
-        if self.apart.is_empty() {
-            return;
-        }
-        let apart = std::mem::take(&mut self.apart);
-        self.base.retain(|print| !apart.contains_key(&print.key));
-        let from = self.base.len();
-        self.base.extend(apart.into_values().flatten());
-        self.base[from..].sort_unstable_by_key(|print| print.key);
-        // Two runs, each in order: what a stable sort finds and merges.
-        self.base.sort_by_key(|print| print.key);
-    }
-
-    /// The rows as bytes, each after the other.
-    pub fn bytes(&mut self, into: &mut Vec<u8>) {
-        self.merge();
-        into.reserve(self.base.len() * Self::ROW);
-        for print in &self.base {
-            into.extend_from_slice(&print.key.0);
-            into.extend_from_slice(&print.content);
-            into.extend_from_slice(&print.row);
-            into.push(print.marks);
-        }
-    }
-
-    /// Of bytes; nothing when they are none of a set.
-    pub fn of_bytes(bytes: &[u8], early: impl IntoIterator<Item = PrintKey>) -> Option<Self> {
-        let mut base = Vec::with_capacity(bytes.len() / Self::ROW);
-        let rows = bytes.chunks_exact(Self::ROW);
-        if !rows.remainder().is_empty() {
-            return None;
-        }
-        for row in rows {
-            let (key, rest) = row.split_at(PrintKey::SIZE);
-            let (content, rest) = rest.split_at(8);
-            let (made_of, marks) = rest.split_at(RowPrint::SIZE);
-            let print = Print {
-                key: PrintKey(key.try_into().ok()?),
-                content: content.try_into().ok()?,
-                row: made_of.try_into().ok()?,
-                marks: marks[0],
-            };
-            if base.last().is_some_and(|last: &Print| last.key >= print.key) {
+    /// Takes in rows as bytes, which follow those that are there; nothing when they are none.
+    pub fn take_bytes(&mut self, bytes: &[u8]) -> Option<()> {
+        for row in bytes.chunks(Print::SIZE) {
+            let print = Print::read(row)?;
+            let number = part_of(print.key);
+            let (part, later) = self.parts[number..].split_first_mut()?;
+            let follows = part.last().is_none_or(|last| last.key < print.key);
+            if !follows || later.first().is_some_and(|part| !part.is_empty()) {
                 return None;
             }
-            base.push(print);
+            if part.len() == part.capacity() {
+                part.reserve_exact(part.len() / GROWTH + 1);
+            }
+            part.push(print);
+            self.len += 1;
         }
-        let len = base.len();
-        Some(Self { base, apart: HashMap::new(), early: early.into_iter().collect(), len })
+        Some(())
+    }
+
+    /// These rows were seen before they are known of.
+    pub fn see_early(&mut self, keys: impl IntoIterator<Item = PrintKey>) {
+        self.early.extend(keys);
     }
 
     /// The rows that were seen before they were known of.
@@ -250,7 +258,17 @@ impl PrintSet {
         self.early.iter().copied()
     }
 
-    const ROW: usize = PrintKey::SIZE + 8 + RowPrint::SIZE + 1;
+    /// How many bytes a row takes.
+    pub const ROW: usize = Print::SIZE;
+}
+
+/// Where rows with such a key stand.
+fn part_of(key: PrintKey) -> usize {
+    usize::from(u16::from_be_bytes([key.0[0], key.0[1]]) >> (16 - PART_BITS))
+}
+
+fn place(part: &[Print], key: PrintKey) -> Result<usize, usize> {
+    part.binary_search_by(|print| print.key.cmp(&key))
 }
 
 #[cfg(test)]
@@ -338,9 +356,9 @@ mod tests {
             let made = step.is_some_and(|step| set.is_made_of(key(number), row(step)));
             assert_eq!(made, step.is_some_and(|step| step.is_multiple_of(2)));
         }
-        let mut bytes = Vec::new();
-        set.bytes(&mut bytes);
-        let mut again = PrintSet::of_bytes(&bytes, set.early()).unwrap();
+        let mut again = PrintSet::default();
+        again.take_bytes(&set.into_bytes().collect::<Vec<_>>().concat()).unwrap();
+        assert_eq!(again.len(), plain.len());
         for (key, step) in &plain {
             assert!(step.is_none_or(|step| again.knows(*key, known(step))));
         }
@@ -372,7 +390,7 @@ mod tests {
         before.see(key(1));
         before.see(key(2));
         (1..=3).for_each(|number| after.put(key(number), None));
-        after.take_seen(&mut before);
+        after.take_seen(&before);
         assert_eq!(after.unseen(), [key(3)]);
     }
 
@@ -380,10 +398,11 @@ mod tests {
     fn bytes_that_are_cut_or_out_of_order_are_none_of_a_set() {
         let mut set = PrintSet::default();
         (0..5).for_each(|number| set.put(key(number), Some(known(number))));
-        let mut bytes = Vec::new();
-        set.bytes(&mut bytes);
-        assert!(PrintSet::of_bytes(&bytes[1..], []).is_none());
+        let mut bytes = set.into_bytes().collect::<Vec<_>>().concat();
+        let taken = |bytes: &[u8]| PrintSet::default().take_bytes(bytes);
+        assert!(taken(&bytes).is_some());
+        assert!(taken(&bytes[1..]).is_none());
         bytes.rotate_left(PrintSet::ROW);
-        assert!(PrintSet::of_bytes(&bytes, []).is_none());
+        assert!(taken(&bytes).is_none());
     }
 }
