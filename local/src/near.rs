@@ -3,6 +3,12 @@
 //!
 //! The clients are the SDK's own, and what they write and read is what would go over the wire. Only the
 //! sockets are not there, and the signatures. Whoever is outside the process uses the endpoints.
+//!
+//! Those who take messages in and those who deliver them share the processors of one machine. What is
+//! handed to the queue of new messages while that is behind is answered a little later: so messages are
+//! taken in as fast as they are delivered, and wait with those who bring them rather than in the queue.
+
+use std::time::{Duration, Instant};
 
 use aws_smithy_runtime_api::{
     client::{
@@ -18,22 +24,39 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::body::SdkBody;
 use axum::http::{Uri, uri::Authority};
+use serde::Deserialize;
 
 use crate::{
     dynamo::server::{self, Server},
     sqs::{http as queues, worker::Worker},
 };
 
+/// A queue is behind when more messages wait: two batches.
+const BEHIND: usize = 20;
+/// The longest that a send to it waits for its answer.
+const HELD_MAX: Duration = Duration::from_millis(20);
+/// How often it is looked whether it still is behind.
+const LOOK: Duration = Duration::from_millis(1);
+
 /// Tables and queues as a client of the SDK reaches them. It has no other place to go.
 #[derive(Clone, Debug)]
 pub(crate) struct Near {
     tables: Server,
     queues: Worker,
+    /// The queue of new messages.
+    incoming: String,
+}
+
+/// What a send says first of all.
+#[derive(Deserialize)]
+struct Sent {
+    #[serde(rename = "QueueUrl")]
+    queue: String,
 }
 
 impl Near {
-    pub(crate) fn new(tables: Server, queues: Worker) -> Self {
-        Self { tables, queues }
+    pub(crate) fn new(tables: Server, queues: Worker, incoming: String) -> Self {
+        Self { tables, queues, incoming }
     }
 
     async fn answer(&self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
@@ -48,6 +71,9 @@ impl Near {
             let uri: Uri = request.uri().parse().unwrap_or_default();
             let host = uri.authority().map(Authority::as_str).unwrap_or_default();
             let answer = queues::call(&self.queues, host, target, body).await;
+            if target.ends_with("SendMessageBatch") {
+                self.let_catch_up(body).await;
+            }
             let mut answered = response(answer.status.as_u16(), answer.body.into())?;
             if let Some(error) = answer.query_error {
                 answered.headers_mut().try_insert(queues::QUERY_ERROR, error).map_err(foreign)?;
@@ -55,6 +81,20 @@ impl Near {
             return Ok(answered);
         }
         Err(foreign("this machine has no such service"))
+    }
+
+    /// After a send to the queue of new messages: waits while that is behind, and not for long. The
+    /// messages are safe.
+    async fn let_catch_up(&self, body: &[u8]) {
+        let sent: Option<Sent> = serde_json::from_slice(body).ok();
+        let queue = sent.as_ref().and_then(|sent| sent.queue.rsplit('/').next());
+        if queue != Some(&*self.incoming) {
+            return;
+        }
+        let until = Instant::now() + HELD_MAX;
+        while Instant::now() < until && self.queues.ready(&self.incoming).await > BEHIND {
+            tokio::time::sleep(LOOK).await;
+        }
     }
 }
 
@@ -80,5 +120,63 @@ impl HttpClient for Near {
         _: &RuntimeComponents,
     ) -> SharedHttpConnector {
         SharedHttpConnector::new(self.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_sqs::{Client, types::SendMessageBatchRequestEntry as Entry};
+    use millwright_core::QueueName;
+    use millwright_queue::queue_client;
+
+    use super::*;
+    use crate::{Durability, Stack, data::DataFolder, host::QUEUES};
+
+    async fn url(client: &Client, queue: QueueName) -> String {
+        let queue = QUEUES.iter().find(|def| def.work == Some(queue)).unwrap();
+        let found = client.get_queue_url().queue_name(queue.name()).send().await;
+        found.unwrap().queue_url.unwrap()
+    }
+
+    /// How long it takes to send a message.
+    async fn send(client: &Client, url: &str) -> Duration {
+        let entry = Entry::builder().id("0").message_body("{}").message_group_id("one");
+        let call = client.send_message_batch().queue_url(url).entries(entry.build().unwrap());
+        let began = Instant::now();
+        call.send().await.unwrap();
+        began.elapsed()
+    }
+
+    #[tokio::test]
+    async fn whoever_sends_to_a_queue_that_is_behind_waits_a_little_and_only_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataFolder::open(folder.path()).unwrap();
+        let stack = Stack::start(data, 1.0, Durability::Process).await.unwrap();
+        let client = queue_client(stack.sdk());
+        let incoming = url(&client, QueueName::Fanout).await;
+        let other = url(&client, QueueName::Delivery).await;
+        for _ in 0..BEHIND {
+            send(&client, &incoming).await;
+            send(&client, &other).await;
+        }
+        let held = send(&client, &incoming).await;
+        assert!(held >= HELD_MAX, "nobody receives, so it is behind: {held:?}");
+        let quick = futures::future::join_all((0..5).map(|_| send(&client, &other))).await;
+        assert!(quick.iter().any(|took| *took < HELD_MAX), "another queue: {quick:?}");
+        // As soon as somebody has taken a batch.
+        let taken = async {
+            tokio::time::sleep(HELD_MAX / 4).await;
+            let call = client.receive_message().queue_url(&incoming).max_number_of_messages(10);
+            call.send().await.unwrap().messages.unwrap().len()
+        };
+        let (sent, taken) = tokio::join!(send(&client, &incoming), taken);
+        assert_eq!(taken, 10);
+        assert!(sent >= HELD_MAX / 4, "{sent:?}");
+        let direct = crate::sdk::config(&stack.dynamodb_url(), &stack.sqs_url());
+        let outside = queue_client(&direct);
+        let told = outside.get_queue_attributes().queue_url(&incoming);
+        let told = told.attribute_names("ApproximateNumberOfMessages".into()).send().await.unwrap();
+        let ready = told.attributes.unwrap().into_values().next().unwrap();
+        assert_eq!(ready, (BEHIND + 2 - 10).to_string(), "each is there");
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     Durability,
     data::{ClockKeeper, DataError, DataFolder},
     dynamo::{self, Dynamo},
-    host::{Environment, StepClock, create_queues},
+    host::{Environment, INCOMING, StepClock, create_queues},
     near::Near,
     sdk,
     sqs::Sqs,
@@ -59,7 +59,7 @@ impl Stack {
         let dynamo = Dynamo::start_with(&data.tables(), durability).map_err(part("tables"))?;
         let sqs = Sqs::start_with(&data.queues(), keeper.clock().clone(), durability).await;
         let sqs = sqs.map_err(part("queues"))?;
-        let near = Near::new(dynamo.server(), sqs.worker());
+        let near = Near::new(dynamo.server(), sqs.worker(), INCOMING.name());
         let sdk = sdk::near(&dynamo.url(), &sqs.url(), near);
         create_queues(&queue_client(&sdk)).await.map_err(part("queues"))?;
         Ok(Self { data, keeper, dynamo, sqs, sdk })

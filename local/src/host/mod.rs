@@ -23,6 +23,7 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 pub use clock_route::StepClock;
 pub use environment::{Environment, Variables};
 pub use functions::{Functions, SqsFunction, TickFunction};
+pub(crate) use queues::INCOMING;
 pub use queues::{Consumer, QUEUES, QueueDef, create_queues};
 
 /// How long requests and batches may take to end when the host stops; what is not done by then comes

@@ -104,6 +104,8 @@ impl QueueDef {
 }
 
 const DEAD: &QueueDef = &QUEUES[5];
+/// Where new messages come in.
+pub(crate) const INCOMING: &QueueDef = &QUEUES[0];
 
 /// Creates the queues, or brings them to what this program wants of them.
 ///
@@ -141,6 +143,7 @@ mod tests {
         work.sort_unstable();
         assert_eq!(work, QueueName::ALL);
         assert_eq!((DEAD.work, DEAD.name().as_str()), (None, "millwright-dead"));
+        assert_eq!(INCOMING.work, Some(QueueName::Fanout));
     }
 
     #[test]

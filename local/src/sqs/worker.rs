@@ -150,6 +150,13 @@ impl Worker {
         answered.await.unwrap_or_else(|_| Err(Fault::internal()))
     }
 
+    /// How many messages of a queue wait to be received.
+    pub(crate) async fn ready(&self, queue: &str) -> usize {
+        let queue = queue.to_owned();
+        let count = move |engine: &mut Engine| Ok(engine.awake(&queue)?.shelf.counts().ready);
+        self.call(false, count).await.unwrap_or_default()
+    }
+
     /// Answers everybody who waits, and from now on nobody waits.
     pub(crate) fn stop_waiting(&self) {
         self.0.0.give(Job::StopWaiting);

@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn of_a_record_that_comes_again_the_last_one_is_committed_as_of_when_that_was_read() {
-        let mut held = self::held(page(1, vec![record("a", "old"), record("b", "old")]));
+        let mut held = held(page(1, vec![record("a", "old"), record("b", "old")]));
         held.add(page(2, vec![record("a", "new"), record("c", "new")]));
         held.add(page(3, Vec::new()));
         assert_eq!(
