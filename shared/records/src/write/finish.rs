@@ -71,7 +71,7 @@ pub(super) async fn keep_what_stands(work: &Work, remote_id: &str) {
     if let Reading::Found(record) = read_back(work, remote_id).await
         && !work.system.simulated()
     {
-        kept(work, record, Vec::new(), read_at).await;
+        kept(work, *record, Vec::new(), read_at).await;
     }
 }
 
@@ -84,12 +84,12 @@ async fn outcome(work: &Work, remote_id: &str) -> Outcome {
         let outcome = match (read_back(work, remote_id).await, work.delete_mode()) {
             (Reading::Found(record), Some(DeleteMode::Hard)) => {
                 let warning = Warning::of_record("the system still shows the record");
-                kept(work, record, vec![warning], read_at).await
+                kept(work, *record, vec![warning], read_at).await
             }
             (_, Some(DeleteMode::Hard | DeleteMode::Soft)) => Some(gone(work, remote_id).await),
             (Reading::Found(record), _) => {
                 let warnings = compared(work, &record.record);
-                kept(work, record, warnings, read_at).await
+                kept(work, *record, warnings, read_at).await
             }
             (Reading::Gone, _) if work.operation != Operation::Create => {
                 Some(gone(work, remote_id).await)

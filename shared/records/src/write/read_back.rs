@@ -16,7 +16,7 @@ use super::{
 #[derive(Debug)]
 pub(super) enum Reading {
     /// The record.
-    Found(SourceRecord),
+    Found(Box<SourceRecord>),
     /// The system does not have it.
     Gone,
     /// The system could not be asked.
@@ -26,7 +26,7 @@ pub(super) enum Reading {
 /// Reads the record.
 pub(super) async fn read_back(work: &Work, remote_id: &str) -> Reading {
     match timeout(work.times.read_back_within, work.read(remote_id)).await {
-        Ok(Ok(Some(record))) => Reading::Found(record),
+        Ok(Ok(Some(record))) => Reading::Found(Box::new(record)),
         Ok(Ok(None)) => Reading::Gone,
         Ok(Err(error)) => {
             tracing::warn!(entity = work.entity, remote_id, %error, "written record not read back");

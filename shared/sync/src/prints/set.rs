@@ -150,9 +150,7 @@ impl PrintSet {
                 let marks = if early.remove(&key) { SEEN } else { 0 };
                 let mut print = Print { key, content: [0; 8], row: [0; RowPrint::SIZE], marks };
                 print.know(known);
-                if part.len() == part.capacity() {
-                    part.reserve_exact(part.len() / GROWTH + 1);
-                }
+                make_room(part);
                 part.insert(at, print);
                 self.len += 1;
             }
@@ -231,17 +229,12 @@ impl PrintSet {
 
     /// Takes in rows as bytes, which follow those that are there; nothing when they are none.
     pub fn take_bytes(&mut self, bytes: &[u8]) -> Option<()> {
+        let mut last = self.parts.iter().rev().find_map(|part| part.last()).map(|print| print.key);
         for row in bytes.chunks(Print::SIZE) {
-            let print = Print::read(row)?;
-            let number = part_of(print.key);
-            let (part, later) = self.parts[number..].split_first_mut()?;
-            let follows = part.last().is_none_or(|last| last.key < print.key);
-            if !follows || later.first().is_some_and(|part| !part.is_empty()) {
-                return None;
-            }
-            if part.len() == part.capacity() {
-                part.reserve_exact(part.len() / GROWTH + 1);
-            }
+            let print = Print::read(row).filter(|own| last.is_none_or(|last| last < own.key))?;
+            last = Some(print.key);
+            let part = &mut self.parts[part_of(print.key)];
+            make_room(part);
             part.push(print);
             self.len += 1;
         }
@@ -265,6 +258,13 @@ impl PrintSet {
 /// Where rows with such a key stand.
 fn part_of(key: PrintKey) -> usize {
     usize::from(u16::from_be_bytes([key.0[0], key.0[1]]) >> (16 - PART_BITS))
+}
+
+/// Room for one row more.
+fn make_room(part: &mut Vec<Print>) {
+    if part.len() == part.capacity() {
+        part.reserve_exact(part.len() / GROWTH + 1);
+    }
 }
 
 fn place(part: &[Print], key: PrintKey) -> Result<usize, usize> {
