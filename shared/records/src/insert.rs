@@ -9,7 +9,7 @@ use millwright_store::{Expect, Key, Store, Write};
 
 use crate::{
     Op, Pulled, RecordDoc,
-    commit::{Outcome, RECORD_MAX, next_doc},
+    commit::{Outcome, RECORD_MAX, next_doc, record_key},
     content::content_hash,
 };
 
@@ -32,10 +32,13 @@ pub(crate) async fn insert_new(
     if !pulled.initial || !pulled.unfinished.is_empty() {
         return Ok(Vec::new());
     }
-    let mut new: Vec<(&String, &SourceRecord)> =
-        fetched.iter().map(|(key, record)| (key, *record)).collect();
-    // Keys beside one another stand in the same pages of a table's index.
-    new.sort_unstable_by_key(|(key, _)| *key);
+    // In the source's order, mostly that of time: so rows that are put together stand beside one another
+    // in the indexes by time. Their keys, which are hashes, do so nowhere.
+    let new = pulled.records.iter().filter_map(|own| {
+        let (key, last) = fetched.get_key_value(record_key(&own.record).ok()?)?;
+        std::ptr::eq(*last, own).then_some((key, own))
+    });
+    let new: Vec<(&String, &SourceRecord)> = new.collect();
     let put: Vec<Vec<String>> = stream::iter(new.chunks(ROWS_AT_ONCE))
         .map(|chunk| insert(store, pulled, chunk))
         .buffer_unordered(CALLS_AT_ONCE)
