@@ -41,6 +41,7 @@ pub struct Stack {
     dynamo: Dynamo,
     sqs: Sqs,
     sdk: SdkConfig,
+    intake_sdk: SdkConfig,
 }
 
 impl Stack {
@@ -59,10 +60,12 @@ impl Stack {
         let dynamo = Dynamo::start_with(&data.tables(), durability).map_err(part("tables"))?;
         let sqs = Sqs::start_with(&data.queues(), keeper.clock().clone(), durability).await;
         let sqs = sqs.map_err(part("queues"))?;
-        let near = Near::new(dynamo.server(), sqs.worker(), INCOMING.name());
+        let near = Near::new(dynamo.server(), sqs.worker());
+        let intake = near.paced_by(INCOMING.name());
+        let intake_sdk = sdk::near(&dynamo.url(), &sqs.url(), intake);
         let sdk = sdk::near(&dynamo.url(), &sqs.url(), near);
         create_queues(&queue_client(&sdk)).await.map_err(part("queues"))?;
-        Ok(Self { data, keeper, dynamo, sqs, sdk })
+        Ok(Self { data, keeper, dynamo, sqs, sdk, intake_sdk })
     }
 
     /// The DynamoDB endpoint.
@@ -81,6 +84,12 @@ impl Stack {
     #[must_use]
     pub fn sdk(&self) -> &SdkConfig {
         &self.sdk
+    }
+
+    /// How the API does: what it takes in waits for what is worked off.
+    #[must_use]
+    pub fn intake_sdk(&self) -> &SdkConfig {
+        &self.intake_sdk
     }
 
     /// The clocks.

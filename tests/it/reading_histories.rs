@@ -16,7 +16,7 @@ use std::{
 
 use futures::StreamExt;
 use millwright_connection::{
-    Connection, ConnectionContext, ConnectionTask, Health, NewConnection, find_connection,
+    Connection, ConnectionContext, ConnectionTask, Health, NewConnection, find_connection, pause,
 };
 use millwright_connector::{Catalog, Credentials};
 use millwright_core::{Clock, WorkspaceId};
@@ -582,6 +582,30 @@ async fn what_changed_behind_a_pass_is_there_once_the_sync_has_ended_that_was_as
     }
     assert_eq!(synced.records().await[&1], "behind it");
     assert!(slices > 1, "the first was half way");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_paused_connection_is_left_alone_also_while_pages_wait_for_each_other() {
+    let (place, source) = (Place::start().await, Source::start(75).await);
+    let parts = [read("rows", "after: \"{page.after}\"", "{ id_after: {} }"), SWEEP.to_owned()];
+    let mut synced = place.connect(&parts, &source).await;
+    synced.limits.lease = Duration::from_secs(60);
+    synced.calm_pass().await;
+    let asked = RequestedSync { entities: None, mode: Mode::Full, confirm_deletions: false };
+    request_sync(&synced.context, &synced.connection, &asked).await.unwrap();
+    // 25 pages, five seconds in all.
+    source.meddle(|_, _| std::thread::sleep(Duration::from_millis(200)));
+    let paused = async {
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        let (context, id) = (&synced.context, &synced.connection.id);
+        pause(context, &synced.workspace, id).await.unwrap();
+        source.asked();
+    };
+    tokio::join!(synced.slice(Duration::from_secs(30), None), paused);
+    let after = source.asked().len();
+    assert!(after < 10, "{after} pages were read of a paused connection");
+    let state = synced.state().await;
+    assert!(state.lease.until.is_none() && !state.is_at_rest(), "it goes on later: {state:?}");
 }
 
 #[tokio::test]

@@ -71,7 +71,7 @@ async fn start(
     variables: &Variables,
 ) -> Result<(Host, Welcome), Line> {
     let (sdk, clock) = (stack.sdk(), stack.clock());
-    let functions = Functions::build(variables, clock, sdk).await?;
+    let functions = Functions::build(variables, clock, sdk, stack.intake_sdk()).await?;
     let context = ConnectionContext::from_source(variables, clock.clone(), sdk)?;
     let made = bootstrap(&context, options.api_key.clone()).await.map_err(told)?;
     let step = options.step_clock.then(|| stack.step_clock());

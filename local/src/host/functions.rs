@@ -36,7 +36,7 @@ pub struct Functions {
 }
 
 impl Functions {
-    /// Builds the functions as their own `main`s do.
+    /// Builds the functions as their own `main`s do; `intake` is how the API reaches AWS.
     ///
     /// # Errors
     /// When a variable is missing or wrong.
@@ -44,8 +44,9 @@ impl Functions {
         source: &impl Source,
         clock: &Clock,
         sdk: &SdkConfig,
+        intake: &SdkConfig,
     ) -> Result<Self, ConfigError> {
-        let api = millwright_fn_api::router(source, clock.clone(), sdk).await?;
+        let api = millwright_fn_api::router(source, clock.clone(), intake).await?;
         let tick = millwright_fn_tick::Handler::build(source, clock.clone(), sdk).await?;
         let sync = millwright_fn_sync::Handler::build(source, clock.clone(), sdk).await?;
         let deliver = millwright_fn_deliver::Handler::build(source, clock.clone(), sdk).await?;

@@ -8,6 +8,7 @@ use millwright_core::{Error, Result, WallTime};
 use millwright_queue::Queue;
 use millwright_store::{Expect, Key, Row, Store, StoreError, Write};
 use serde_json::{Map, Value};
+use tokio::task::JoinSet;
 
 use crate::{
     CommitId, Entry, Op, Origin, RecordDoc, Scope, SourceTimes,
@@ -83,7 +84,7 @@ pub struct Committed {
 
 impl Pulled<'_> {
     /// The wall clock before the fetch of a record began.
-    fn fetch_of(&self, key: &str) -> WallTime {
+    pub(crate) fn fetch_of(&self, key: &str) -> WallTime {
         self.later.get(key).copied().unwrap_or(self.fetch_started)
     }
 }
@@ -261,8 +262,7 @@ async fn put_one(
         let write = Write::put_with_body(&row_key, &next, Some(&body), expect(row.as_ref()))?;
         // A task for each: while one is made ready another is on its way.
         let table = store.clone();
-        let put = tokio::spawn(async move { table.write(write).await });
-        match put.await.map_err(Error::internal)? {
+        match task(async move { table.write(write).await }).await? {
             Ok(_) => return Ok(Outcome::Put(op)),
             Err(StoreError::Conflict(_)) => row = store.get_doc(&row_key).await?,
             Err(error) => return Err(error.into()),
@@ -273,6 +273,17 @@ async fn put_one(
         }
     }
     Err(Error::internal("a record changed too often to be put"))
+}
+
+/// Does something in a task of its own, which ends with whoever waits for it: nothing of a commit that has
+/// failed goes on.
+pub(crate) async fn task<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(work);
+    let ended = tasks.join_next().await;
+    ended.ok_or_else(|| Error::internal("a task was not begun"))?.map_err(Error::internal)
 }
 
 /// Takes a row as it stands into this commit: the one that put it never came to be.

@@ -9,7 +9,7 @@ use millwright_store::{Expect, Key, Store, Write};
 
 use crate::{
     Op, Pulled, RecordDoc,
-    commit::{Outcome, RECORD_MAX, next_doc, record_key},
+    commit::{Outcome, RECORD_MAX, next_doc, record_key, task},
     content::content_hash,
 };
 
@@ -67,8 +67,7 @@ async fn insert(
     }
     // A task for each call: while one is made ready another is on its way.
     let table = store.clone();
-    let call = tokio::spawn(async move { table.insert_batch(writes).await });
-    let taken = call.await.map_err(Error::internal)??;
+    let taken = task(async move { table.insert_batch(writes).await }).await??;
     let others = of_others(store, pulled, &taken).await?;
     tried.retain(|key| !others.contains(key));
     Ok(tried)
@@ -98,7 +97,7 @@ fn new_row(
     let hash = content_hash(pulled.entity, &record.record)?;
     let now = store.clock().wall();
     let mut doc = next_doc(None, record, &hash, pulled.commit.clone(), now);
-    doc.fetched_at = Some(pulled.fetch_started.min(now));
+    doc.fetched_at = Some(pulled.fetch_of(key).min(now));
     doc.kept_days = pulled.kept_days;
     let row = pulled.scope.record(pulled.entity, key);
     Ok(Some(Write::put_with_body(&row, &doc, Some(&body), Expect::Absent)?))

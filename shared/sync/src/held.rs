@@ -105,8 +105,7 @@ impl Held {
     }
 
     /// Whether it may be committed with the page that comes next: not where something is said to be gone,
-    /// which the next page may show. `last` is how much the last page has left
-    /// to put.
+    /// which the next page may show. `last` is how much the last page has left to put.
     pub fn may_wait(&self, now: WallTime, last: usize) -> bool {
         let small = self.fetched.deleted.is_empty()
             && last <= FEW

@@ -141,6 +141,7 @@ async fn settle_all(slice: &mut Slice<'_>, mut held: Held) -> Result<(), StepErr
     if lists {
         slice.seen_anew();
     }
+    slice.committed = true;
     Ok(())
 }
 

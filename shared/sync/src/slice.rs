@@ -113,6 +113,8 @@ pub(crate) struct Slice<'a> {
     pub ahead: Option<Ahead>,
     /// Pages that have been read and are not committed yet.
     pub held: Option<Held>,
+    /// Something was committed since it was last asked whether the connection is still wanted.
+    pub committed: bool,
     /// The pass that has ended, for its history.
     pub ended: Option<SyncRun>,
     /// When the invocation ends.
@@ -162,6 +164,7 @@ pub async fn run_slice(
         seen_whole,
         ahead: None,
         held: None,
+        committed: false,
         ended: None,
         deadline,
         hop,
@@ -292,7 +295,9 @@ impl Slice<'_> {
             if late && !self.ahead.as_ref().is_some_and(Ahead::perishes) {
                 return self.hand_on().await;
             }
-            if self.held.is_none() && !self.is_wanted().await? {
+            let asks = std::mem::take(&mut self.committed) || self.held.is_none();
+            if asks && !self.is_wanted().await? {
+                pull::settle(self).await?;
                 self.keep_prints().await;
                 self.row.doc.lease.release();
                 return self.save().await;

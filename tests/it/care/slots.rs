@@ -118,7 +118,8 @@ impl Watched {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let variables = stack.environment(url.clone(), vec!["127.0.0.0/8".to_owned()]).variables();
         let (sdk, clock) = (stack.sdk(), stack.clock());
-        let mut functions = Functions::build(&variables, clock, sdk).await.unwrap();
+        let functions = Functions::build(&variables, clock, sdk, stack.intake_sdk()).await;
+        let mut functions = functions.unwrap();
         let slots = Slots::default();
         functions.deliver = slots.around(functions.deliver);
         let context = ConnectionContext::from_source(&variables, clock.clone(), sdk).unwrap();

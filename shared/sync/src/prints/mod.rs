@@ -97,8 +97,9 @@ impl Prints {
         match kept {
             Some((prints, mark)) if prints.is_usable(lost, head, now) => Ok((prints, mark)),
             Some((before, mark)) => {
+                let seen = before.set.into_seen();
                 let mut prints = Self::of_rows(of, lost, unfinished).await?;
-                prints.set.take_seen(&before.set);
+                seen.into_iter().for_each(|key| prints.set.see(key));
                 prints.missing = before.missing;
                 Ok((prints, mark))
             }

@@ -18,6 +18,9 @@ const PART_BITS: usize = 12;
 /// A part that is full grows by one row for so many: what is reserved is little, however many there are.
 const GROWTH: usize = 8;
 
+/// A piece of what is kept is about so large.
+const PIECE: usize = 64 * 1024;
+
 /// What a record is, in 64 bits of its content hash. The hash has the record's key in it, so that two
 /// records never are the same by it; that a change goes unnoticed has a chance of one in 2^64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,10 +203,10 @@ impl PrintSet {
         self.each().filter(|print| !print.has(SEEN)).map(|print| print.key).collect()
     }
 
-    /// Takes over what another set has seen.
-    pub fn take_seen(&mut self, other: &Self) {
-        let seen = other.each().filter(|print| print.has(SEEN)).map(|print| print.key);
-        seen.chain(other.early.iter().copied()).for_each(|key| self.see(key));
+    /// The keys of what has been seen.
+    pub fn into_seen(self) -> Vec<PrintKey> {
+        let seen = self.each().filter(|print| print.has(SEEN)).map(|print| print.key);
+        seen.chain(self.early.iter().copied()).collect()
     }
 
     fn get(&self, key: PrintKey) -> Option<&Print> {
@@ -219,11 +222,16 @@ impl PrintSet {
     /// The rows as bytes, in the order of their keys, in pieces: each takes the place of what it was
     /// made of, so that they are not there twice.
     pub fn into_bytes(self) -> impl Iterator<Item = Bytes> {
-        let filled = self.parts.into_iter().filter(|part| !part.is_empty());
-        filled.map(|part| {
-            let mut bytes = Vec::with_capacity(part.len() * Print::SIZE);
-            part.iter().for_each(|print| print.write(&mut bytes));
-            bytes.into()
+        let mut parts = self.parts.into_iter();
+        std::iter::from_fn(move || {
+            let mut bytes = Vec::new();
+            for part in parts.by_ref() {
+                part.iter().for_each(|print| print.write(&mut bytes));
+                if bytes.len() >= PIECE {
+                    break;
+                }
+            }
+            (!bytes.is_empty()).then(|| bytes.into())
         })
     }
 
@@ -390,7 +398,7 @@ mod tests {
         before.see(key(1));
         before.see(key(2));
         (1..=3).for_each(|number| after.put(key(number), None));
-        after.take_seen(&before);
+        before.into_seen().into_iter().for_each(|key| after.see(key));
         assert_eq!(after.unseen(), [key(3)]);
     }
 
