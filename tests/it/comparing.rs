@@ -219,13 +219,13 @@ async fn what_cannot_be_read_is_left_out_named_and_told_once() {
 }
 
 #[tokio::test]
-async fn a_required_field_that_a_system_no_longer_has_is_named_and_what_was_known_stays() {
+async fn a_field_in_a_form_that_the_system_never_had_is_named_and_what_was_known_stays() {
     let (place, source) = (Place::start().await, Source::start(6).await);
     let synced = place.connect(&compared(), &source).await;
     synced.calm_pass().await;
     let before = synced.records().await;
     source.change(|world| {
-        world.renamed.extend([2, 5, 7]);
+        world.reformed.extend([2, 5, 7]);
         world.put(5, "changed");
         world.put(7, "new");
     });
@@ -233,12 +233,12 @@ async fn a_required_field_that_a_system_no_longer_has_is_named_and_what_was_know
     let state = synced.state().await;
     assert_eq!((state.status, state.counts.skipped), (SyncStatus::CompletedWithErrors, 3));
     let named = state.skips.iter().map(|own| (own.remote_id.as_str(), own.field.as_deref()));
-    assert_eq!(named.collect::<Vec<_>>(), ["2", "5", "7"].map(|id| (id, Some("name"))));
+    assert_eq!(named.collect::<Vec<_>>(), ["2", "5", "7"].map(|id| (id, Some("updatedAt"))));
     assert_eq!(state.counts.deleted, 0, "what cannot be read is not gone");
     assert_eq!(synced.records().await, before);
     let issues = synced.issues(IssueState::Open).await;
     assert!(issues.len() == 1 && issues[0].message.contains("3 records"), "{issues:?}");
-    source.change(|world| world.renamed.clear());
+    source.change(|world| world.reformed.clear());
     synced.calm_pass().await;
     let records = synced.records().await;
     assert_eq!((records.len(), records[&5].as_str()), (7, "changed"));

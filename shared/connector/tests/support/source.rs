@@ -117,8 +117,8 @@ pub struct World {
     pub manner: Manner,
     /// Rows whose details are refused with a status.
     pub refused: HashMap<u64, u16>,
-    /// Rows that show their name under another one since the system was updated.
-    pub renamed: BTreeSet<u64>,
+    /// Rows that show their time in a form of their own since the system was updated.
+    pub reformed: BTreeSet<u64>,
     /// Rows that no page of `rows` can be had with.
     pub poison: BTreeSet<u64>,
     /// The requests as they came.
@@ -181,8 +181,8 @@ impl World {
         let row = &self.rows[&id];
         // A row that was never changed has no time.
         let at = (row.at != 0).then_some(row.at);
-        let name = if self.renamed.contains(&id) { "title" } else { "name" };
-        json!({"id": id, name: row.name, "at": at, "archived": row.archived,
+        let at = if self.reformed.contains(&id) { json!("yesterday") } else { json!(at) };
+        json!({"id": id, "name": row.name, "at": at, "archived": row.archived,
                "pinned": row.pinned, "notes": row.notes.values().collect::<Vec<_>>()})
     }
 }
