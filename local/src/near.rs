@@ -48,7 +48,7 @@ pub(crate) struct Near {
     paced: Option<String>,
 }
 
-/// Where a send goes.
+/// Of a send: where it goes.
 #[derive(Deserialize)]
 struct Sent {
     #[serde(rename = "QueueUrl")]

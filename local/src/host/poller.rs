@@ -18,7 +18,8 @@ use super::{Consumer, QueueDef, SqsFunction, invocation::invoke, stopping};
 /// The longest long poll.
 const WAIT_SECONDS: i32 = 20;
 /// With so many invocations under way and no full batch waiting, messages are let gather for a moment:
-/// ten are received, worked on and deleted for little more than one.
+/// ten are received, worked on and deleted for little more than one. Queues that have no more slots than
+/// that never wait.
 const BUSY: usize = 4;
 /// How long.
 const GATHER: Duration = Duration::from_millis(4);

@@ -23,7 +23,7 @@ impl Drop for Ahead {
 }
 
 /// Begins to fetch a page of the same reading. Its calls wait for their turn like any others. At most
-/// one page is under way, so that memory holds two: the one that is kept, and this. It is taken before the
+/// one page is under way, so that memory holds two, beside the few records of pages that wait. It is taken before the
 /// pass is handed on where the system may forget the cursor that it was asked for by.
 pub(crate) fn begin(slice: &mut Slice<'_>, entity: &str, pull: Pull) {
     let fetch_started = slice.context.store.clock().wall();

@@ -159,7 +159,7 @@ impl Slice<'_> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use millwright_connector::SourceRecord;
     use serde_json::json;
 
@@ -169,7 +169,7 @@ mod tests {
         WallTime::from_millis(1_800_000_000_000 + millis)
     }
 
-    fn record(key: &str, name: &str) -> SourceRecord {
+    pub(crate) fn record(key: &str, name: &str) -> SourceRecord {
         let record = json!({ "key": key, "name": name }).as_object().cloned().unwrap();
         SourceRecord {
             remote_id: key.to_owned(),

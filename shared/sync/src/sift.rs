@@ -298,20 +298,8 @@ pub(crate) fn key_of(record: &SourceRecord) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-
-    fn record(key: &str, name: &str) -> SourceRecord {
-        let record = json!({ "key": key, "name": name }).as_object().cloned().unwrap();
-        SourceRecord {
-            remote_id: key.to_owned(),
-            record,
-            unshown: Vec::new(),
-            raw: None,
-            print: None,
-        }
-    }
+    use crate::held::tests::record;
 
     #[test]
     fn of_a_record_that_comes_twice_in_a_page_the_last_one_stands() {

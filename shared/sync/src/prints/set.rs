@@ -75,9 +75,7 @@ impl Print {
         let marks = known.map_or(0, |_| KNOWN) | row.map_or(0, |_| MADE);
         self.marks = self.marks & SEEN | marks;
     }
-}
 
-impl Print {
     const SIZE: usize = PrintKey::SIZE + 8 + RowPrint::SIZE + 1;
 
     fn write(&self, into: &mut Vec<u8>) {
