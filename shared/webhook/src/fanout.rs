@@ -189,14 +189,19 @@ impl Webhooks {
             return self.rest_first(message, endpoint, instead, hop).await;
         }
         let delivery = Delivery::new(message, &endpoint.id);
+        let task = delivery.task();
         let key = delivery_key(&message.workspace, &delivery.id());
         if !self.store.create(&key, &delivery).await? {
             let row: Option<Row<Delivery>> = self.store.get(&key).await?;
-            if row.is_none_or(|row| row.doc.state != State::Pending) {
-                return Ok(Handled::Dropped);
+            match row.map(|row| row.doc.state) {
+                Some(State::Pending) => {}
+                // An earlier copy may have begun on the spot, when the endpoint seemed well, and died:
+                // then this queue message alone still stands for the attempt.
+                Some(State::Attempting(_)) => return self.attempt(&task, hop).await,
+                _ => return Ok(Handled::Dropped),
             }
         }
-        let work = delivery.task().work()?;
+        let work = task.work()?;
         self.queue.send_after(QueueName::Delivery, &work, Duration::ZERO, hop + 1).await?;
         Ok(Handled::Done)
     }

@@ -3,6 +3,7 @@
 mod circuits;
 mod ending;
 mod fairness;
+mod fanned_again;
 mod figures;
 mod ground;
 mod guarded;
