@@ -22,6 +22,11 @@ use crate::{
 
 /// How long an attempt waits for others to the same endpoint to end, before its delivery is parked.
 const WAIT_FOR_ROOM: Duration = Duration::from_secs(1);
+/// The same where nobody knows yet whether the endpoint answers at all: whoever waits holds up an
+/// invocation, and an endpoint that hangs would hold up all of them.
+const WAIT_FOR_UNKNOWN: Duration = Duration::from_millis(200);
+/// How long a delivery is parked that waited for such a one in vain, and over how long they come back.
+const UNKNOWN_AGAIN: Duration = Duration::from_secs(1);
 /// How long a delivery is parked that found no lane: by then some of those under way have ended.
 const ROOM_AGAIN: Duration = Duration::from_secs(5);
 /// Over how long those come back.
@@ -106,9 +111,9 @@ impl Webhooks {
             Gate::Hold => return Ok(Admission::Hold),
             Gate::Park { until } => return Ok(self.parked(endpoint, until)),
         };
-        let Some(pass) = self.room(endpoint).await else {
-            let wait = ROOM_AGAIN + Jitter::by_chance().part_of(ROOM_SPREAD);
-            return Ok(Admission::Park { until: now + self.scheduled(wait) });
+        let pass = match self.room(endpoint).await {
+            Ok(pass) => pass,
+            Err(wait) => return Ok(Admission::Park { until: now + self.scheduled(wait) }),
         };
         if let Some(until) = self.rate_limited(endpoint).await? {
             return Ok(Admission::Park { until });
@@ -141,10 +146,13 @@ impl Webhooks {
         self.care.of(endpoint, now).pulse().arrived_lately(now)
     }
 
-    /// A lane of this process, after a moment if need be.
-    async fn room(&self, endpoint: &Endpoint) -> Option<Pass> {
-        let one = self.care.of(&endpoint.id, self.clock().schedule());
-        let enough = self.clock().wall() + WAIT_FOR_ROOM;
+    /// A lane of this process, after a moment if need be; or how long to leave the delivery alone.
+    async fn room(&self, endpoint: &Endpoint) -> Result<Pass, Duration> {
+        let schedule = self.clock().schedule();
+        let one = self.care.of(&endpoint.id, schedule);
+        let answers = one.pulse().arrived_lately(schedule);
+        let patience = if answers { WAIT_FOR_ROOM } else { WAIT_FOR_UNKNOWN };
+        let enough = self.clock().wall() + patience;
         loop {
             let mut freed = std::pin::pin!(one.room.notified());
             freed.as_mut().enable();
@@ -155,13 +163,18 @@ impl Webhooks {
                     Room::Yes => {
                         let number = pulse.begin(now);
                         drop(pulse);
-                        return Some(Pass { one: Arc::clone(&one), number });
+                        return Ok(Pass { one: Arc::clone(&one), number });
                     }
                     Room::Soon if now < enough => {}
-                    Room::Soon | Room::No => {
+                    room => {
                         // Whoever else waits would have been woken for nothing, too.
                         one.room.notify_one();
-                        return None;
+                        let soon = room == Room::Soon && !answers;
+                        let (again, spread) = match soon {
+                            true => (UNKNOWN_AGAIN, UNKNOWN_AGAIN),
+                            false => (ROOM_AGAIN, ROOM_SPREAD),
+                        };
+                        return Err(again + Jitter::by_chance().part_of(spread));
                     }
                 }
             }
