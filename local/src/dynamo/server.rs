@@ -45,11 +45,11 @@ impl std::fmt::Debug for Server {
 impl Server {
     pub(super) fn new(
         tables: Shared,
-        plans: Plans,
+        plans: Arc<Plans>,
         checkpoints: Checkpoints,
         flusher: Option<Flusher>,
     ) -> Self {
-        Self { tables, plans: Arc::new(plans), checkpoints, flusher }
+        Self { tables, plans, checkpoints, flusher }
     }
 
     pub(super) fn router(self) -> Router {

@@ -1,14 +1,15 @@
 //! Removing rows that are past their end, which AWS does in the background.
 
-use std::{collections::HashMap, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use dynoxide::{AttributeValue, actions::delete_item};
+use dynoxide::DynoxideError;
 use millwright_store::TableDef;
 use rusqlite::params;
 
 use super::{
     Shared,
-    tables::{Tables, done},
+    quick::{Plans, remove},
+    tables::Tables,
 };
 
 /// How often all rows are looked through. AWS promises less: within two days.
@@ -17,12 +18,12 @@ const EVERY: Duration = Duration::from_secs(600);
 const PAGE: usize = 200;
 
 /// Removes expired rows, now and then, for ever.
-pub(super) async fn sweep(tables: Shared, names: Vec<String>) {
+pub(super) async fn sweep(tables: Shared, plans: Arc<Plans>) {
     let mut ticks = tokio::time::interval(EVERY);
     loop {
         ticks.tick().await;
-        for name in &names {
-            match sweep_table(&tables, name).await {
+        for name in plans.keys() {
+            match sweep_table(&tables, &plans, name).await {
                 Ok(0) => {}
                 Ok(removed) => tracing::debug!(removed, "expired rows removed"),
                 Err(error) => tracing::warn!(%error, "the sweep of expired rows failed"),
@@ -31,10 +32,10 @@ pub(super) async fn sweep(tables: Shared, names: Vec<String>) {
     }
 }
 
-async fn sweep_table(tables: &Shared, name: &str) -> dynoxide::Result<usize> {
+async fn sweep_table(tables: &Shared, plans: &Plans, name: &str) -> dynoxide::Result<usize> {
     let (mut after, mut removed) = (Some((String::new(), String::new())), 0);
     while let Some(place) = after {
-        let page = page(&*tables.lock().await, name, &place)?;
+        let page = page(&*tables.lock().await, plans, name, &place)?;
         (after, removed) = (page.0, removed + page.1);
         tokio::task::yield_now().await;
     }
@@ -45,7 +46,12 @@ type Place = (String, String);
 
 /// Looks at the rows after a place, and removes the expired ones: how many, and where the next page
 /// begins.
-fn page(tables: &Tables, name: &str, after: &Place) -> dynoxide::Result<(Option<Place>, usize)> {
+fn page(
+    tables: &Tables,
+    plans: &Plans,
+    name: &str,
+    after: &Place,
+) -> dynoxide::Result<(Option<Place>, usize)> {
     let (pk, sk) = (after.0.as_str(), after.1.as_str());
     // Most rows never end: a look for the attribute's name spares reading them as JSON.
     let mut rows = tables.storage.conn().prepare_cached(&format!(
@@ -57,21 +63,12 @@ fn page(tables: &Tables, name: &str, after: &Place) -> dynoxide::Result<(Option<
     let rows: Vec<(Place, bool)> = rows
         .query_map(params![pk, sk], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?
         .collect::<Result<_, _>>()?;
-    let mut removed = 0;
-    for (place, _) in rows.iter().filter(|(_, expired)| *expired) {
-        remove(tables, name, place)?;
-        removed += 1;
+    let expired: Vec<Place> =
+        rows.iter().filter(|(_, expired)| *expired).map(|(place, _)| place.clone()).collect();
+    let removed = expired.len();
+    if removed > 0 && !remove(tables.storage.conn(), plans, name, expired.into_iter()) {
+        return Err(DynoxideError::InternalServerError("expired rows were left".to_owned()));
     }
     let full = rows.len() == PAGE;
     Ok((rows.into_iter().next_back().map(|(place, _)| place).filter(|_| full), removed))
-}
-
-fn remove(tables: &Tables, name: &str, (pk, sk): &Place) -> dynoxide::Result<()> {
-    // As dynoxide keeps keys that are text.
-    let part = |kept: &str| AttributeValue::S(kept.strip_prefix("S:").unwrap_or(kept).to_owned());
-    let key =
-        HashMap::from([(TableDef::PK.to_owned(), part(pk)), (TableDef::SK.to_owned(), part(sk))]);
-    let request =
-        delete_item::DeleteItemRequest { table_name: name.to_owned(), key, ..Default::default() };
-    done(delete_item::execute(&tables.storage, request)).map(drop)
 }

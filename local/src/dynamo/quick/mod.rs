@@ -2,8 +2,8 @@
 //!
 //! dynoxide reads, parses and checks a request and its table several times, prepares each statement anew,
 //! and commits each row by itself. Here plain requests are carried out on the same tables with statements
-//! that are kept ready: batches of inserts (`insert`), single writes and transactions (`put`), single
-//! reads (`get`). What stands in the tables afterwards, and what is answered, is what dynoxide would have
+//! that are kept ready: batches of inserts (`insert`), single writes, transactions and batches without
+//! conditions (`put`), single reads (`get`). What stands in the tables afterwards, and what is answered, is what dynoxide would have
 //! made of it, which the tests compare.
 //!
 //! A request is read and its rows are written out before its turn at the connection comes (`Ready`): only
@@ -25,7 +25,8 @@ use rusqlite::Connection;
 pub(super) enum Ready<'a> {
     Get(plan::Place<'a>),
     Insert(Vec<insert::New<'a>>),
-    Write(Vec<put::Write<'a>>),
+    /// What is answered is known before.
+    Write(Vec<put::Write<'a>>, &'static str),
 }
 
 impl<'a> Ready<'a> {
@@ -34,7 +35,10 @@ impl<'a> Ready<'a> {
         match operation {
             "GetItem" => get::asked(plans, body).map(Self::Get),
             "BatchExecuteStatement" => insert::asked(plans, body).map(Self::Insert),
-            _ => put::asked(plans, operation, body).map(Self::Write),
+            _ => {
+                let writes = put::asked(plans, operation, body)?;
+                Some(Self::Write(writes, put::answer(operation)))
+            }
         }
     }
 
@@ -43,10 +47,31 @@ impl<'a> Ready<'a> {
         match self {
             Self::Get(place) => get::get(connection, place),
             Self::Insert(rows) => serde_json::to_vec(&insert::together(connection, rows)?).ok(),
-            // None of these answers anything.
-            Self::Write(writes) => put::make(connection, writes).map(|()| b"{}".to_vec()),
+            Self::Write(writes, answer) => {
+                put::make(connection, writes).map(|()| answer.as_bytes().to_vec())
+            }
         }
     }
+}
+
+/// Removes rows, together, which are named as dynoxide keeps keys. Whether it was done.
+pub(super) fn remove(
+    connection: &Connection,
+    plans: &Plans,
+    table: &str,
+    keys: impl Iterator<Item = (String, String)>,
+) -> bool {
+    let Some((table, plan)) = plans.get_key_value(table) else { return false };
+    let removed = transaction(connection, || {
+        for (pk, sk) in keys {
+            let place = plan::Place { table, plan, pk, sk };
+            if let Some(there) = place.standing(connection)? {
+                place.delete(connection, &there)?;
+            }
+        }
+        Ok(Some(()))
+    });
+    removed.is_some()
 }
 
 /// Begins a transaction, in which `work` either succeeds or leaves nothing.

@@ -29,7 +29,7 @@ pub(in crate::dynamo) struct Plan {
     /// Puts a row whatever is there.
     replace: String,
     delete: String,
-    /// Reads a row's version and its end.
+    /// Reads a row's version, its end, and its keys in each index.
     standing: String,
     /// Reads a row.
     pub(super) get: String,
@@ -38,9 +38,8 @@ pub(in crate::dynamo) struct Plan {
 
 struct Index {
     insert: String,
-    /// Removes a row's places but one.
-    move_to: String,
-    /// Removes a row's places.
+    /// Removes the place of a row, which is found by all of its keys: dynoxide's own index by the row alone
+    /// is not kept for every table (`create`).
     delete: String,
     /// Its keys, with what each must be.
     hash: (String, ScalarAttributeType),
@@ -71,7 +70,15 @@ impl Plan {
             let held = (!all).then(|| holds.map(str::to_owned).collect());
             Some(Index::new(name, &index.index_name, typed(hash)?, typed(range)?, held))
         });
-        let indexes = indexes.collect::<Option<_>>()?;
+        let indexes = indexes.collect::<Option<Vec<Index>>>()?;
+        let read = |(name, kind): (&str, &ScalarAttributeType)| {
+            format!("json_extract(item_json, '$.\"{name}\".{}')", letter(kind))
+        };
+        let ends = (TableDef::TTL, &ScalarAttributeType::N);
+        let asked = [("version", &ScalarAttributeType::N), ends].into_iter();
+        let keys = indexes.iter().flat_map(|index| [&index.hash, &index.range]);
+        let asked = asked.chain(keys.map(|(name, kind)| (name.as_str(), kind)));
+        let standing = asked.map(read).collect::<Vec<_>>().join(", ");
         let insert = format!(
             "INSERT INTO \"{name}\" (pk, sk, item_json, item_size, hash_prefix) \
              VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (pk, sk) DO"
@@ -84,11 +91,7 @@ impl Plan {
             ),
             insert: format!("{insert} NOTHING"),
             delete: format!("DELETE FROM {at}"),
-            standing: format!(
-                "SELECT json_extract(item_json, '$.version.N'), \
-                 json_extract(item_json, '$.{}.N') FROM {at}",
-                TableDef::TTL
-            ),
+            standing: format!("SELECT {standing} FROM {at}"),
             get: format!("SELECT item_json FROM {at}"),
             indexes,
         })
@@ -113,7 +116,6 @@ impl Index {
         holds: Option<HashSet<String>>,
     ) -> Self {
         let entries = format!("\"{table}::gsi::{name}\"");
-        let delete = format!("DELETE FROM {entries} WHERE table_pk = ?1 AND table_sk = ?2");
         Self {
             insert: format!(
                 "INSERT INTO {entries} (gsi_pk, gsi_sk, table_pk, table_sk, item_json) \
@@ -121,12 +123,24 @@ impl Index {
                  DO UPDATE SET item_json = excluded.item_json \
                  WHERE item_json <> excluded.item_json"
             ),
-            move_to: format!("{delete} AND NOT (gsi_pk = ?3 AND gsi_sk = ?4)"),
-            delete,
+            delete: format!(
+                "DELETE FROM {entries} \
+                 WHERE gsi_pk = ?1 AND gsi_sk = ?2 AND table_pk = ?3 AND table_sk = ?4"
+            ),
             hash,
             range,
             holds,
         }
+    }
+
+    /// A row's keys here from those that it is written with.
+    fn had(&self, keys: (Option<String>, Option<String>)) -> Option<Had> {
+        let kept = |text: String, kind: &ScalarAttributeType| match kind {
+            ScalarAttributeType::N => AttributeValue::N(text).to_key_string(),
+            _ => AttributeValue::S(text).to_key_string(),
+        };
+        let (hash, range) = (kept(keys.0?, &self.hash.1)?, kept(keys.1?, &self.range.1)?);
+        Some(Had { hash, range })
     }
 
     /// A row's entry, if it has one: its keys, and what it holds.
@@ -151,6 +165,12 @@ struct Entry {
     hash: String,
     range: String,
     held: String,
+}
+
+impl Entry {
+    fn is(&self, had: &Had) -> bool {
+        (&self.hash, &self.range) == (&had.hash, &had.range)
+    }
 }
 
 /// A row to be put, as dynoxide keeps it.
@@ -229,7 +249,7 @@ impl<'a> Place<'a> {
     pub(super) fn insert(&self, connection: &Connection, row: &Filled) -> rusqlite::Result<bool> {
         let put = self.put(connection, &self.plan.insert, row)? > 0;
         if put {
-            self.enter(connection, row, false)?;
+            self.enter(connection, row, None)?;
         }
         Ok(put)
     }
@@ -239,7 +259,7 @@ impl<'a> Place<'a> {
         &self,
         connection: &Connection,
         row: &Filled,
-        there: bool,
+        there: Option<&Standing>,
     ) -> rusqlite::Result<()> {
         self.put(connection, &self.plan.replace, row)?;
         self.enter(connection, row, there)
@@ -252,47 +272,75 @@ impl<'a> Place<'a> {
     }
 
     /// Gives the row its places in the indexes; where it was there, it may have had others.
-    fn enter(&self, connection: &Connection, row: &Filled, there: bool) -> rusqlite::Result<()> {
-        let (pk, sk) = (&self.pk, &self.sk);
+    fn enter(
+        &self,
+        connection: &Connection,
+        row: &Filled,
+        there: Option<&Standing>,
+    ) -> rusqlite::Result<()> {
+        if let Some(there) = there {
+            let stays = |at: usize, had: &Had| row.entries[at].as_ref().is_some_and(|e| e.is(had));
+            self.leave(connection, there, stays)?;
+        }
         for (index, entry) in self.plan.indexes.iter().zip(&row.entries) {
-            let Some(Entry { hash, range, held }) = entry else {
-                if there {
-                    connection.prepare_cached(&index.delete)?.execute(params![pk, sk])?;
-                }
-                continue;
-            };
-            if there {
-                let mut others = connection.prepare_cached(&index.move_to)?;
-                others.execute(params![pk, sk, hash, range])?;
-            }
+            let Some(Entry { hash, range, held }) = entry else { continue };
             let mut insert = connection.prepare_cached(&index.insert)?;
-            insert.execute(params![hash, range, pk, sk, held])?;
+            insert.execute(params![hash, range, self.pk, self.sk, held])?;
         }
         Ok(())
     }
 
-    pub(super) fn delete(&self, connection: &Connection) -> rusqlite::Result<()> {
-        let indexes = self.plan.indexes.iter().map(|index| &index.delete);
-        for delete in indexes.chain([&self.plan.delete]) {
-            connection.prepare_cached(delete)?.execute(params![self.pk, self.sk])?;
+    /// Takes from a row the places in indexes that it has, but those that stay.
+    fn leave(
+        &self,
+        connection: &Connection,
+        there: &Standing,
+        stays: impl Fn(usize, &Had) -> bool,
+    ) -> rusqlite::Result<()> {
+        for (at, (index, had)) in self.plan.indexes.iter().zip(&there.places).enumerate() {
+            let Some(had) = had.as_ref().filter(|had| !stays(at, had)) else { continue };
+            let mut delete = connection.prepare_cached(&index.delete)?;
+            delete.execute(params![had.hash, had.range, self.pk, self.sk])?;
         }
         Ok(())
     }
 
-    /// The version and the end of the row that is there, each if it has one.
+    /// Removes a row that is there.
+    pub(super) fn delete(&self, connection: &Connection, there: &Standing) -> rusqlite::Result<()> {
+        self.leave(connection, there, |_, _| false)?;
+        connection.prepare_cached(&self.plan.delete)?.execute(params![self.pk, self.sk])?;
+        Ok(())
+    }
+
+    /// What can be asked of the row that is there.
     pub(super) fn standing(&self, connection: &Connection) -> rusqlite::Result<Option<Standing>> {
         let mut read = connection.prepare_cached(&self.plan.standing)?;
         let standing = read.query_row(params![self.pk, self.sk], |row| {
-            Ok(Standing { version: row.get(0)?, ends: row.get(1)? })
+            let had = |(at, index): (usize, &Index)| {
+                let keys = (row.get(2 * at + 2)?, row.get(2 * at + 3)?);
+                Ok(index.had(keys))
+            };
+            let places = self.plan.indexes.iter().enumerate().map(had);
+            let places = places.collect::<rusqlite::Result<_>>()?;
+            Ok(Standing { version: row.get(0)?, ends: row.get(1)?, places })
         });
         standing.optional()
     }
 }
 
-/// What a condition can ask of a row: numbers as they are written.
+/// What can be asked of a row that is there.
 pub(super) struct Standing {
+    /// A number as it is written, if it has one; so is its end.
     pub(super) version: Option<String>,
     pub(super) ends: Option<String>,
+    /// Its keys in each index, if it has a place there.
+    places: Vec<Option<Had>>,
+}
+
+/// The keys of a row's place in an index.
+struct Had {
+    hash: String,
+    range: String,
 }
 
 /// A value as a request has it, if it is plain.
@@ -328,6 +376,15 @@ fn whole(number: &str) -> bool {
     let digits = number.strip_prefix('-').unwrap_or(number);
     let kept = digits.len() <= DIGITS_MAX && digits.bytes().all(|digit| digit.is_ascii_digit());
     kept && (number == "0" || digits.starts_with(|first| matches!(first, '1'..='9')))
+}
+
+/// What a value of this kind is called where it is written.
+fn letter(kind: &ScalarAttributeType) -> &'static str {
+    match kind {
+        ScalarAttributeType::S => "S",
+        ScalarAttributeType::N => "N",
+        ScalarAttributeType::B => "B",
+    }
 }
 
 fn fits(value: Option<&AttributeValue>, kind: &ScalarAttributeType, needed: bool) -> bool {

@@ -1,4 +1,5 @@
-//! Single writes and transactions with the conditions that Millwright knows (`Write` of the store).
+//! Single writes and transactions with the conditions that Millwright knows (`Write` of the store), and
+//! batches of writes without any.
 
 use std::collections::HashMap;
 
@@ -46,6 +47,44 @@ enum Action {
     ConditionCheck(Asked),
 }
 
+/// Requests of one batch (BatchWriteItem).
+const BATCH_MAX: usize = 25;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Batch {
+    #[serde(rename = "RequestItems")]
+    tables: HashMap<String, Vec<Request>>,
+}
+
+#[derive(Deserialize)]
+enum Request {
+    PutRequest {
+        #[serde(rename = "Item")]
+        item: HashMap<String, Plain>,
+    },
+    DeleteRequest {
+        #[serde(rename = "Key")]
+        key: HashMap<String, Plain>,
+    },
+}
+
+impl Batch {
+    fn actions(self) -> Vec<Action> {
+        let of = |table: String, request| {
+            let asked = |item, key| Asked { table, item, key, condition: None, values: None };
+            match request {
+                Request::PutRequest { item } => Action::Put(asked(Some(item), None)),
+                Request::DeleteRequest { key } => Action::Delete(asked(None, Some(key))),
+            }
+        };
+        let tables = self.tables.into_iter();
+        tables
+            .flat_map(|(table, all)| all.into_iter().map(move |one| of(table.clone(), one)))
+            .collect()
+    }
+}
+
 /// A write as it is to be made.
 pub(in crate::dynamo) struct Write<'a> {
     place: Place<'a>,
@@ -65,9 +104,11 @@ pub(super) fn asked<'a>(plans: &'a Plans, operation: &str, body: &[u8]) -> Optio
         "PutItem" => vec![Action::Put(serde_json::from_slice(body).ok()?)],
         "DeleteItem" => vec![Action::Delete(serde_json::from_slice(body).ok()?)],
         "TransactWriteItems" => serde_json::from_slice::<Transaction>(body).ok()?.writes,
+        "BatchWriteItem" => serde_json::from_slice::<Batch>(body).ok()?.actions(),
         _ => return None,
     };
-    if writes.is_empty() || writes.len() > WRITES_MAX {
+    let most = if operation == "BatchWriteItem" { BATCH_MAX } else { WRITES_MAX };
+    if writes.is_empty() || writes.len() > most {
         return None;
     }
     let writes: Vec<Write<'_>> =
@@ -75,6 +116,14 @@ pub(super) fn asked<'a>(plans: &'a Plans, operation: &str, body: &[u8]) -> Optio
     let bytes: usize = writes.iter().map(Write::bytes).sum();
     let differ = Place::differ(&writes.iter().map(|write| &write.place).collect::<Vec<_>>());
     (differ && bytes <= BYTES_MAX).then_some(writes)
+}
+
+/// What such a request is answered with once its writes are made.
+pub(super) fn answer(operation: &str) -> &'static str {
+    match operation {
+        "BatchWriteItem" => r#"{"UnprocessedItems":{}}"#,
+        _ => "{}",
+    }
 }
 
 /// Makes the writes of a request: nothing has happened where the row of one is not as expected.
@@ -129,8 +178,10 @@ impl<'a> Write<'a> {
             return Ok(false);
         }
         match &self.kind {
-            Kind::Put(filled) => self.place.replace(connection, filled, row.is_some())?,
-            Kind::Delete => self.place.delete(connection)?,
+            Kind::Put(filled) => self.place.replace(connection, filled, row.as_ref())?,
+            Kind::Delete => {
+                row.map_or(Ok(()), |there| self.place.delete(connection, &there))?;
+            }
             Kind::Check => {}
         }
         Ok(true)

@@ -178,11 +178,26 @@ fn rows_indexes_and_answers_are_those_of_dynoxide() {
     assert!(quick > 20 && here.held().values().all(|rows| rows.len() > 20), "{quick}");
 }
 
+/// Puts and deletions without conditions; now and then of one row twice, which is refused.
+fn some_batch(chance: &mut StdRng) -> Value {
+    let mut tables: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for _ in 0..chance.random_range(1..6) {
+        let row = some_row(chance);
+        let request = match chance.random_bool(0.5) {
+            true => json!({"PutRequest": {"Item": row.into_iter().collect::<BTreeMap<_, _>>()}}),
+            false => json!({"DeleteRequest": {"Key": {"pk": row[0].1, "sk": row[1].1}}}),
+        };
+        tables.entry(some_table(chance)).or_default().push(request);
+    }
+    json!({"RequestItems": tables})
+}
+
 /// An operation of the kinds that are done here.
 fn some_operation(chance: &mut StdRng) -> (&'static str, Value) {
     match some_write(chance) {
         ("Put", put) if chance.random_bool(0.5) => ("PutItem", put),
         ("Delete", delete) if chance.random_bool(0.5) => ("DeleteItem", delete),
+        ("Put" | "Delete", _) if chance.random_bool(0.3) => ("BatchWriteItem", some_batch(chance)),
         (kind, first) => {
             let mut writes = vec![json!({kind: first})];
             for _ in 0..chance.random_range(0..3) {
