@@ -143,8 +143,10 @@ async fn a_row_that_is_as_it_was_is_passed_over_before_it_is_mapped_and_only_by_
     // So is the connector's manifest.
     let parts = compared();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-    let other =
-        manifest(&parts).replace("      name: name\n", "      name: { jq: '.name + \".\"' }\n");
+    let other = manifest(&parts).replace(
+        "      name: { path: name, required: true }\n",
+        "      name: { jq: '.name + \".\"' }\n",
+    );
     synced.context = with_connectors(&synced.context, Catalog::of([other.as_str()]).unwrap());
     assert_eq!(synced.counts().await.updated, 9);
     assert!(synced.records().await.values().all(|name| name.ends_with('.')));

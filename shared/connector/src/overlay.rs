@@ -203,6 +203,7 @@ impl MappedField {
             default: self.default.clone(),
             references: model.references.map(str::to_owned),
             when: Conditions::default(),
+            required: false,
         };
         match unfit(model, &field) {
             None => Ok(field),

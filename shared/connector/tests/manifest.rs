@@ -92,6 +92,17 @@ fn what_cannot_be_meant_is_refused() {
         ("{settings.url}/api", "https://elsewhere.example/{credentials.key}", "may only name"),
         ("default: none", "defualt: none", "defualt"),
         ("terms: {", "name: {", "name"),
+        ("default: none", "default: none, required: true", "never missing"),
+        (
+            "name: name\n",
+            "name: { first_of: [{ path: a, required: true }] }\n",
+            "none is `required`",
+        ),
+        (
+            "    fields:\n      name: name\n",
+            "    by_id_only: [name]\n    fields:\n      name: { path: n, required: true }\n",
+            "cannot be `required`",
+        ),
         ("categories: [erp]", "categories: &a [erp]", ""),
     ] {
         assert!(known.contains(what), "{what}");

@@ -46,6 +46,8 @@ pub struct ValueField {
     pub references: Option<String>,
     /// When it counts at all.
     pub when: Conditions,
+    /// Whether the system always has it where it counts: a row without it cannot be mapped.
+    pub required: bool,
 }
 
 /// Where in a row a value comes from.
@@ -171,6 +173,9 @@ struct RawField {
     references: Option<String>,
     /// When it counts at all: paths and the values that each may have.
     when: Option<Conditions>,
+    /// Whether the system always has it where it counts: a row without it is left out and named.
+    #[serde(default)]
+    required: bool,
     /// The first of several that has a value.
     first_of: Option<Vec<Field>>,
     /// Where a list stands.
@@ -195,13 +200,19 @@ impl RawField {
             || self.otherwise.is_some()
             || self.default.is_some()
             || self.references.is_some()
-            || self.when.is_some();
+            || self.when.is_some()
+            || self.required;
         let list = self.filter.is_some()
             || self.id.is_some()
             || self.fields.is_some()
             || self.value.is_some();
         match (self.first_of, self.each) {
-            (Some(fields), None) if !one && !list => Ok(Field::FirstOf(fields)),
+            (Some(fields), None) if !one && !list => {
+                if fields.iter().flat_map(Field::values).any(|field| field.required) {
+                    return Err("of `first_of` several none is `required`");
+                }
+                Ok(Field::FirstOf(fields))
+            }
             (None, Some(path)) if !one => {
                 let element = match (self.fields, self.value) {
                     (Some(fields), None) => Element::Object(fields),
@@ -211,6 +222,9 @@ impl RawField {
                 let filter = self.filter.unwrap_or_default();
                 Ok(Field::Each(EachField { path, filter, id: self.id, element }))
             }
+            (None, None) if self.required && self.default.is_some() => {
+                Err("what has a `default` is never missing: it is not `required`")
+            }
             (None, None) if !list => Ok(Field::Value(ValueField {
                 from: Origin::of(self.path, self.jq)?,
                 codec: self.codec.unwrap_or_default(),
@@ -219,6 +233,7 @@ impl RawField {
                 default: self.default,
                 references: self.references,
                 when: self.when.unwrap_or_default(),
+                required: self.required,
             })),
             _ => Err(
                 "a field is one value (`path` or `jq`), `first_of` several, or `each` of a list",

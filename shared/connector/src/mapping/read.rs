@@ -175,11 +175,15 @@ impl Mapper<'_> {
                 None => None,
             },
         };
-        Ok(match found {
+        let value = match found {
             None => field.default.clone(),
             Some(Some(Value::Null)) => field.default.clone().or(Some(Value::Null)),
             Some(value) => value,
-        })
+        };
+        if field.required && value.as_ref().is_none_or(Value::is_null) {
+            return Err("is missing, and the system always has it".to_owned());
+        }
+        Ok(value)
     }
 
     /// The unified value of one that is there; nothing for a word that has no meaning.
@@ -279,6 +283,8 @@ fields:
   state: { path: arrived, when: { state: [processing] }, enum: { all: received } }
   title: { first_of: [title, subject] }
   notes: { path: notes, default: none }
+  number: { path: number, required: true, when: { sent: [\"yes\"] } }
+  dues: { each: dues, fields: { at: { path: at, required: true } } }
   vendorKey: { path: vendor, codec: id, references: vendors }
   lineItems:
     each: lines
@@ -321,6 +327,19 @@ fields:
         assert_eq!(null["notes"], "none");
         let second = map(&json!({"title": null, "subject": "Bolts"})).unwrap();
         assert_eq!(second["title"], "Bolts");
+    }
+
+    #[test]
+    fn a_row_without_what_the_system_always_has_is_refused_where_that_counts() {
+        let missing = |row: Value| map(&row).unwrap_err();
+        for row in [json!({"sent": "yes"}), json!({"sent": "yes", "number": null})] {
+            let RowFault { field, message, .. } = missing(row);
+            assert_eq!((field.as_str(), message.contains("is missing")), ("number", true));
+        }
+        assert_eq!(map(&json!({"sent": "yes", "number": ""})).unwrap()["number"], "");
+        assert_eq!(map(&json!({"sent": "no"})).unwrap().get("number"), None);
+        let line = json!({"sent": "no", "dues": [{"at": 7}, {}]});
+        assert_eq!(missing(line).field, "dues[1].at");
     }
 
     #[test]

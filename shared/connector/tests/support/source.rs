@@ -39,7 +39,7 @@ limits: { page_size: 3, page_size_max: 500, ids_per_request: 4, concurrency: 3 }
 entities:
   vendors:
     fields:
-      name: name
+      name: { path: name, required: true }
       updatedAt: { path: at, codec: unix_seconds }
 "#;
 
@@ -119,6 +119,8 @@ pub struct World {
     pub refused: HashMap<u64, u16>,
     /// Rows that show their time in a form of their own since the system was updated.
     pub reformed: BTreeSet<u64>,
+    /// Rows whose names it no longer shows.
+    pub nameless: BTreeSet<u64>,
     /// Rows that no page of `rows` can be had with.
     pub poison: BTreeSet<u64>,
     /// The requests as they came.
@@ -181,8 +183,9 @@ impl World {
         let row = &self.rows[&id];
         // A row that was never changed has no time.
         let at = (row.at != 0).then_some(row.at);
+        let name = (!self.nameless.contains(&id)).then_some(&row.name);
         let at = if self.reformed.contains(&id) { json!("yesterday") } else { json!(at) };
-        json!({"id": id, "name": row.name, "at": at, "archived": row.archived,
+        json!({"id": id, "name": name, "at": at, "archived": row.archived,
                "pinned": row.pinned, "notes": row.notes.values().collect::<Vec<_>>()})
     }
 }

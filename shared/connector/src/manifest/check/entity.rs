@@ -14,8 +14,13 @@ impl Check<'_> {
         let properties = &entity.schema()["properties"];
         self.fields(&format!("{place}.fields"), entity.fields(), &def.fields);
         for name in def.listed_only.iter().chain(&def.by_id_only) {
-            if def.fields.get(name).is_none() {
+            let Some(field) = def.fields.get(name) else {
                 self.say(&place, format!("`{name}` is shown by one reading only, and by none"));
+                continue;
+            };
+            if field.values().iter().any(|field| field.required) {
+                let place = format!("{place}.fields.{name}");
+                self.say(&place, "is shown by one reading only: it cannot be `required`");
             }
         }
         self.custom_fields(&place, def);
