@@ -110,6 +110,13 @@ async fn bodies_are_kept_and_deleted(blob: &Blob) {
         blob.put(path, large.clone()).await.unwrap();
         assert!(blob.get(path).await.unwrap().unwrap() == large);
     }
+    // So much goes in parts, and a byte more than a part in two of them.
+    for size in [5 * 1024 * 1024, 5 * 1024 * 1024 + 1, 17_000_000] {
+        let body: Vec<u8> = (0..size).map(|at| u8::try_from(at % 251).unwrap()).collect();
+        let pieces: Vec<Bytes> = body.chunks(65_535).map(Bytes::copy_from_slice).collect();
+        blob.put_pieces("ws_1/more", pieces).await.unwrap();
+        assert!(blob.get("ws_1/more").await.unwrap().unwrap() == body, "{size}");
+    }
     let days = blob.folders("ws_1/messages").await.unwrap();
     assert_eq!(days, ["2026-01-01", "2026-01-02"]);
     blob.delete_all("ws_1/messages/2026-01-01").await.unwrap();

@@ -12,11 +12,14 @@ use millwright_core::{
     config::{ConfigError, Source, required},
 };
 use object_store::{
-    ObjectStore, ObjectStoreExt, PutPayload, aws::AmazonS3Builder, local::LocalFileSystem,
-    path::Path, prefix::PrefixStore,
+    ObjectStore, ObjectStoreExt, PutPayload, WriteMultipart, aws::AmazonS3Builder,
+    local::LocalFileSystem, path::Path, prefix::PrefixStore,
 };
 
 const VARIABLE: &str = "MILLWRIGHT_BLOB";
+/// From this size on a body is sent in parts of it: the least that S3 takes ("Amazon S3 multipart upload
+/// limits").
+const PART: usize = 5 * 1024 * 1024;
 /// What says how S3 is reached, beside what Lambda itself sets.
 const AWS_VARIABLES: [&str; 6] = [
     "AWS_ACCESS_KEY_ID",
@@ -92,17 +95,37 @@ impl Blob {
         self.store.put(&location(path)?, body.into()).await.map(drop).map_err(Error::internal)
     }
 
-    /// The same with a body in pieces, which are not put together before.
+    /// The same with a body in pieces, which are taken as they can be sent on: no more than some ten
+    /// megabytes of them are held, however large the body is.
     ///
     /// # Errors
     /// When the name cannot be one, or the store fails.
     pub async fn put_pieces(
         &self,
         path: &str,
-        pieces: impl IntoIterator<Item = Bytes>,
+        pieces: impl IntoIterator<Item = Bytes, IntoIter: Send>,
     ) -> Result<()> {
-        let body: PutPayload = pieces.into_iter().collect();
-        self.store.put(&location(path)?, body).await.map(drop).map_err(Error::internal)
+        let (place, mut pieces) = (location(path)?, pieces.into_iter());
+        let (mut first, mut size) = (Vec::new(), 0);
+        while size < PART
+            && let Some(piece) = pieces.next()
+        {
+            size += piece.len();
+            first.push(piece);
+        }
+        if size < PART {
+            let body = PutPayload::from_iter(first);
+            return self.store.put(&place, body).await.map(drop).map_err(Error::internal);
+        }
+        let upload = self.store.put_multipart(&place).await.map_err(Error::internal)?;
+        let mut parts = WriteMultipart::new_with_chunk_size(upload, PART);
+        for piece in first.into_iter().chain(pieces) {
+            // One part is sent while the next is filled.
+            parts.wait_for_capacity(1).await.map_err(Error::internal)?;
+            parts.put(piece);
+        }
+        // Parts of an upload that comes to no end are removed by the bucket after a day.
+        parts.finish().await.map(drop).map_err(Error::internal)
     }
 
     /// Gets a body as it comes, in pieces of any size, if there is one.
@@ -224,6 +247,17 @@ mod tests {
         blob.delete("ws_1/messages/msg_1").await.unwrap();
         blob.delete("ws_1/messages/msg_1").await.unwrap();
         assert_eq!(blob.get("ws_1/messages/msg_1").await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_body_in_pieces_comes_back_whole_however_large_it_is() {
+        let (_folder, blob) = blob();
+        for size in [0, 1, PART - 1, PART, PART + 1, 3 * PART + 7] {
+            let body: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
+            let pieces: Vec<Bytes> = body.chunks(60_000).map(Bytes::copy_from_slice).collect();
+            blob.put_pieces("ws_1/prints", pieces).await.unwrap();
+            assert!(blob.get("ws_1/prints").await.unwrap().unwrap() == body, "{size}");
+        }
     }
 
     #[tokio::test]

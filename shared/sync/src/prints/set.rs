@@ -236,13 +236,19 @@ impl PrintSet {
     /// Takes in rows as bytes, which follow those that are there; nothing when they are none.
     pub fn take_bytes(&mut self, bytes: &[u8]) -> Option<()> {
         let mut last = self.parts.iter().rev().find_map(|part| part.last()).map(|print| print.key);
-        for row in bytes.chunks(Print::SIZE) {
-            let print = Print::read(row).filter(|own| last.is_none_or(|last| last < own.key))?;
-            last = Some(print.key);
-            let part = &mut self.parts[part_of(print.key)];
-            make_room(part);
-            part.push(print);
-            self.len += 1;
+        let rows: Vec<Print> = bytes.chunks(Print::SIZE).map(Print::read).collect::<Option<_>>()?;
+        for rows in rows.chunk_by(|one, next| part_of(one.key) == part_of(next.key)) {
+            let part = &mut self.parts[part_of(rows[0].key)];
+            // Nobody knows how many will follow, and most parts come whole.
+            part.reserve_exact(rows.len());
+            for print in rows {
+                if last.is_some_and(|last| last >= print.key) {
+                    return None;
+                }
+                last = Some(print.key);
+                part.push(*print);
+            }
+            self.len += rows.len();
         }
         Some(())
     }
