@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use millwright_connection::{Issue, IssueFilter, IssueState, list_issues};
 use millwright_records::{RecordDoc, records_pk};
 use millwright_store::{Range, Row, Table, Write};
-use millwright_sync::{Mode, RequestedSync, SyncStatus, Vanished, request_sync};
+use millwright_sync::{
+    Mode, RequestedSync, SyncSettings, SyncStatus, Vanished, change_settings, request_sync,
+};
 
 use crate::reading_histories::{
     Place, Synced,
@@ -102,6 +104,50 @@ async fn fingerprints_that_are_lost_or_damaged_are_made_anew_of_the_rows() {
         assert_eq!((counts.unchanged, counts.deleted), (counts.seen, 1));
         assert!(!synced.records().await.contains_key(&gone));
     }
+}
+
+#[tokio::test]
+async fn the_systems_rows_are_kept_with_their_records_where_that_is_wanted() {
+    let (place, source) = (Place::start().await, Source::start(8).await);
+    let synced = place.connect(&compared(), &source).await;
+    synced.calm_pass().await;
+    let before = synced.rows().await;
+    assert!(before.values().all(|row| row.doc.raw.is_none()));
+
+    let wanted = SyncSettings { keep_raw: true, ..SyncSettings::default() };
+    change_settings(&synced.context, &synced.connection, "vendors", &wanted).await.unwrap();
+    for pinned in [3, 5] {
+        // A member that no record shows.
+        source.change(|world| world.rows.get_mut(&pinned).unwrap().pinned = true);
+        synced.calm_pass().await;
+        let counts = synced.state().await.counts;
+        assert_eq!(
+            (counts.updated, counts.unchanged),
+            (0, 8),
+            "another row is no change to tell of"
+        );
+        for (id, row) in synced.rows().await {
+            let kept = row.doc.raw.unwrap().row().unwrap();
+            assert_eq!(kept["id"].to_string(), id);
+            assert_eq!(kept["pinned"], id == "3" || id == pinned.to_string(), "{id} {kept}");
+            assert_eq!(row.doc.changed_at, before[&id].doc.changed_at);
+        }
+    }
+    let before = synced.rows().await;
+    source.change(|world| world.put(7, "changed"));
+    synced.calm_pass().await;
+    for (id, row) in synced.rows().await {
+        assert_eq!(row.version == before[&id].version, id != "7", "{id}");
+        let kept = row.doc.raw.unwrap().row().unwrap();
+        assert_eq!(kept["name"] == "changed", id == "7");
+    }
+
+    change_settings(&synced.context, &synced.connection, "vendors", &SyncSettings::default())
+        .await
+        .unwrap();
+    source.change(|world| world.put(7, "changed again"));
+    synced.calm_pass().await;
+    assert_eq!(synced.rows().await["7"].doc.raw, None, "the row of what it was before is not kept");
 }
 
 #[tokio::test]
@@ -219,26 +265,33 @@ async fn what_cannot_be_read_is_left_out_named_and_told_once() {
 }
 
 #[tokio::test]
-async fn a_field_in_a_form_that_the_system_never_had_is_named_and_what_was_known_stays() {
+async fn a_field_that_is_missing_or_in_another_form_is_named_and_what_was_known_stays() {
     let (place, source) = (Place::start().await, Source::start(6).await);
     let synced = place.connect(&compared(), &source).await;
     synced.calm_pass().await;
     let before = synced.records().await;
     source.change(|world| {
         world.reformed.extend([2, 5, 7]);
+        world.nameless.insert(3);
         world.put(5, "changed");
         world.put(7, "new");
     });
     synced.calm_pass().await;
     let state = synced.state().await;
-    assert_eq!((state.status, state.counts.skipped), (SyncStatus::CompletedWithErrors, 3));
-    let named = state.skips.iter().map(|own| (own.remote_id.as_str(), own.field.as_deref()));
-    assert_eq!(named.collect::<Vec<_>>(), ["2", "5", "7"].map(|id| (id, Some("updatedAt"))));
+    assert_eq!((state.status, state.counts.skipped), (SyncStatus::CompletedWithErrors, 4));
+    let mut named: Vec<(&str, Option<&str>)> =
+        state.skips.iter().map(|own| (own.remote_id.as_str(), own.field.as_deref())).collect();
+    named.sort_unstable();
+    let time = Some("updatedAt");
+    assert_eq!(named, [("2", time), ("3", Some("name")), ("5", time), ("7", time)]);
     assert_eq!(state.counts.deleted, 0, "what cannot be read is not gone");
     assert_eq!(synced.records().await, before);
     let issues = synced.issues(IssueState::Open).await;
-    assert!(issues.len() == 1 && issues[0].message.contains("3 records"), "{issues:?}");
-    source.change(|world| world.reformed.clear());
+    assert!(issues.len() == 1 && issues[0].message.contains("4 records"), "{issues:?}");
+    source.change(|world| {
+        world.reformed.clear();
+        world.nameless.clear();
+    });
     synced.calm_pass().await;
     let records = synced.records().await;
     assert_eq!((records.len(), records[&5].as_str()), (7, "changed"));

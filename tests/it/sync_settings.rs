@@ -69,6 +69,7 @@ async fn entities_are_read_when_their_settings_say_and_every_run_is_told() {
     cursors(&plant).await;
     waiting(&plant).await;
     exporting(&plant).await;
+    raw_rows(&plant).await;
     windows(&plant.admin).await;
 }
 
@@ -115,6 +116,25 @@ async fn windows(admin: &Api) {
     let kept = data.all("/v1/vendors?limit=500").await;
     assert_eq!(Some(kept.len() as u64), all.as_u64().map(|all| all + 1));
     assert!(kept.iter().any(|own| own["key"] == fresh["key"]));
+}
+
+/// Where rows are kept, the last one of a record that is gone can still be read.
+async fn raw_rows(plant: &Plant) {
+    let made = plant.data.post("/v1/vendors", &json!({ "name": "Kept" }), 201).await;
+    let before = sync_state(&plant.data, "vendors").await["last_success_at"].clone();
+    let set = plant.set("vendors", json!({ "keep_raw": true })).await;
+    assert_eq!(set["keep_raw"], true);
+    wait::until("everything is read once more", LONG, async || {
+        let state = sync_state(&plant.data, "vendors").await;
+        (state["status"] == "completed" && state["last_success_at"] != before).then_some(())
+    })
+    .await;
+    let path = format!("/v1/vendors/{}", text(&made, "key"));
+    let raw = plant.data.get(&format!("{path}?include=raw")).await["meta"]["raw"].clone();
+    assert_eq!(raw["name"], "Kept", "{raw:#}");
+    plant.data.call(Method::DELETE, &path, None).await;
+    let gone = plant.data.get(&format!("{path}?include=deleted,raw")).await;
+    assert!(gone["deletedAt"].is_string() && gone["meta"]["raw"] == raw, "{gone:#}");
 }
 
 /// What is off is not loaded and not waited for; vendors come before the orders that name them.

@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 use tokio::task::JoinSet;
 
 use crate::{
-    CommitId, Entry, Op, Origin, RecordDoc, Scope, SourceTimes,
-    append::{PageDraft, announce_feed, append},
+    CommitId, Entry, KeptRaw, Op, Origin, RecordDoc, Scope, SourceTimes,
+    append::{PageDraft, append},
     compare::{Verdict, judge},
     content::content_hash,
     gone::mark_gone,
@@ -162,8 +162,7 @@ where
         initial: pulled.initial,
         entries,
     };
-    append(store, pulled.scope, &page, &[checkpoint]).await?;
-    announce_feed(queue, pulled.scope).await;
+    append(store, queue, pulled.scope, &page, &[checkpoint]).await?;
     Ok(done)
 }
 
@@ -247,32 +246,52 @@ async fn put_one(
             return Ok(Outcome::TooLarge(record.remote_id.clone()));
         }
         let doc = row.as_ref().map(|row| &row.doc);
-        let op = match judge(doc, &hash, pulled.fetch_of(key), pulled.unfinished) {
-            Verdict::Changed(op) => op,
-            Verdict::Unchanged => return Ok(Outcome::Same),
+        let raw = KeptRaw::of(&record, body.len())?;
+        let (done, next) = match judge(doc, &hash, pulled.fetch_of(key), pulled.unfinished) {
+            Verdict::Changed(op) => {
+                let next = changed_doc(store, pulled, key, row.as_ref(), &record, &hash);
+                (Outcome::Put(op), RecordDoc { raw, ..next })
+            }
+            Verdict::Unchanged => match doc.filter(|doc| raw.is_some() && doc.raw != raw) {
+                None => return Ok(Outcome::Same),
+                // Only the system's row is another one: that is kept, and is no change to tell of.
+                Some(doc) => (Outcome::Same, RecordDoc { raw, ..doc.clone() }),
+            },
             Verdict::WrittenSince => return Ok(Outcome::Left),
             Verdict::Untold => return tell_again(store, pulled, &row_key).await,
         };
-        let now = store.clock().wall();
-        let commit = pulled.commit.clone();
-        let mut next = next_doc(row.as_ref(), &record, &hash, commit, now);
-        next.known_before = doc.is_some_and(|doc| doc.is_known(pulled.unfinished));
-        next.fetched_at = Some(pulled.fetch_of(key).min(now));
-        next.kept_days = pulled.kept_days;
         let write = Write::put_with_body(&row_key, &next, Some(&body), expect(row.as_ref()))?;
         // A task for each: while one is made ready another is on its way.
         let table = store.clone();
         match task(async move { table.write(write).await }).await? {
-            Ok(_) => return Ok(Outcome::Put(op)),
+            Ok(_) => return Ok(done),
             Err(StoreError::Conflict(_)) => row = store.get_doc(&row_key).await?,
             Err(error) => return Err(error.into()),
         }
         // The put itself may have been the first to arrive, with its answer lost.
         if row.as_ref().is_some_and(|row| row.doc.commit == pulled.commit) {
-            return Ok(Outcome::Put(op));
+            return Ok(done);
         }
     }
     Err(Error::internal("a record changed too often to be put"))
+}
+
+/// The document of a row that holds what was fetched from now on.
+pub(crate) fn changed_doc(
+    store: &Store,
+    pulled: &Pulled<'_>,
+    key: &str,
+    row: Option<&Row<RecordDoc>>,
+    record: &SourceRecord,
+    hash: &str,
+) -> RecordDoc {
+    let now = store.clock().wall();
+    RecordDoc {
+        known_before: row.is_some_and(|row| row.doc.is_known(pulled.unfinished)),
+        fetched_at: Some(pulled.fetch_of(key).min(now)),
+        kept_days: pulled.kept_days,
+        ..next_doc(row, record, hash, pulled.commit.clone(), now)
+    }
 }
 
 /// Does something in a task of its own, which ends with whoever waits for it: nothing of a commit that has
@@ -348,5 +367,6 @@ pub(crate) fn next_doc(
         revived: row.is_some_and(|row| row.doc.revived || row.doc.deleted_at.is_some()),
         source: SourceTimes::of(&record.record),
         kept_days: row.and_then(|row| row.doc.kept_days),
+        raw: None,
     }
 }

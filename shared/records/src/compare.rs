@@ -74,6 +74,7 @@ mod tests {
             revived: false,
             source: SourceTimes::default(),
             kept_days: None,
+            raw: None,
         }
     }
 

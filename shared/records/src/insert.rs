@@ -8,8 +8,8 @@ use millwright_core::{Error, Result};
 use millwright_store::{Expect, Key, Store, Write};
 
 use crate::{
-    Op, Pulled, RecordDoc,
-    commit::{Outcome, RECORD_MAX, next_doc, record_key, task},
+    KeptRaw, Op, Pulled, RecordDoc,
+    commit::{Outcome, RECORD_MAX, changed_doc, record_key, task},
     content::content_hash,
 };
 
@@ -95,10 +95,8 @@ fn new_row(
         return Ok(None);
     }
     let hash = content_hash(pulled.entity, &record.record)?;
-    let now = store.clock().wall();
-    let mut doc = next_doc(None, record, &hash, pulled.commit.clone(), now);
-    doc.fetched_at = Some(pulled.fetch_of(key).min(now));
-    doc.kept_days = pulled.kept_days;
+    let raw = KeptRaw::of(record, body.len())?;
+    let doc = RecordDoc { raw, ..changed_doc(store, pulled, key, None, record, &hash) };
     let row = pulled.scope.record(pulled.entity, key);
     Ok(Some(Write::put_with_body(&row, &doc, Some(&body), Expect::Absent)?))
 }

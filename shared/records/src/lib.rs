@@ -17,6 +17,7 @@ mod list;
 mod live;
 mod model;
 mod publish;
+mod raw;
 mod seq;
 mod unshown;
 mod write;
@@ -37,6 +38,7 @@ pub use model::{
     feed_pk, head_key, record_key_at, records_pk,
 };
 pub use publish::{Telling, publish_pages};
+pub use raw::KeptRaw;
 pub use seq::Seq;
 pub use write::{
     Answered, Askers, Before, IfMatch, Operation, Sent, Settled, Warning, WriteDoc, WriteFault,

@@ -99,15 +99,20 @@ impl<'a> Live<'a> {
         Ok(LivePage { records: self.shown(entity, records).await?, next })
     }
 
-    /// Puts the system's own rows into the `meta.raw` of records; null where it has none any more.
+    /// Puts the system's own rows into the `meta.raw` of records: those that are kept with them, if
+    /// `kept` says so, and the others as the system has them now; null where it has none any more.
     ///
     /// # Errors
     /// What the system says; `CONNECTION_UNAVAILABLE` when it says nothing in time.
-    pub async fn add_raw(&self, entity: &str, records: &mut [Value]) -> Result<()> {
+    pub async fn add_raw(&self, entity: &str, records: &mut [Value], kept: bool) -> Result<()> {
         let id = |record: &Value| record["remoteId"].as_str().map(str::to_owned);
+        let mut rows = match kept {
+            true => self.kept_raw(entity, records.iter().filter_map(id)).await?,
+            false => HashMap::new(),
+        };
         let there = records.iter().filter(|record| record.get("deletedAt").is_none());
-        let ids: Vec<String> = there.filter_map(id).collect();
-        let mut rows: HashMap<String, Value> = HashMap::new();
+        let ids = there.filter_map(id).filter(|id| !rows.contains_key(id));
+        let ids: Vec<String> = ids.collect();
         if !ids.is_empty() {
             let system = open_system(self.context, self.connection).await?;
             rows.extend(self.asked(&system, system.raw(entity, &ids)).await?);
@@ -117,6 +122,20 @@ impl<'a> Live<'a> {
             record["meta"]["raw"] = row.unwrap_or_default();
         }
         Ok(())
+    }
+
+    /// The rows that are kept with records, by their remote ids.
+    async fn kept_raw(
+        &self,
+        entity: &str,
+        ids: impl Iterator<Item = String>,
+    ) -> Result<HashMap<String, Value>> {
+        let key =
+            |id: String| self.scope.record(entity, &record_key(&self.connection.id, entity, &id));
+        let keys: Vec<Key> = ids.map(key).collect();
+        let rows = self.context.store.get_docs::<RecordDoc>(&keys).await?;
+        let kept = rows.into_iter().filter_map(|row| Some((row.doc.remote_id, row.doc.raw?)));
+        kept.map(|(id, raw)| Ok((id, raw.row()?))).collect()
     }
 
     /// The remote ids of the one record that the filters name, if they name one.

@@ -9,7 +9,7 @@ use millwright_store::{Document, Due, Key, Order, OrderPlace, OrderPlaces};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Seq, sortable_time};
+use crate::{KeptRaw, Seq, sortable_time};
 
 /// How long feed pages are kept; older cursors have to list again.
 pub const FEED_RETENTION: Duration = Duration::from_secs(90 * 24 * 3600);
@@ -132,6 +132,9 @@ pub struct RecordDoc {
     /// How many days it is kept once it is gone; nothing for as long as the feed tells of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept_days: Option<u32>,
+    /// The row of the system that the content was made of, where rows are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<KeptRaw>,
 }
 
 impl RecordDoc {
@@ -271,6 +274,9 @@ pub struct FeedHead {
     pub published: Seq,
     /// The schedule clock at the last commit.
     pub scheduled: ScheduleTime,
+    /// The same when pages were last announced to whoever tells them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub announced: Option<ScheduleTime>,
 }
 
 impl Document for FeedHead {
@@ -363,6 +369,7 @@ mod tests {
             source: SourceTimes::default(),
             revived: false,
             kept_days,
+            raw: None,
         }
     }
 

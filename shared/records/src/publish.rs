@@ -10,7 +10,9 @@ use millwright_queue::Queue;
 use millwright_store::{Key, Row, Store};
 use serde_json::{Value, json};
 
-use crate::{FeedHead, FeedPage, Op, RecordDoc, Scope, feed::read_pages, record_json};
+use crate::{
+    FeedHead, FeedPage, Op, RecordDoc, Scope, append::announce_feed, feed::read_pages, record_json,
+};
 
 /// Pages told in one go before the head is moved.
 const PAGES_AT_ONCE: usize = 20;
@@ -33,8 +35,9 @@ pub struct Telling<'a> {
     pub with_records: bool,
 }
 
-/// Tells all pages that have not been told, until `deadline`. Ids of messages follow from their pages, so telling a page
-/// twice makes one message; the head is moved only afterwards.
+/// Tells all pages that have not been told, until `deadline`; what is left then is announced anew. Ids of
+/// messages follow from their pages, so telling a page twice makes one message; the head is moved only
+/// afterwards.
 ///
 /// # Errors
 /// When a message could not be recorded; what is left is told the next time.
@@ -43,8 +46,11 @@ pub async fn publish_pages(telling: Telling<'_>, scope: &Scope, deadline: WallTi
     loop {
         let Some(head) = store.get::<FeedHead>(&scope.head()).await? else { return Ok(()) };
         let head = head.doc;
-        // Where time is up, the head is still due: the sweep goes on with it.
-        if head.published >= head.last || store.clock().wall() >= deadline {
+        if head.published >= head.last {
+            return Ok(());
+        }
+        if store.clock().wall() >= deadline {
+            announce_feed(telling.queue, scope).await;
             return Ok(());
         }
         let read = read_pages(store, scope, head.published, head.last, PAGES_AT_ONCE).await?;

@@ -37,7 +37,7 @@ pub(crate) fn begin(slice: &mut Slice<'_>, entity: &str, pull: Pull) {
     let page = tokio::spawn(Box::pin(async move {
         let mut page = system.pull(&entity, &pull).await?;
         if maps {
-            let found = system.records(&entity, std::mem::take(&mut page.rows))?;
+            let found = system.records(&entity, std::mem::take(&mut page.rows), pull.raw)?;
             page.records.extend(found.records);
             page.faults.extend(found.faults);
         }

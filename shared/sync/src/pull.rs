@@ -170,7 +170,8 @@ pub(crate) fn pull_of(slice: &Slice<'_>, position: Position) -> Result<Pull> {
     let narrow = slice.row.doc.pass.as_ref().and_then(|pass| pass.narrow);
     let usual = slice.system.manifest().limits.page_size;
     let page_size = narrow.map_or(usual, |narrow| narrow.size);
-    let pull = Pull { position, page_size, ..Pull::default() };
+    let raw = slice.row.doc.settings.keep_raw;
+    let pull = Pull { position, page_size, raw, ..Pull::default() };
     // What a system cannot be asked for by time is read whole, however far back its records reach.
     let everything = !slice.entity()?.has_time_filter();
     Ok(match &slice.row.doc.pass {

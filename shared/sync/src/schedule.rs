@@ -55,6 +55,9 @@ pub struct SyncSettings {
     /// the feed's.
     #[serde(default)]
     pub deleted_days: Option<u32>,
+    /// Whether the system's own rows are kept with the records.
+    #[serde(default)]
+    pub keep_raw: bool,
 }
 
 impl SyncSettings {

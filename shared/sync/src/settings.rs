@@ -88,6 +88,10 @@ impl SyncState {
         if before.first_load_days != settings.first_load_days {
             self.reach_back(before.first_load_days);
         }
+        if settings.keep_raw && !before.keep_raw {
+            // The rows of what has been read already are to be had by reading everything once more.
+            self.requested = Some(Mode::Full);
+        }
         if self.lease_is_held() {
             // Whoever works on a pass is fenced by this, and goes on with it.
             self.run = Some(NextRun::at(now, now));

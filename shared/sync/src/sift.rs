@@ -13,7 +13,7 @@ use crate::{
     prints::{Content, Known, Of, PrintKey, Prints},
     pull::Fetched,
     slice::{Slice, StepError},
-    state::{Mode, Phase},
+    state::{Mode, Phase, SyncState},
 };
 
 /// What is known of a page's records before they are committed.
@@ -107,7 +107,9 @@ impl Slice<'_> {
             prints.set.forget_seen();
             prints.missing.clear();
         }
-        prints.map_by(self.system.mapping(&state.entity));
+        // Of a row that became what is known when rows were not kept none is kept.
+        let with = if state.settings.keep_raw { "+raw" } else { "" };
+        prints.map_by(self.system.mapping(&state.entity).map(|mapping| mapping + with));
         self.seen_whole = begins || (kept.is_some() && kept == mark);
         self.prints = Some(prints);
         Ok(())
@@ -181,8 +183,10 @@ impl Slice<'_> {
         mut certain: Certain,
         sifted: &mut Sifted,
     ) -> Result<(), StepError> {
+        // Where rows are kept, the same record of another row is to be looked at.
+        let keep_raw = self.row.doc.settings.keep_raw;
         let is_same = |prints: &Prints, sifted: &Sifted, record: &SourceRecord| {
-            let known = sifted.known(record);
+            let known = sifted.known(record).filter(|_| !keep_raw);
             known.is_some_and(|(key, known)| prints.set.holds(key, known.content))
                 && !self.is_held(&record.remote_id)
         };
@@ -221,7 +225,8 @@ impl Slice<'_> {
     /// Makes records of rows.
     fn map(&self, fetched: &mut Fetched, rows: Vec<SourceRow>) -> Result<(), StepError> {
         if !rows.is_empty() {
-            let found = self.system.records(&self.row.doc.entity, rows);
+            let SyncState { entity, settings, .. } = &self.row.doc;
+            let found = self.system.records(entity, rows, settings.keep_raw);
             let found = found.map_err(StepError::System)?;
             fetched.records.extend(found.records);
             fetched.faults.extend(found.faults);

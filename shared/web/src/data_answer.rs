@@ -65,6 +65,17 @@ pub(crate) async fn synced_at(
     Ok(row.and_then(|row| row.doc.last_success_at))
 }
 
+/// Whether the system's own rows are kept with an entity's records.
+pub(crate) async fn keeps_raw(
+    store: &Store,
+    connection: &Connection,
+    entity: &str,
+) -> Result<bool> {
+    let key = sync_key(&connection.workspace, &connection.id, entity);
+    let row = store.get_doc::<SyncState>(&key).await?;
+    Ok(row.is_some_and(|row| row.doc.settings.keep_raw))
+}
+
 /// Since when all entities have been synced to their end: the time of the one that lags most.
 pub(crate) async fn all_synced_at(
     store: &Store,

@@ -67,17 +67,23 @@ impl SourceRow {
 }
 
 impl System {
-    /// The records of rows that came unmapped, and what cannot be made one; both in the rows' order.
+    /// The records of rows that came unmapped, with those rows where `raw` says so, and what cannot be
+    /// made one; both in the rows' order.
     ///
     /// # Errors
     /// When the connector does not read the entity.
-    pub fn records(&self, entity: &str, rows: Vec<SourceRow>) -> Result<Found, SystemError> {
+    pub fn records(
+        &self,
+        entity: &str,
+        rows: Vec<SourceRow>,
+        raw: bool,
+    ) -> Result<Found, SystemError> {
         let (def, mapper) = (self.def(entity, "read")?, self.mapper(entity));
         let mut found = Found::default();
         for SourceRow { remote_id, print, row, unshown } in rows {
             match mapper.record(def, &remote_id, row.json()) {
                 Ok(record) => {
-                    let (raw, print) = (None, Some(print));
+                    let (raw, print) = (raw.then(|| row.to_value()), Some(print));
                     found.records.push(SourceRecord { remote_id, record, unshown, raw, print });
                 }
                 Err(fault) => found.faults.push(fault),

@@ -8,7 +8,7 @@ use millwright_store::{Expect, Row, Store, StoreError, Write};
 
 use crate::{
     CommitError, CommitId, Entry, Op, Origin, RecordDoc, Scope,
-    append::{PageDraft, announce_feed, append},
+    append::{PageDraft, append},
     commit::{RECORD_MAX, TRIES, expect, next_doc, record_key},
     content::content_hash,
     unshown::filled,
@@ -31,7 +31,7 @@ pub(super) struct Place<'a> {
 #[derive(Debug)]
 pub(super) enum Committed {
     /// The row holds the record.
-    Kept(RecordDoc),
+    Kept(Box<RecordDoc>),
     /// The row was put by somebody else after the record was read, with another content: it must be
     /// read again.
     Overtaken,
@@ -73,7 +73,7 @@ impl Place<'_> {
             let put = Write::put_with_body(&row_key, &doc, Some(&body), expect(row.as_ref()))?;
             let entry = (!told).then(|| Entry { key: key.to_owned(), op });
             if self.written(put, entry).await? {
-                return Ok(Committed::Kept(doc));
+                return Ok(Committed::Kept(Box::new(doc)));
             }
         }
         Err(Error::internal("a record changed too often to be written"))
@@ -126,11 +126,8 @@ impl Place<'_> {
         // A connection that is being erased takes no more rows.
         let connection = connection_key(&self.scope.workspace, &self.scope.connection);
         let there = Write::check(&connection, Expect::Present);
-        match append(self.store, self.scope, &page, &[put, there]).await {
-            Ok(()) => {
-                announce_feed(self.queue, self.scope).await;
-                Ok(true)
-            }
+        match append(self.store, self.queue, self.scope, &page, &[put, there]).await {
+            Ok(()) => Ok(true),
             Err(CommitError::Fenced) => Ok(false),
             Err(CommitError::Failed(error)) => Err(error),
         }
@@ -169,6 +166,7 @@ mod tests {
             deleted_at: None,
             revived: false,
             kept_days: None,
+            raw: None,
         }
     }
 

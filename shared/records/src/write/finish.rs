@@ -113,7 +113,7 @@ async fn kept(
     read_at: WallTime,
 ) -> Option<Outcome> {
     match work.place(&work.commit()).keep(&record, read_at).await {
-        Ok(Committed::Kept(row)) => Some(Outcome::kept(record.record, row, warnings)),
+        Ok(Committed::Kept(row)) => Some(Outcome::kept(record.record, *row, warnings)),
         Ok(Committed::Overtaken) => None,
         Err(error) => Some(Outcome::incomplete(record.record, not_committed(work, &error))),
     }

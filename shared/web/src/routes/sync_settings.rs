@@ -49,6 +49,10 @@ pub(crate) struct SyncSettingsRequest {
     #[serde(default)]
     #[schema(minimum = 90, maximum = 3650)]
     deleted_retention_days: Option<u32>,
+    /// Whether the system's own rows are kept with the records, compressed, so that `include=raw` need not
+    /// ask the system. When this is turned on, everything is read once more.
+    #[serde(default)]
+    keep_raw: bool,
 }
 
 const fn yes() -> bool {
@@ -78,6 +82,8 @@ pub(crate) struct ShownSettings {
     first_load_days: Option<u32>,
     /// How many days a record can still be read after it is gone.
     deleted_retention_days: u32,
+    /// Whether the system's own rows are kept with the records.
+    keep_raw: bool,
     /// When the next run begins, or this one goes on; null where none does by itself, or one is being
     /// worked on.
     #[schema(required, format = DateTime)]
@@ -111,13 +117,14 @@ impl SyncSettingsRequest {
             rhythm,
             first_load_days: self.first_load_days,
             deleted_days: self.deleted_retention_days,
+            keep_raw: self.keep_raw,
         })
     }
 }
 
 impl From<SyncState> for ShownSettings {
     fn from(state: SyncState) -> Self {
-        let SyncSettings { off, rhythm, first_load_days, deleted_days } = state.settings;
+        let SyncSettings { off, rhythm, first_load_days, deleted_days, keep_raw } = state.settings;
         let (interval_seconds, cron, time_zone) = match rhythm {
             Rhythm::Usual => (None, None, None),
             Rhythm::Every(seconds) => (Some(seconds), None, None),
@@ -131,6 +138,7 @@ impl From<SyncState> for ShownSettings {
             time_zone,
             first_load_days,
             deleted_retention_days: deleted_days.unwrap_or(*SyncSettings::DELETED_DAYS.start()),
+            keep_raw,
             next_run_at: state.run.map(|run| run.at.iso()),
         }
     }

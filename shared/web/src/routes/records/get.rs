@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     App,
-    data_answer::{DataAnswer, synced_at},
+    data_answer::{DataAnswer, keeps_raw, synced_at},
     error::{Answer, refused_one},
     extract::{InformationScope, Params, TextPath, records_of},
 };
@@ -53,7 +53,8 @@ async fn get(
     };
     let mut records: Vec<Value> = record.into_iter().collect();
     if asked.include.raw {
-        live.add_raw(entity.slug, &mut records).await?;
+        let kept = !asked.live && keeps_raw(&app.store, &connection, entity.slug).await?;
+        live.add_raw(entity.slug, &mut records, kept).await?;
     }
     let record = records.pop().ok_or_else(|| Error::not_found("record"))?;
     let etag = record["meta"]["etag"].as_str().map(str::to_owned);

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     App,
-    data_answer::{DataAnswer, synced_at},
+    data_answer::{DataAnswer, keeps_raw, synced_at},
     error::{Answer, refused_one},
     extract::{InformationScope, records_of},
     page::{Page, position},
@@ -127,7 +127,9 @@ impl Turn<'_> {
         if self.listing.raw {
             let (context, scope) = (self.app.connections(), records_of(self.connection));
             let live = Live::new(&context, self.connection, &scope, self.patience);
-            live.add_raw(self.entity.slug, &mut records).await?;
+            let kept = !self.listing.live
+                && keeps_raw(&self.app.store, self.connection, self.entity.slug).await?;
+            live.add_raw(self.entity.slug, &mut records, kept).await?;
         }
         Ok((records, next))
     }
