@@ -36,7 +36,7 @@ pub fn router(app: App) -> Router {
     let (api, document) = routes::all().split_for_parts();
     let known = parameters::Known::of(&document);
     let gate = gate::Gate::new(app.clone(), &document);
-    let served = Arc::new(openapi::Served::new(document, app.settings.clone()));
+    let served = Arc::new(openapi::Served::new(app.settings.clone()));
     api.route_layer(from_fn_with_state(app.clone(), idempotency::idempotency))
         .route_layer(from_fn_with_state((app.clone(), known), parameters::parameters))
         .route_layer(from_fn_with_state(gate, gate::gate))

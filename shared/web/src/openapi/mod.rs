@@ -21,9 +21,8 @@ use crate::{Settings, error, error::Answer};
 /// The tag of the operations on one connection's data: they take `Connection-Id`.
 pub(crate) const DATA: &str = "Data";
 
-/// The document as it is served: written when it is first asked for.
+/// The document as it is served: made when it is first asked for, so that nobody holds it who never is.
 pub(crate) struct Served {
-    document: Document,
     settings: Settings,
     text: OnceLock<Bytes>,
 }
@@ -64,8 +63,8 @@ pub(crate) fn base() -> Document {
 }
 
 impl Served {
-    pub(crate) fn new(document: Document, settings: Settings) -> Self {
-        Self { document, settings, text: OnceLock::new() }
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self { settings, text: OnceLock::new() }
     }
 
     /// The document as JSON text.
@@ -73,7 +72,7 @@ impl Served {
         if let Some(text) = self.text.get() {
             return Ok(text.clone());
         }
-        let text = serde_json::to_vec(&complete(&self.document, &self.settings)?);
+        let text = serde_json::to_vec(&crate::openapi_document(&self.settings)?);
         let text = Bytes::from(text.map_err(Error::internal)?);
         Ok(self.text.get_or_init(|| text).clone())
     }
