@@ -53,9 +53,10 @@ async fn costs_of(total: usize) {
     scene.source.touched.fetch_add(1, Ordering::Relaxed);
     let changed = scene.costs(async || scene.sync().await).await;
     scene.counted("updated", total / EVERY).await;
-    for (what, used) in [("first", first), ("unchanged", unchanged), ("changed", changed)] {
-        tell(what, used, total);
+    for (what, cost) in [("first", first), ("unchanged", unchanged), ("changed", changed)] {
+        tell(what, cost, total);
     }
+    let [(first, _), (unchanged, _), (changed, _)] = [first, unchanged, changed];
     let (pages, changes) = ((total / PAGE) as u64, (total / EVERY) as u64);
     // What each page of the source and each end of a pass may take beside the records.
     let beside = 12 * pages + 60;
@@ -65,16 +66,20 @@ async fn costs_of(total: usize) {
     assert!(first.write_units >= total as f64, "{first:?}");
 }
 
-fn tell(what: &str, used: Used, total: usize) {
+/// What AWS bills, and how often functions ran.
+type Cost = (Used, u64);
+
+fn tell(what: &str, (used, invocations): Cost, total: usize) {
     let million = |count: f64| (count * 1_000_000.0 / total as f64).round();
     let Used { writes, write_units, read_units, queue_requests } = used;
     println!(
         "{total} orders, {what}: for a million {} rows written, {} write units, {} read units, {} \
-         queue requests",
+         queue requests, {} invocations",
         million(writes as f64),
         million(write_units),
         million(read_units),
         million(queue_requests as f64),
+        million(invocations as f64),
     );
 }
 
@@ -116,11 +121,11 @@ impl Scene {
     }
 
     /// What is used until nothing is left to do.
-    async fn costs(&self, begin: impl AsyncFn()) -> Used {
-        let before = self.bill.used();
+    async fn costs(&self, begin: impl AsyncFn()) -> Cost {
+        let (before, invoked) = (self.bill.used(), self.pump.invocations());
         begin().await;
         while self.pump.turn(TIME_LIMIT, None).await > 0 {}
-        self.bill.used() - before
+        (self.bill.used() - before, self.pump.invocations() - invoked)
     }
 
     async fn connect(&self) {

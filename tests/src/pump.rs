@@ -1,7 +1,10 @@
 //! Drives the queue functions by hand: receives through the fault layer, hands genuine batches to the
 //! real handlers, deletes what succeeded. An invocation can be dropped at any point, as a crash would.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use aws_sdk_sqs::{Client, types::MessageSystemAttributeName};
@@ -29,6 +32,7 @@ pub struct Pump {
     sync: Sync,
     deliver: Deliver,
     tick: Tick,
+    invocations: AtomicU64,
 }
 
 impl Pump {
@@ -50,7 +54,14 @@ impl Pump {
             tick: Tick::build(source, clock.clone(), &sdk).await.expect("tick is configured"),
             sources,
             clock,
+            invocations: AtomicU64::new(0),
         }
+    }
+
+    /// How often a function was given messages so far.
+    #[must_use]
+    pub fn invocations(&self) -> u64 {
+        self.invocations.load(Ordering::Relaxed)
     }
 
     /// One round over all queues, each invocation with this time limit; how many messages were handed
@@ -78,6 +89,7 @@ impl Pump {
         if count == 0 {
             return 0;
         }
+        self.invocations.fetch_add(1, Ordering::Relaxed);
         let mut event = SqsEvent::default();
         event.records = messages.clone();
         let deadline = self.clock.wall() + limit;

@@ -40,7 +40,7 @@ PAGE = int(os.environ.get("PAGE", 500))
 ROUNDS = int(os.environ.get("ROUNDS", 5))
 LATENCY_MS = int(os.environ.get("LATENCY_MS", 100))
 CASES = os.environ.get("CASES", "first,unchanged,changed,slow").split(",")
-RIVALS = os.environ.get("RIVALS", "airbyte-cdk,dlt").split(",")
+RIVALS = [name for name in os.environ.get("RIVALS", "airbyte-cdk,dlt").split(",") if name]
 # Of so many orders one is changed.
 EVERY = 100
 

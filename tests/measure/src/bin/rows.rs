@@ -170,6 +170,7 @@ fn row(number: usize, held: usize, expect: Expect) -> Result<Write, Fault> {
         revived: false,
         source: SourceTimes { created: Some(at.iso()), updated: Some(at.iso()) },
         kept_days: None,
+        raw: None,
     };
     let body = format!(r#"{{"orderNo":"PO-{number:07}","text":"{}"}}"#, "x".repeat(660));
     let body = vec![body; held].join("\n");
