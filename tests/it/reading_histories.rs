@@ -292,10 +292,10 @@ impl Synced<'_> {
         let telling = Telling { store, queue, blob, with_records: false };
         let deadline = self.place.clock.wall() + Duration::from_secs(60);
         for dies_after in [5, 20, 60, 5_000] {
-            let publishing = publish_pages(telling, &scope, deadline);
+            let publishing = publish_pages(telling, &scope, 0, deadline);
             let _ = tokio::time::timeout(Duration::from_millis(dies_after), publishing).await;
         }
-        while publish_pages(telling, &scope, deadline).await.is_err() {}
+        while publish_pages(telling, &scope, 0, deadline).await.is_err() {}
         let mut told = Vec::new();
         let days: BTreeSet<String> =
             self.pages().await.iter().map(|page| page.scheduled.iso()[..10].to_owned()).collect();

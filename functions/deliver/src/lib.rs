@@ -103,7 +103,7 @@ impl Handler {
                 let blob = &context.blob;
                 let with_records = context.webhooks.asks_for_records(&scope.workspace).await?;
                 let telling = Telling { store, queue, blob, with_records };
-                publish_pages(telling, &scope, enough).await?;
+                publish_pages(telling, &scope, hop, enough).await?;
                 Ok(Handled::Done)
             }
         }

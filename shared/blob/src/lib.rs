@@ -95,7 +95,7 @@ impl Blob {
         self.store.put(&location(path)?, body.into()).await.map(drop).map_err(Error::internal)
     }
 
-    /// The same with a body in pieces, which are taken as they can be sent on: no more than some ten
+    /// The same with a body in pieces, which are taken as they can be sent on: no more than some five
     /// megabytes of them are held, however large the body is.
     ///
     /// # Errors
@@ -120,11 +120,11 @@ impl Blob {
         let upload = self.store.put_multipart(&place).await.map_err(Error::internal)?;
         let mut parts = WriteMultipart::new_with_chunk_size(upload, PART);
         for piece in first.into_iter().chain(pieces) {
-            // One part is sent while the next is filled.
+            // A part is sent before the next is filled: memory holds one.
             parts.wait_for_capacity(1).await.map_err(Error::internal)?;
             parts.put(piece);
         }
-        // Parts of an upload that comes to no end are removed by the bucket after a day.
+        // Parts of an upload that comes to no end are for the bucket to remove (`template.yaml`).
         parts.finish().await.map(drop).map_err(Error::internal)
     }
 

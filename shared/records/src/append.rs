@@ -61,7 +61,7 @@ pub(crate) async fn append(
         };
         if made {
             if next.announced == Some(page.scheduled) {
-                announce_feed(queue, scope).await;
+                announce_feed(queue, scope, 0).await;
             }
             return Ok(());
         }
@@ -92,9 +92,9 @@ fn next_head(scope: &Scope, head: Option<&FeedHead>, page: &FeedPage) -> FeedHea
 }
 
 /// Tells the fan-out that there are pages to publish. A failure is only logged: the head is due.
-pub(crate) async fn announce_feed(queue: &Queue, scope: &Scope) {
+pub(crate) async fn announce_feed(queue: &Queue, scope: &Scope, hop: u8) {
     let sent = match feed_work(&scope.workspace, &scope.connection) {
-        Ok(work) => queue.send(QueueName::Fanout, &work).await,
+        Ok(work) => queue.send_after(QueueName::Fanout, &work, Duration::ZERO, hop).await,
         Err(error) => Err(error),
     };
     if let Err(error) = sent {

@@ -252,7 +252,7 @@ async fn put_one(
                 let next = changed_doc(store, pulled, key, row.as_ref(), &record, &hash);
                 (Outcome::Put(op), RecordDoc { raw, ..next })
             }
-            Verdict::Unchanged => match doc.filter(|doc| raw.is_some() && doc.raw != raw) {
+            Verdict::Unchanged => match doc.filter(|doc| record.raw.is_some() && doc.raw != raw) {
                 None => return Ok(Outcome::Same),
                 // Only the system's row is another one: that is kept, and is no change to tell of.
                 Some(doc) => (Outcome::Same, RecordDoc { raw, ..doc.clone() }),

@@ -100,7 +100,7 @@ impl<'a> Live<'a> {
     }
 
     /// Puts the system's own rows into the `meta.raw` of records: those that are kept with them, if
-    /// `kept` says so, and the others as the system has them now; null where it has none any more.
+    /// `kept` says so, and the others as the system has them now; null where neither has one.
     ///
     /// # Errors
     /// What the system says; `CONNECTION_UNAVAILABLE` when it says nothing in time.

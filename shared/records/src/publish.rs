@@ -6,7 +6,7 @@ use millwright_blob::Blob;
 use millwright_core::{Cursor, Error, MessageId, Result, WallTime};
 use millwright_entities::Entity;
 use millwright_event::{Message, NewMessage, Scope as MessageScope, event_data, publish};
-use millwright_queue::Queue;
+use millwright_queue::{MAX_HOPS, Queue};
 use millwright_store::{Key, Row, Store};
 use serde_json::{Value, json};
 
@@ -35,13 +35,18 @@ pub struct Telling<'a> {
     pub with_records: bool,
 }
 
-/// Tells all pages that have not been told, until `deadline`; what is left then is announced anew. Ids of
-/// messages follow from their pages, so telling a page twice makes one message; the head is moved only
+/// Tells all pages that have not been told, until `deadline`; what is left then is announced anew, or, over
+/// the hops, left to the due index. `hop` is the count that the queue's message carried. Ids of messages follow from their pages, so telling a page twice makes one message; the head is moved only
 /// afterwards.
 ///
 /// # Errors
 /// When a message could not be recorded; what is left is told the next time.
-pub async fn publish_pages(telling: Telling<'_>, scope: &Scope, deadline: WallTime) -> Result<()> {
+pub async fn publish_pages(
+    telling: Telling<'_>,
+    scope: &Scope,
+    hop: u8,
+    deadline: WallTime,
+) -> Result<()> {
     let store = telling.store;
     loop {
         let Some(head) = store.get::<FeedHead>(&scope.head()).await? else { return Ok(()) };
@@ -50,7 +55,9 @@ pub async fn publish_pages(telling: Telling<'_>, scope: &Scope, deadline: WallTi
             return Ok(());
         }
         if store.clock().wall() >= deadline {
-            announce_feed(telling.queue, scope).await;
+            if hop < MAX_HOPS {
+                announce_feed(telling.queue, scope, hop + 1).await;
+            }
             return Ok(());
         }
         let read = read_pages(store, scope, head.published, head.last, PAGES_AT_ONCE).await?;
@@ -62,6 +69,8 @@ pub async fn publish_pages(telling: Telling<'_>, scope: &Scope, deadline: WallTi
         store
             .modify(&scope.head(), |head: &mut FeedHead| {
                 head.published = head.published.max(told);
+                // Somebody is telling them: nobody else has to come.
+                head.announced = Some(store.clock().schedule());
                 Ok(())
             })
             .await?;

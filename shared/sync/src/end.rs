@@ -62,6 +62,7 @@ pub(crate) async fn completed(slice: &mut Slice<'_>) -> Result<(), StepError> {
     window_after(state, &pass, rereads);
     state.runs_since_sweep = if pass.swept { 0 } else { state.runs_since_sweep + 1 };
     state.end_remap(now, &pass);
+    state.raw_whole |= pass.keeps_raw && pass.mode == crate::Mode::Full;
     state.unfinished.clear();
     state.failures = 0;
     state.failure_told = false;

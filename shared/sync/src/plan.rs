@@ -85,6 +85,7 @@ fn begin_pass(state: &mut SyncState, wall: WallTime) {
         pages: 0,
         held: None,
         narrow: None,
+        keeps_raw: state.settings.keep_raw,
         again: None,
         calls: 0,
         slices: 0,

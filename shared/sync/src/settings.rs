@@ -88,7 +88,11 @@ impl SyncState {
         if before.first_load_days != settings.first_load_days {
             self.reach_back(before.first_load_days);
         }
-        if settings.keep_raw && !before.keep_raw {
+        if settings.keep_raw != before.keep_raw {
+            self.forget_raw();
+        }
+        let begins = !settings.off && (before.off || !before.keep_raw);
+        if settings.keep_raw && begins && !self.raw_whole {
             // The rows of what has been read already are to be had by reading everything once more.
             self.requested = Some(Mode::Full);
         }
@@ -112,6 +116,14 @@ impl SyncState {
             return;
         };
         self.run = Some(NextRun::at(now, at));
+    }
+
+    /// Rows are kept from now on, or not any more: what there is of them is not whole.
+    fn forget_raw(&mut self) {
+        self.raw_whole = false;
+        if let Some(pass) = &mut self.pass {
+            pass.keeps_raw = false;
+        }
     }
 
     fn lease_is_held(&self) -> bool {

@@ -179,6 +179,9 @@ pub(crate) struct Pass {
     /// Pages are smaller than usual, for one of the usual size could not be had.
     #[serde(default)]
     pub narrow: Option<Narrow>,
+    /// Whether the system's rows are kept from its beginning on.
+    #[serde(default)]
+    pub keeps_raw: bool,
     /// What was asked for when the pass was half way: another one follows, for what changed before then
     /// may lie behind it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -192,6 +195,15 @@ pub(crate) struct Narrow {
     pub size: u32,
     /// Pages of this size that were read, one after the other.
     pub read: u8,
+}
+
+impl SyncState {
+    /// Whether the rows that are kept with the records are those that they were made of: rows are kept, and
+    /// everything has been read since.
+    #[must_use]
+    pub fn has_raw(&self) -> bool {
+        self.settings.keep_raw && self.raw_whole
+    }
 }
 
 impl Pass {
@@ -327,6 +339,9 @@ pub struct SyncState {
     /// for everything.
     #[serde(default)]
     pub(crate) kept_from: Option<i64>,
+    /// Whether every record's row of the system has been looked at since rows are kept.
+    #[serde(default)]
+    pub(crate) raw_whole: bool,
     /// How many commits have been lost: rows may have been put for them, and no page tells of these.
     #[serde(default)]
     pub lost: u64,
@@ -397,6 +412,7 @@ impl SyncState {
             skips: Vec::new(),
             settings: SyncSettings::default(),
             kept_from: None,
+            raw_whole: false,
         }
     }
 

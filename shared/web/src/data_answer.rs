@@ -65,7 +65,7 @@ pub(crate) async fn synced_at(
     Ok(row.and_then(|row| row.doc.last_success_at))
 }
 
-/// Whether the system's own rows are kept with an entity's records.
+/// Whether the rows that are kept with an entity's records are those that they were made of.
 pub(crate) async fn keeps_raw(
     store: &Store,
     connection: &Connection,
@@ -73,7 +73,7 @@ pub(crate) async fn keeps_raw(
 ) -> Result<bool> {
     let key = sync_key(&connection.workspace, &connection.id, entity);
     let row = store.get_doc::<SyncState>(&key).await?;
-    Ok(row.is_some_and(|row| row.doc.settings.keep_raw))
+    Ok(row.is_some_and(|row| row.doc.has_raw()))
 }
 
 /// Since when all entities have been synced to their end: the time of the one that lags most.

@@ -39,7 +39,7 @@ pub(in crate::dynamo) struct Plan {
 struct Index {
     insert: String,
     /// Removes the place of a row, which is found by all of its keys: dynoxide's own index by the row alone
-    /// is not kept for every table (`create`).
+    /// is not kept for every table (`forget_base_keys`).
     delete: String,
     /// Its keys, with what each must be.
     hash: (String, ScalarAttributeType),

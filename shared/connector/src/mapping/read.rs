@@ -181,7 +181,9 @@ impl Mapper<'_> {
             Some(value) => value,
         };
         if field.required && value.as_ref().is_none_or(Value::is_null) {
-            return Err("is missing, and the system always has it".to_owned());
+            return Err(
+                "is missing or is no value that is known, and the system always has one".to_owned()
+            );
         }
         Ok(value)
     }

@@ -3,7 +3,7 @@
 use millwright_entities::Entity;
 
 use super::Check;
-use crate::manifest::EntityDef;
+use crate::{manifest::EntityDef, mapping::Field};
 
 impl Check<'_> {
     pub(super) fn entity(&mut self, slug: &str, def: &EntityDef) {
@@ -18,7 +18,7 @@ impl Check<'_> {
                 self.say(&place, format!("`{name}` is shown by one reading only, and by none"));
                 continue;
             };
-            if field.values().iter().any(|field| field.required) {
+            if matches!(field, Field::Value(field) if field.required) {
                 let place = format!("{place}.fields.{name}");
                 self.say(&place, "is shown by one reading only: it cannot be `required`");
             }
