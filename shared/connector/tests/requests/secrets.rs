@@ -148,7 +148,8 @@ async fn no_credential_is_ever_told() {
         .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
         .with_writer(log.clone())
         .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    // Of all tests here: what a thread without a subscriber logs first, no other thread would log either.
+    tracing::subscriber::set_global_default(subscriber).unwrap();
     tracing::info!("the log works");
     let answers: [fn(&str) -> Exchange; 6] = [
         |request| on(request, 200, telltale()),
