@@ -3,8 +3,8 @@
 //! dynoxide reads, parses and checks a request and its table several times, prepares each statement anew,
 //! and commits each row by itself. Here plain requests are carried out on the same tables with statements
 //! that are kept ready: batches of inserts (`insert`), single writes, transactions and batches without
-//! conditions (`put`), single reads (`get`). What stands in the tables afterwards, and what is answered, is what dynoxide would have
-//! made of it, which the tests compare.
+//! conditions (`put`), single reads (`get`). What stands in the tables afterwards, and what is answered, is
+//! what dynoxide would have made of it, which the tests compare.
 //!
 //! A request is read and its rows are written out before its turn at the connection comes (`Ready`): only
 //! the statements themselves have to wait for each other.
