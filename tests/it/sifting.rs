@@ -83,6 +83,7 @@ impl Synced<'_> {
             records: vec![record],
             gone: Vec::new(),
             deleted: Vec::new(),
+            untold: Vec::new(),
             kept_days: None,
         };
         let own = Key::state(format!("{}#test", self.workspace), "writer");

@@ -70,7 +70,7 @@ impl Handler {
             Task::Slice(task) => self.slice(&task, received.hop, deadline).await,
             Task::Job(task) => self.job(&task, received.hop, deadline).await,
             Task::Write(task) => self.write(&task).await,
-            Task::Hints(task) => self.hints(&task, deadline).await,
+            Task::Hints(task) => self.hints(&task, received.hop, deadline).await,
             Task::Connection(task) => self.check(&task, received.hop).await,
             Task::Rotation(task) => {
                 rotate_secrets(&self.context.connection, &task.workspace).await?;
@@ -95,9 +95,9 @@ impl Handler {
         })
     }
 
-    async fn hints(&self, task: &HintTask, deadline: WallTime) -> Result<Outcome> {
+    async fn hints(&self, task: &HintTask, hop: u8, deadline: WallTime) -> Result<Outcome> {
         let context = &self.context.connection;
-        Ok(match run_hints(context, task, deadline).await? {
+        Ok(match run_hints(context, task, hop, deadline).await? {
             HintsEnd::Done => Outcome::Done,
             HintsEnd::Later(until) => Outcome::Later(until.since(context.store.clock().wall())),
         })

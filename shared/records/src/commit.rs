@@ -51,6 +51,8 @@ pub struct Pulled<'a> {
     /// Remote ids of which the source says that they are gone. Ids without a row are ignored, and so
     /// is one whose record was fetched.
     pub deleted: Vec<String>,
+    /// Rows that may be of an `unfinished` commit: what they hold is told as it stands, where they are.
+    pub untold: Vec<Key>,
     /// How many days records are kept once they are gone; nothing for as long as the feed tells of them.
     pub kept_days: Option<u32>,
 }
@@ -147,6 +149,7 @@ where
     let mut done = Committed::default();
     let mut entries = put_changed(store, &pulled, &mut done).await?;
     entries.extend(mark_gone(store, &pulled, &mut done.tally).await?);
+    entries.extend(tell_untold(store, &pulled, &mut done.tally).await?);
     let checkpoint = checkpoint(&done)?;
     if entries.is_empty() {
         return match store.write(checkpoint).await {
@@ -328,6 +331,22 @@ async fn tell_again(store: &Store, pulled: &Pulled<'_>, row_key: &Key) -> Result
         }
     }
     Ok(Outcome::Left)
+}
+
+/// Takes rows as they stand into this commit, whose own commits never came to be.
+async fn tell_untold(store: &Store, pulled: &Pulled<'_>, tally: &mut Tally) -> Result<Vec<Entry>> {
+    let told: Vec<(&Key, Outcome)> = stream::iter(&pulled.untold)
+        .map(|key| async move { tell_again(store, pulled, key).await.map(|told| (key, told)) })
+        .buffer_unordered(PUTS_AT_ONCE)
+        .try_collect()
+        .await?;
+    let entry = |(key, told): (&Key, Outcome)| match told {
+        Outcome::Told(op) => Some(Entry { key: key.sk.clone(), op }),
+        _ => None,
+    };
+    let entries: Vec<Entry> = told.into_iter().filter_map(entry).collect();
+    entries.iter().for_each(|entry| tally.count(entry.op));
+    Ok(entries)
 }
 
 /// The fetched records by key; of several with one key the last fetched stands.

@@ -10,7 +10,7 @@ use millwright_store::{Row, StoreError, Write};
 
 use crate::{
     NextRun, RemapStage, SyncRun, SyncState, SyncStatus, find_run,
-    schedule::{SPREAD, Spread},
+    schedule::{SPREAD, Spread, USUAL},
     sync_key, sync_states,
 };
 
@@ -18,9 +18,6 @@ use crate::{
 const TRIES: u32 = 50;
 /// The wait between two of these tries grows with each of them, up to this.
 const PAUSE_MAX: Duration = Duration::from_millis(200);
-/// Until when an entity rests whose interval the deployment says.
-const USUAL: Duration = Duration::from_secs(900);
-
 /// Ends a run before its end. What it has read stays; the next one begins at its time, where the one
 /// before this began. Cancelling twice is as good as once.
 ///

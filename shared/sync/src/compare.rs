@@ -145,6 +145,7 @@ async fn tell_gone(slice: &mut Slice<'_>, mut gone: Vec<PrintKey>) -> Result<(),
         records: Vec::new(),
         gone: rows,
         deleted: Vec::new(),
+        untold: Vec::new(),
         kept_days: slice.row.doc.settings.deleted_days,
     };
     commit_page(slice, pulled, 0, |_, _| {}).await?;

@@ -33,6 +33,7 @@ mod sift;
 mod slice;
 mod state;
 mod status;
+mod untold;
 mod update;
 mod vanish;
 mod wake;

@@ -225,6 +225,7 @@ async fn commit_sifted(
         records: fetched.records,
         gone: Vec::new(),
         deleted: fetched.deleted,
+        untold: Vec::new(),
         kept_days: slice.row.doc.settings.deleted_days,
     };
     let done = commit_page(slice, pulled, seen, |state, done| {

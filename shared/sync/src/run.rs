@@ -102,7 +102,7 @@ impl SyncRun {
         let stage = match pass.phase {
             Phase::Pulling(_) => Stage::Reading,
             Phase::Listing { .. } => Stage::Listing,
-            Phase::Comparing { .. } => Stage::Comparing,
+            Phase::Comparing { .. } | Phase::Telling { .. } => Stage::Comparing,
         };
         let own = Self::of(&state.entity, pass, state.status, &state.skips);
         Some(Self { stage: Some(stage), error: state.last_error.clone(), ..own })

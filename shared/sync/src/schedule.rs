@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::SyncState;
 
+/// How long an entity rests at most that is given back the deployment's interval, or whose run is ended by
+/// hand: the interval where the deployment does not say another one.
+pub(crate) const USUAL: Duration = Duration::from_secs(900);
 /// How wide runs are spread unless a deployment says otherwise.
 pub const SPREAD: Duration = Duration::from_secs(300);
 /// The most of an interval that is taken off to spread its runs: one part in so many.

@@ -10,7 +10,7 @@ use millwright_store::Wait;
 
 use crate::{
     Mode, NextRun, SyncSettings, SyncState,
-    schedule::{SPREAD, Spread},
+    schedule::{SPREAD, Spread, USUAL},
     sync_key,
 };
 
@@ -110,7 +110,8 @@ impl SyncState {
         let at = if self.requested.is_some() || before.off {
             now
         } else if rests && before.rhythm != settings.rhythm && !self.is_first_load() {
-            let usual = self.run.map_or(Duration::ZERO, |run| run.at.since(now));
+            let rest = self.run.map_or(Duration::ZERO, |run| run.at.since(now));
+            let usual = rest.min(USUAL);
             self.settings.next_run(usual, now, Spread { chance: 0.0, ..spread }).unwrap_or(now)
         } else {
             return;
@@ -244,6 +245,43 @@ mod tests {
         assert_eq!(state.pass.as_ref().unwrap().run, run);
         let spread = Spread { width: Duration::ZERO, place: 0.0, chance: 0.0 };
         assert_eq!(state.settings.next_run(LEASE, NOW, spread), None);
+    }
+
+    #[test]
+    fn rows_are_whole_once_everything_was_read_since_they_are_kept() {
+        let keep = SyncSettings { keep_raw: true, ..SyncSettings::default() };
+        let asked = rearranged(loaded(), &keep);
+        assert_eq!((asked.requested, wait(&asked)), (Some(Mode::Full), Some(0)));
+        assert!(!asked.has_raw(), "nothing has been read yet");
+        let whole = SyncState { raw_whole: true, requested: None, ..asked.clone() };
+        assert!(whole.has_raw());
+        let dropped = rearranged(whole, &SyncSettings::default());
+        assert!(!dropped.has_raw());
+        let again = rearranged(dropped, &keep);
+        assert!(!again.has_raw() && again.requested == Some(Mode::Full));
+        // What is off is read when it is on again.
+        let off = rearranged(loaded(), &SyncSettings { off: true, ..keep.clone() });
+        assert_eq!((off.requested, off.run), (None, None));
+        assert_eq!(rearranged(off, &keep).requested, Some(Mode::Full));
+        // A pass that began before has pages without them.
+        let mut begun = asked;
+        assert_eq!(begin(&mut begun, WALL, NOW, LEASE), Begin::Go);
+        assert!(begun.pass.as_ref().unwrap().keeps_raw);
+        let begun = rearranged(rearranged(begun, &SyncSettings::default()), &keep);
+        assert!(!begun.pass.unwrap().keeps_raw);
+    }
+
+    #[test]
+    fn whoever_gets_the_usual_interval_back_need_not_wait_for_the_end_of_the_one_before() {
+        let (expression, time_zone) = ("0 0 1 1 *".to_owned(), "UTC".to_owned());
+        let yearly = Rhythm::Cron { expression, time_zone };
+        let yearly = rearranged(loaded(), &SyncSettings { rhythm: yearly, ..<_>::default() });
+        assert!(wait(&yearly) > Some(30 * 24 * 3600));
+        assert_eq!(wait(&rearranged(yearly, &SyncSettings::default())), Some(900));
+        // Its next run is no later than it was.
+        let soon =
+            rearranged(loaded(), &SyncSettings { first_load_days: Some(9), ..<_>::default() });
+        assert_eq!(wait(&rearranged(soon, &SyncSettings::default())), wait(&loaded()));
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::{
     prints::Prints,
     pull,
     state::{NextRun, Phase},
-    sync_key,
+    sync_key, untold,
 };
 
 /// How long before an invocation's end a call to a system is cut off: what follows needs time too.
@@ -302,8 +302,10 @@ impl Slice<'_> {
                 self.row.doc.lease.release();
                 return self.save().await;
             }
+            self.keep_lease().await?;
             match self.step().await {
                 Ok(Step::More) => steps += 1,
+                Ok(Step::Finished) if untold::begins(&mut self.row.doc) => steps += 1,
                 Ok(Step::Finished) => return end::completed(self).await,
                 // A system that takes more than a whole invocation for one page does not answer.
                 Err(StepError::TimeUp) if steps == 0 => return Err(StepError::System(too_slow())),
@@ -360,6 +362,7 @@ impl Slice<'_> {
             Some(Phase::Pulling(position)) => Box::pin(pull::step(self, position)).await,
             Some(Phase::Listing { .. }) => compare::list_step(self).await,
             Some(Phase::Comparing { .. }) => compare::compare_step(self).await,
+            Some(Phase::Telling { after }) => untold::step(self, after).await,
             None => Ok(Step::Finished),
         }
     }
@@ -410,6 +413,17 @@ impl Slice<'_> {
         self.count_calls();
         let until = self.context.store.clock().wall() + self.limits.lease;
         self.row.doc.lease.until = Some(until);
+    }
+
+    /// Renews the lease where steps that commit nothing have used up half of it.
+    async fn keep_lease(&mut self) -> Result<(), StepError> {
+        let now = self.context.store.clock().wall();
+        let left = self.row.doc.lease.until.map_or(Duration::ZERO, |until| until.since(now));
+        if left > self.limits.lease / 2 {
+            return Ok(());
+        }
+        self.renew_lease();
+        self.save().await
     }
 
     /// Adds the calls made since the last time to the pass, for the next write of the state.

@@ -113,6 +113,11 @@ pub(crate) enum Phase {
         #[serde(default)]
         listed: bool,
     },
+    /// Telling what lost commits have put and nothing has shown since.
+    Telling {
+        /// The last row that was looked at.
+        after: Option<String>,
+    },
 }
 
 impl Phase {

@@ -42,7 +42,7 @@ async fn work(scene: &Scene) -> HintsEnd {
         entity: "topics".to_owned(),
     };
     let deadline = WallTime::from_millis(scene.now().millis() + 300_000);
-    run_hints(&scene.context, &task, deadline).await.unwrap()
+    run_hints(&scene.context, &task, 0, deadline).await.unwrap()
 }
 
 async fn title(scene: &Scene, id: u32) -> Value {

@@ -140,6 +140,7 @@ impl Scene {
             records,
             gone,
             deleted: Vec::new(),
+            untold: Vec::new(),
             kept_days: None,
         };
         let own = Key::state(format!("{}#test", self.workspace), "puller");

@@ -12,6 +12,7 @@ use millwright_connection::{
 use millwright_connector::{System, SystemError, SystemErrorClass};
 use millwright_core::{Error, ErrorCode, QueueName, Result, WallTime};
 use millwright_entities::record_key;
+use millwright_queue::MAX_HOPS;
 use millwright_records::{CommitError, CommitId, Pulled, RecordDoc, Scope, commit_pulled};
 use millwright_store::{Expect, Key, Row, StoreError, Write};
 
@@ -44,13 +45,15 @@ pub enum HintsEnd {
     Later(WallTime),
 }
 
-/// Works on the hints of an entity until none is left or the time is up.
+/// Works on the hints of an entity until none is left or the time is up. `hop` is the count its queue message
+/// carried.
 ///
 /// # Errors
 /// When Millwright failed: the queue message is to come again.
 pub async fn run_hints(
     context: &ConnectionContext,
     task: &HintTask,
+    hop: u8,
     deadline: WallTime,
 ) -> Result<HintsEnd> {
     loop {
@@ -69,7 +72,7 @@ pub async fn run_hints(
             Err(error) if error.code == ErrorCode::NotFound => return Ok(HintsEnd::Done),
             Err(error) => return Err(error),
         };
-        let ended = Batch { context, task, connection: &connection }.work(worker).await;
+        let ended = Batch { context, task, hop, connection: &connection }.work(worker).await;
         match ended? {
             BatchEnd::More => {}
             BatchEnd::Nothing | BatchEnd::Later => return Ok(HintsEnd::Done),
@@ -150,6 +153,7 @@ fn commit_of(task: &HintTask, fence: u64) -> CommitId {
 struct Batch<'a> {
     context: &'a ConnectionContext,
     task: &'a HintTask,
+    hop: u8,
     connection: &'a Connection,
 }
 
@@ -242,6 +246,7 @@ impl Batch<'_> {
             records: reading.records,
             gone: Vec::new(),
             deleted,
+            untold: Vec::new(),
             kept_days,
         };
         worker.doc.lease.release();
@@ -384,9 +389,12 @@ impl Batch<'_> {
         if failed && failures >= FAILURES_MAX {
             return Ok(failures);
         }
-        // Should this send be lost, the sweep finds the row in the due index.
-        let work = row.doc.work()?;
-        if let Err(error) = self.context.queue.send_after(QueueName::Sync, &work, wait, 0).await {
+        // What is not sent, or lost, the sweep finds in the due index.
+        if self.hop >= MAX_HOPS {
+            return Ok(failures);
+        }
+        let (work, hop) = (row.doc.work()?, self.hop + 1);
+        if let Err(error) = self.context.queue.send_after(QueueName::Sync, &work, wait, hop).await {
             tracing::warn!(%error, "hints left to the sweep");
         }
         Ok(failures)
