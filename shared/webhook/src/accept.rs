@@ -166,7 +166,6 @@ impl Webhooks {
             endpoints: None,
             first: None,
             aborted_at: None,
-            kept_days: None,
             ..row.doc
         }))
     }
@@ -192,7 +191,8 @@ impl Webhooks {
         let rendered =
             Message::render_at(&self.blob, named.created_at, named.timestamp, rendering).await?;
         let abort_at = new.ttl.map(|ttl| named.created_at + ttl);
-        Ok(Message { abort_at, ..rendered })
+        let kept_days = self.kept_days(workspace).await?;
+        Ok(Message { abort_at, kept_days, ..rendered })
     }
 }
 

@@ -20,8 +20,9 @@ use crate::{
     schedule::Jitter,
 };
 
-/// How long an attempt waits for others to the same endpoint to end, before its delivery is parked.
-const WAIT_FOR_ROOM: Duration = Duration::from_secs(1);
+/// How long an attempt waits for others to the same endpoint to end, before its delivery is parked. The
+/// first may wait before its message has a row, and a message is to be readable within a second.
+const WAIT_FOR_ROOM: Duration = Duration::from_millis(500);
 /// The same where nobody knows yet whether the endpoint answers at all: whoever waits holds up an
 /// invocation, and an endpoint that hangs would hold up all of them.
 const WAIT_FOR_UNKNOWN: Duration = Duration::from_millis(200);
@@ -128,7 +129,7 @@ impl Webhooks {
     /// has been failing, so that no fan-out waits for it: those begin on the delivery queue.
     pub(crate) fn may_begin_here(&self, endpoint: &Endpoint) -> bool {
         let clock = self.clock();
-        endpoint.seems_well()
+        endpoint.seems_well(clock.schedule())
             && self.care.of(&endpoint.id, clock.schedule()).pulse().seems_well(clock.wall())
     }
 

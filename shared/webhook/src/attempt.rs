@@ -26,6 +26,7 @@ use crate::{
     endpoint::Endpoint,
     instead::Instead,
     keys::delivery_key,
+    note_outcome::measure_waiting,
     post::Prepared,
     state::{AbortReason, State},
 };
@@ -153,6 +154,7 @@ impl Webhooks {
         if let State::Held(_) = row.doc.state {
             return self.look_again(row, hop).await;
         }
+        measure_waiting(&row.doc, self.clock().schedule());
         self.carry(&row.doc, hop).await;
         Ok(Handled::Done)
     }
@@ -184,17 +186,33 @@ impl Webhooks {
         prepared: &Prepared,
         hop: u8,
     ) -> Result<Handled> {
-        let number = claimed.doc.next_number();
+        let (number, holder) = (claimed.doc.next_number(), claimed.doc.holder());
         let tried = self.post(prepared).await?;
         let (now, pace) = (self.clock().schedule(), Pace::of(prepared.endpoint()));
         claimed.doc.record(tried.clone(), now, &pace);
-        if !self.write_back(&mut claimed).await? {
-            return self.record_late(&claimed.key, number, tried.end()).await;
+        while !self.write_back(&mut claimed).await? {
+            match self.still_claimed(&claimed.key, holder.as_deref()).await? {
+                Some(row) => claimed = row.into(),
+                None => return self.record_late(&claimed.key, number, tried.end()).await,
+            }
+            claimed.doc.record(tried.clone(), now, &pace);
         }
         log_outcome(&claimed.doc, tried.end());
+        measure_waiting(&claimed.doc, now);
         self.carry(&claimed.doc, hop).await;
         self.tell_endpoint(prepared.endpoint(), tried.end()).await;
         Ok(Handled::Done)
+    }
+
+    /// The delivery as it stands by now, if the attempt is still this holder's: something else of it was
+    /// changed while the attempt was made.
+    async fn still_claimed(
+        &self,
+        key: &Key,
+        holder: Option<&str>,
+    ) -> Result<Option<Row<Delivery>>> {
+        let there: Option<Row<Delivery>> = self.store.get(key).await?;
+        Ok(there.filter(|row| holder.is_some() && row.doc.holder().as_deref() == holder))
     }
 
     /// Notes at the endpoint what came of an attempt. The attempt is recorded, so nothing would be won

@@ -58,6 +58,9 @@ pub struct Delivery {
     /// When the message's own time is up: no attempt is begun from then on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub abort_at: Option<ScheduleTime>,
+    /// Whether its message's content was removed: what receivers answer, which may repeat it, is not kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub expunged: bool,
     /// When its row ceases to be.
     pub expires_at: WallTime,
 }
@@ -76,6 +79,7 @@ impl Delivery {
             state: State::Pending,
             attempts: Vec::new(),
             abort_at: message.abort_at,
+            expunged: false,
             // Its body must outlive it, or a retry by hand would have nothing to send.
             expires_at: message.kept_until(),
         }
@@ -101,6 +105,14 @@ impl Delivery {
             State::Delivered { .. } => DeliveryStatus::Delivered,
             State::Failed { .. } => DeliveryStatus::Failed,
             State::Aborted { .. } => DeliveryStatus::Aborted,
+        }
+    }
+
+    /// Who makes an attempt, while one is being made.
+    pub(crate) fn holder(&self) -> Option<String> {
+        match &self.state {
+            State::Attempting(claim) => Some(claim.holder.clone()),
+            _ => None,
         }
     }
 

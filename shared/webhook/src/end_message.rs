@@ -3,9 +3,7 @@
 use millwright_core::{DeliveryId, Error, MessageId, Result, ScheduleTime, WorkspaceId};
 use millwright_event::{Body, Message, message_key};
 
-use crate::{
-    Webhooks, attempt_log::AttemptEnd, delivery::Delivery, keys::delivery_key, state::AbortReason,
-};
+use crate::{Webhooks, delivery::Delivery, keys::delivery_key, state::AbortReason};
 
 impl Webhooks {
     /// Aborts a message: what is not delivered of it will not be. An attempt that is being made goes
@@ -47,7 +45,8 @@ impl Webhooks {
         self.end_deliveries(&stopped, |delivery| {
             // One that has ended stays as it is; one that is being tried ends when it comes back.
             let _ = delivery.abort(AbortReason::MessageAborted, now);
-            delivery.forget_answers();
+            delivery.expunged = true;
+            delivery.forget_answers_of_expunged();
         })
         .await?;
         self.stop(workspace, id, |message| {
@@ -71,12 +70,18 @@ impl Webhooks {
         changed.map(|(row, ())| row.doc).ok_or_else(|| Error::not_found("webhook message"))
     }
 
-    /// Changes each delivery of a message that there is.
+    /// Changes each delivery of a message that there is. One that only the message tells of, whose first
+    /// attempt is being made, has its row made: whoever makes the attempt finds it and records there.
     async fn end_deliveries(
         &self,
         message: &Message,
         change: impl Fn(&mut Delivery) + Send + Sync,
     ) -> Result<()> {
+        if let Some(mut delivery) = Delivery::told_by(message) {
+            change(&mut delivery);
+            let key = delivery_key(&message.workspace, &delivery.id());
+            self.store.create(&key, &delivery).await?;
+        }
         for endpoint in message.endpoints.iter().flatten() {
             let id = DeliveryId { endpoint: endpoint.clone(), message: message.id.clone() };
             let decide = |delivery: &mut Delivery| {
@@ -91,16 +96,4 @@ impl Webhooks {
 
 fn stop_at(message: &mut Message, now: ScheduleTime) {
     message.aborted_at.get_or_insert(now);
-}
-
-impl Delivery {
-    /// Forgets what was answered, but for the status and the time it took.
-    fn forget_answers(&mut self) {
-        for attempt in &mut self.attempts {
-            if let AttemptEnd::Answered(answer) = &mut attempt.end {
-                answer.headers.clear();
-                answer.body.clear();
-            }
-        }
-    }
 }

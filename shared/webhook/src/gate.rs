@@ -38,8 +38,10 @@ impl Endpoint {
 
     /// Whether nothing is known against it: only then are first attempts made where the message is
     /// fanned out, so that no fan-out waits for one that hangs.
-    pub(crate) fn seems_well(&self) -> bool {
-        self.status == EndpointStatus::Enabled && self.health == Health::default()
+    pub(crate) fn seems_well(&self, now: ScheduleTime) -> bool {
+        let slow_until = self.health.slow_until.filter(|until| *until <= now);
+        let well = Health { slow_until, ..Health::default() };
+        self.status == EndpointStatus::Enabled && self.health == well
     }
 
     /// How long one exchange may take.
@@ -69,12 +71,12 @@ mod tests {
     fn an_open_circuit_parks_and_then_lets_one_try() {
         let mut endpoint = endpoint();
         assert_eq!(endpoint.gate(NOW), Gate::Open);
-        assert!(endpoint.seems_well());
+        assert!(endpoint.seems_well(NOW));
         endpoint.health.open(NOW);
         let until = NOW + Duration::from_secs(30);
         assert_eq!(endpoint.gate(NOW), Gate::Park { until });
         assert_eq!(endpoint.gate(until), Gate::Trial);
-        assert!(!endpoint.seems_well());
+        assert!(!endpoint.seems_well(until));
     }
 
     #[test]
@@ -86,6 +88,10 @@ mod tests {
         assert_eq!(endpoint.gate(NOW + Duration::from_secs(60)), Gate::Park { until });
         endpoint.health.arrived();
         assert_eq!(endpoint.gate(until), Gate::Open);
+        assert!(
+            !endpoint.seems_well(NOW) && endpoint.seems_well(until),
+            "it counts until it is over"
+        );
     }
 
     #[test]

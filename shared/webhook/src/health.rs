@@ -22,9 +22,9 @@ pub struct Health {
     /// Since when nothing has arrived; nothing while the latest attempts did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failing_since: Option<ScheduleTime>,
-    /// Whether the workspace has been told that nothing has arrived for long.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub failing_told: bool,
+    /// When the workspace was told that nothing has arrived for long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failing_told_at: Option<ScheduleTime>,
     /// Until when it asked to be left alone (429 or 503, `Retry-After`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slow_until: Option<ScheduleTime>,
@@ -51,6 +51,11 @@ impl Health {
     /// Something has arrived: whatever was wrong is over. What the endpoint itself asked for stands.
     pub(crate) fn arrived(&mut self) {
         *self = Self { slow_until: self.slow_until, ..Self::default() };
+    }
+
+    /// It has been left alone: how long nothing has arrived counts anew.
+    pub(crate) fn left_alone(&mut self) {
+        (self.failing_since, self.failing_told_at) = (None, None);
     }
 
     /// Nothing has arrived since then, unless that is known for longer already.
@@ -151,7 +156,7 @@ mod tests {
         health.open(NOW);
         health.slow_down(NOW + seconds(60));
         health.slow_down(NOW + seconds(5));
-        health.failing_told = true;
+        health.failing_told_at = Some(NOW);
         health.arrived();
         assert_eq!(health, Health { slow_until: Some(NOW + seconds(60)), ..Health::default() });
     }

@@ -39,12 +39,19 @@ pub(crate) enum Lasting {
 impl Health {
     /// What it leads to that nothing has arrived for so long.
     pub(crate) fn lasting(&self, now: ScheduleTime, disable_after: Duration) -> Lasting {
-        match self.failing_since.map(|since| now.since(since)) {
-            Some(failing) if failing >= disable_after => Lasting::Disable,
-            Some(failing) if failing * 2 >= disable_after && !self.failing_told => Lasting::Tell,
+        let Some(since) = self.failing_since else { return Lasting::Not };
+        match self.failing_told_at {
+            Some(told) if now >= end_of(since, told, disable_after) => Lasting::Disable,
+            None if now >= since + disable_after / 2 => Lasting::Tell,
             _ => Lasting::Not,
         }
     }
+}
+
+/// When an endpoint is disabled if nothing arrives. Somebody has a fifth of the time, a day, from the notice
+/// on, also where failures are so rare that it comes late.
+fn end_of(since: ScheduleTime, told: ScheduleTime, disable_after: Duration) -> ScheduleTime {
+    (since + disable_after).max(told + disable_after / 5)
 }
 
 impl Webhooks {
@@ -81,9 +88,9 @@ impl Webhooks {
             if row.health.lasting(now, after) != Lasting::Tell || !row.is_enabled() {
                 return None;
             }
-            row.health.failing_told = true;
+            row.health.failing_told_at = Some(now);
             let mut data = about(row);
-            let end = row.health.failing_since.map(|since| (since + after).iso());
+            let end = row.health.failing_since.map(|since| end_of(since, now, after).iso());
             data["disabled_if_nothing_arrives_by"] = json!(end);
             Some(Told { event_type: ENDPOINT_FAILING, at: now, data })
         };
@@ -161,20 +168,40 @@ mod tests {
     use super::*;
     use crate::examples::NOW;
 
-    fn failing(hours: u64, told: bool) -> Lasting {
-        let since = NOW - Duration::from_secs(hours * 3600);
-        let health = Health { failing_since: Some(since), failing_told: told, ..Health::default() };
+    /// What it leads to after so many hours of failures, and so many after a notice.
+    fn failing(hours: u64, told: Option<u64>) -> Lasting {
+        let ago = |hours| NOW - Duration::from_secs(hours * 3600);
+        let (failing_since, failing_told_at) = (Some(ago(hours)), told.map(ago));
+        let health = Health { failing_since, failing_told_at, ..Health::default() };
         health.lasting(NOW, DISABLE_AFTER)
     }
 
     #[test]
     fn a_notice_comes_half_way_once_and_disabling_at_the_end() {
-        assert_eq!(failing(59, false), Lasting::Not);
-        assert_eq!(failing(60, false), Lasting::Tell);
-        assert_eq!(failing(60, true), Lasting::Not);
-        assert_eq!(failing(119, true), Lasting::Not);
-        assert_eq!(failing(120, true), Lasting::Disable);
-        assert_eq!(failing(500, false), Lasting::Disable);
+        assert_eq!(failing(59, None), Lasting::Not);
+        assert_eq!(failing(60, None), Lasting::Tell);
+        assert_eq!(failing(60, Some(0)), Lasting::Not);
+        assert_eq!(failing(119, Some(59)), Lasting::Not);
+        assert_eq!(failing(120, Some(60)), Lasting::Disable);
+    }
+
+    #[test]
+    fn nobody_is_disabled_without_notice_however_rare_failures_are() {
+        assert_eq!(failing(500, None), Lasting::Tell);
+        assert_eq!(failing(500, Some(23)), Lasting::Not);
+        assert_eq!(failing(500, Some(24)), Lasting::Disable);
+    }
+
+    #[test]
+    fn time_in_which_an_endpoint_was_paused_does_not_count() {
+        let mut endpoint = crate::examples::endpoint();
+        endpoint.health.failed(NOW);
+        endpoint.change_status(StatusChange::Resume, NOW).unwrap();
+        assert!(endpoint.health.failing_since.is_some(), "it was not paused");
+        endpoint.change_status(StatusChange::Pause, NOW).unwrap();
+        endpoint.change_status(StatusChange::Resume, NOW + DISABLE_AFTER * 2).unwrap();
+        endpoint.health.failed(NOW + DISABLE_AFTER * 2);
+        assert_eq!(endpoint.health.lasting(NOW + DISABLE_AFTER * 2, DISABLE_AFTER), Lasting::Not);
     }
 
     #[test]

@@ -7,11 +7,12 @@ use millwright_telemetry::{Measured, Unit, measure};
 use crate::{
     Webhooks,
     attempt_log::{AttemptEnd, Outcome},
+    delivery::Delivery,
     endpoint::Endpoint,
     health::Health,
     keys::endpoint_key,
     pulse::Beat,
-    stats::latency,
+    stats::{latency, waited},
     wish::Wish,
 };
 
@@ -113,6 +114,15 @@ fn measure_attempt(endpoint: &Endpoint, end: &AttemptEnd) {
         values.push(Measured { name: "WebhookLatency", unit: Unit::Milliseconds, value });
     }
     measure(("endpoint", endpoint.id.as_str()), &values);
+}
+
+/// How long a delivery has been waiting, if it waits, for the metrics of its endpoint and of all together: the
+/// most of it is the age of the oldest one.
+pub(crate) fn measure_waiting(delivery: &Delivery, now: ScheduleTime) {
+    if let Some(value) = waited(delivery, now) {
+        let waiting = Measured { name: "WebhookWaiting", unit: Unit::Milliseconds, value };
+        measure(("endpoint", delivery.endpoint.as_str()), &[waiting]);
+    }
 }
 
 #[cfg(test)]

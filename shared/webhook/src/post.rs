@@ -192,7 +192,30 @@ pub(crate) fn fullest() -> Answer {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        io::{Read, Write},
+        net::TcpStream,
+        thread,
+    };
+
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    use millwright_outbound::{Outbound, OutboundConfig};
+    use tokio::{net::TcpSocket, sync::oneshot, time::timeout};
+
     use super::*;
+    use crate::{
+        examples::{START, endpoint},
+        sign::Scheme,
+        signing_key::{SigningKey, new_secret},
+    };
+
+    /// More than can leave a receiver whose answer is not read on: what was read of it, and what
+    /// lies in the buffers on the way.
+    const LEAVES_MAX: usize = 4 << 20;
+    /// 100,000 zeros as gzip writes them, in base64.
+    const ZEROS: &str = "\
+        H4sIAAAAAAACA+3BMQEAAADCoPVPbQ0PoAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\
+        AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAIBXA32VEdSghgEA";
 
     fn kept(bytes: &[u8], mut cap: usize) -> String {
         kept_text(bytes, &mut cap)
@@ -233,5 +256,72 @@ mod tests {
         assert_eq!(kept[0], ("server".to_owned(), "nginx".to_owned()));
         assert!(kept.iter().all(|(name, value)| name.len() + value.len() <= HEADER_KEPT));
         assert!(kept.len() > 5 && left >= KEPT - HEADERS_KEPT);
+    }
+
+    fn prepared() -> Prepared {
+        let key = SigningKey::from_secret(&new_secret(Scheme::V1).unwrap()).unwrap();
+        Prepared {
+            message: MessageId::new_at(START),
+            endpoint: endpoint(),
+            signer: Arc::new(Signer::new(key, Vec::new(), false)),
+            own_headers: OwnHeaders::default(),
+            body: Bytes::from_static(b"{}"),
+        }
+    }
+
+    /// The client, which may send to this machine.
+    fn loopback() -> Outbound {
+        let config = OutboundConfig {
+            allowed: vec!["127.0.0.0/8".parse().unwrap()],
+            https_required: false,
+            resolver: None,
+        };
+        Outbound::new(config).unwrap()
+    }
+
+    /// A receiver whose answer never ends. Tells how much of it has left when nobody listens any
+    /// more.
+    fn endless(head: &'static str, more: Vec<u8>) -> (Url, oneshot::Receiver<usize>) {
+        let socket = TcpSocket::new_v4().unwrap();
+        // Each connection has it from the listener; left alone, the system lets it grow.
+        socket.set_send_buffer_size(64 * 1024).unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(1).unwrap().into_std().unwrap();
+        listener.set_nonblocking(false).unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let (tell, told) = oneshot::channel();
+        thread::spawn(move || {
+            let (stream, _) = listener.accept().unwrap();
+            let _ = tell.send(said(stream, head, &more));
+        });
+        (Url::parse(&url).unwrap(), told)
+    }
+
+    /// Says this until it cannot, or longer than anybody may listen.
+    fn said(mut stream: TcpStream, head: &str, more: &[u8]) -> usize {
+        let _ = stream.read(&mut [0; 4096]);
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut said = 0;
+        while said < LEAVES_MAX && stream.write_all(more).is_ok() {
+            said += more.len();
+        }
+        said
+    }
+
+    #[tokio::test]
+    async fn at_most_64_kb_of_an_answer_are_read_counted_after_decompression() {
+        let plain = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n";
+        let zipped = "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\nconnection: close\r\n\r\n";
+        let zeros = STANDARD.decode(ZEROS).unwrap();
+        for (head, more) in [(plain, vec![0; 8192]), (zipped, zeros)] {
+            let (url, told) = endless(head, more);
+            let request = request_of(&prepared(), url, WallTime::from_millis(START)).unwrap();
+            let response = loopback().send(request).await.unwrap();
+            assert_eq!((response.body.len(), response.truncated), (65_536, true), "{head}");
+            assert!(response.body.iter().all(|byte| *byte == 0), "{head}");
+            let said = timeout(Duration::from_secs(20), told).await;
+            let said = said.expect("the connection is closed").unwrap();
+            assert!(said < LEAVES_MAX, "{said} bytes have left: {head}");
+        }
     }
 }

@@ -86,7 +86,11 @@ impl Endpoint {
                 let message = "this webhook endpoint is disabled: enable it";
                 return Err(Error::new(ErrorCode::StateConflict, message));
             }
-            StatusChange::Resume => self.status = EndpointStatus::Enabled,
+            StatusChange::Resume if self.is_enabled() => {}
+            StatusChange::Resume => {
+                self.status = EndpointStatus::Enabled;
+                self.health.left_alone();
+            }
             StatusChange::Pause if self.is_enabled() => {
                 self.status = EndpointStatus::Paused { since: now };
             }

@@ -132,6 +132,13 @@ pub(crate) fn latency(end: &AttemptEnd) -> Option<u64> {
     }
 }
 
+/// For how many milliseconds a delivery has been waiting that is to be tried, or tried again: since its
+/// message was accepted.
+pub(crate) fn waited(delivery: &Delivery, now: ScheduleTime) -> Option<u64> {
+    delivery.next_attempt_at()?;
+    u64::try_from(now.since(delivery.created_at).as_millis()).ok()
+}
+
 /// The smallest of the sorted values that so many of a hundred do not exceed.
 fn quantile(sorted: &[u64], of_hundred: usize) -> Option<u64> {
     let rank = (sorted.len() * of_hundred).div_ceil(100);
@@ -142,7 +149,7 @@ fn quantile(sorted: &[u64], of_hundred: usize) -> Option<u64> {
 mod tests {
     use super::*;
     use crate::{
-        Answer, Attempt, State, Trigger,
+        Answer, Attempt, Plan, State, Trigger, Waiting,
         examples::{self, NOW},
     };
 
@@ -192,6 +199,23 @@ mod tests {
         let stats = stats_of(&[], NOW, NOW, false);
         assert_eq!((stats.success_share(), stats.latency_p50_ms), (None, None));
         assert!(stats.per_minute().abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn who_waits_for_an_attempt_has_done_so_since_the_message_was_accepted() {
+        let next = NOW + Duration::from_secs(30);
+        let waiting = State::Waiting(Waiting { at: next, since: NOW, plan: Plan::Automatic });
+        assert_eq!(waited(&delivery(8, &[], waiting.clone()), NOW), Some(480_000));
+        assert_eq!(waited(&delivery(9, &[(500, 10)], waiting), NOW), Some(540_000));
+        let at_rest = [
+            State::Pending,
+            State::Offered { since: NOW },
+            State::Delivered { at: NOW },
+            State::Failed { at: NOW },
+        ];
+        for state in at_rest {
+            assert_eq!(waited(&delivery(8, &[], state), NOW), None);
+        }
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub(super) struct ListenOptions {
     /// Where each message is sent on to, with its own headers, until that answers 2xx
     #[arg(long, value_name = "URL")]
     forward: Option<String>,
-    /// What to verify messages with, when the key may not see it: whsec_... or whpk_...
+    /// What to verify the endpoint's messages with, when the key may not see it: whsec_... or whpk_...
     #[arg(long, value_name = "SECRET", env = "MILLWRIGHT_WEBHOOK_SECRET", hide_env_values = true)]
     secret: Option<SecretString>,
 }
@@ -51,6 +51,9 @@ pub(super) struct ListenOptions {
 pub(super) async fn listen(options: ListenOptions) -> Result<(), Line> {
     let forward = options.forward.as_deref().map(Forward::new).transpose()?;
     let own = options.endpoint.is_none();
+    if own && options.secret.is_some() {
+        return Err(Line("--secret is for --endpoint: one of its own has a new secret".to_owned()));
+    }
     let mut service = Service::open(options).await?;
     say(&format!("receiving for {}", service.endpoint()));
     let ended = {

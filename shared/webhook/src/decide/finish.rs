@@ -74,6 +74,7 @@ impl Delivery {
         let unknown = |a: &&mut Attempt| a.number == number && a.end == AttemptEnd::Unknown;
         let Some(attempt) = self.attempts.iter_mut().find(unknown) else { return };
         attempt.end = end;
+        self.forget_answers_of_expunged();
         let open = !matches!(self.state, State::Attempting(_) | State::Delivered { .. });
         if open && self.has_arrived() {
             self.state = State::Delivered { at: now };
@@ -124,6 +125,18 @@ impl Delivery {
         if let Some(Again { at, end }) = tried.again {
             let (number, trigger) = (self.next_number(), Trigger::Reconnect);
             self.attempts.push(Attempt { number, trigger, at, end });
+        }
+        self.forget_answers_of_expunged();
+    }
+
+    /// Where the message's content was removed, forgets what was answered, but for the status and the time
+    /// it took.
+    pub(crate) fn forget_answers_of_expunged(&mut self) {
+        for attempt in self.attempts.iter_mut().filter(|_| self.expunged) {
+            if let AttemptEnd::Answered(answer) = &mut attempt.end {
+                answer.headers.clear();
+                answer.body.clear();
+            }
         }
     }
 
