@@ -8,42 +8,24 @@ use std::{
 use futures::{StreamExt, stream};
 use http::Method;
 use millwright_tests::{api::Api, tryton::Tryton, wait};
-use rand::{RngExt, SeedableRng, rngs::StdRng};
+use rand::RngExt;
 use serde_json::{Value, json};
 
-use crate::scene::{LONG, Scene, changes_after, sync_state, text, wait_until_synced};
+use crate::{
+    kill_plan::Plan,
+    scene::{LONG, Scene, changes_after, sync_state, text, wait_until_synced},
+};
 
 /// The company's own party and 8 vendors beside the 5,000.
 const PARTIES: usize = 5_009;
 const MESSAGES: usize = 500;
-/// How many of their first requests are answered with 500.
-const RETRIED: usize = 60;
-
-/// How many kills, and where: from `MILLWRIGHT_SEED` and `MILLWRIGHT_KILLS`, as
-/// `tests/long` sets them.
-struct Plan {
-    dice: StdRng,
-    kills: usize,
-}
-
-impl Plan {
-    fn new() -> Self {
-        let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
-        let seed = number("MILLWRIGHT_SEED").unwrap_or(20_240_229);
-        let kills = number("MILLWRIGHT_KILLS").unwrap_or(2);
-        println!("{kills} kills from seed {seed}");
-        Self { dice: StdRng::seed_from_u64(seed), kills: usize::try_from(kills).unwrap() }
-    }
-
-    /// `kills` places between 1 and `end`, in order.
-    fn places(&mut self, end: usize) -> BTreeSet<usize> {
-        (0..self.kills).map(|_| self.dice.random_range(1..end)).collect()
-    }
-}
+/// How many of their first requests are answered with 500: fewer than open the endpoint's circuit, for what
+/// is not sent meanwhile is not killed either.
+const RETRIED: usize = 9;
 
 #[tokio::test]
 async fn a_first_load_survives_kills_between_its_pages() {
-    let mut plan = Plan::new();
+    let mut plan = Plan::new(2);
     // The claim of a puller that was killed must end before another goes on.
     let mut scene = Scene::new(&["MILLWRIGHT_SYNC_LEASE_SECONDS=5"]).await;
     let tryton = Tryton::start(scene.folder.path(), "parties").await;
@@ -99,7 +81,7 @@ async fn the_feed_replayed_from_zero_equals_the_records(
 
 #[tokio::test]
 async fn deliveries_survive_kills_at_every_step() {
-    let mut plan = Plan::new();
+    let mut plan = Plan::new(2);
     let mut scene = Scene::new(&["--speed", "20"]).await;
     let endpoint = scene.endpoint("own", json!({ "event_types": ["order.*"] })).await;
     // Slow enough that a kill finds attempts on their way, and with retries among them.

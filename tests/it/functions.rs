@@ -1,9 +1,10 @@
 //! Each function's own binary, as cargo built it, with the variables that the template names, over
 //! recorded events of its trigger.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, path::Path, time::Duration};
 
-use millwright_core::{QueueName, Work};
+use millwright_core::{Clock, EndpointId, MessageId, QueueName, Work, WorkspaceId};
+use millwright_event::{FanoutTask, Message, NewMessage, Scope};
 use millwright_queue::body_of;
 use millwright_store::DUE_SHARDS;
 use millwright_tests::{
@@ -11,8 +12,14 @@ use millwright_tests::{
     lambda::{Function, Outcome},
     template::{Template, text},
 };
+use millwright_webhook::NewEndpoint;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use crate::{
+    care::receivers::{Manner, Receivers},
+    in_process,
+};
 
 const HTTP: &str = include_str!("events/http_get.json");
 const SCHEDULE: &str = include_str!("events/schedule.json");
@@ -21,12 +28,12 @@ const SQS: &str = include_str!("events/sqs.json");
 struct Deployed {
     function: Function,
     cloud: Cloud,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// The values that this machine has for the variables that the template gives a function.
-fn variables(name: &str, cloud: &Cloud, folder: &TempDir) -> HashMap<String, String> {
-    let place = |part: &str| format!("file:{}", folder.path().join(part).display());
+pub fn variables(name: &str, cloud: &Cloud, folder: &Path) -> HashMap<String, String> {
+    let place = |part: &str| format!("file:{}", folder.join(part).display());
     let mut values = HashMap::new();
     for (variable, set) in Template::read().function(name).variables {
         let value = match variable.as_str() {
@@ -54,10 +61,10 @@ async fn deploy(name: &str) -> Deployed {
     let cloud = Cloud::calm(folder.path()).await;
     millwright_vault::create_key_file(&folder.path().join("vault.key")).unwrap();
     let limit = Duration::from_secs(Template::read().function(name).timeout);
-    let values = variables(name, &cloud, &folder);
+    let values = variables(name, &cloud, folder.path());
     let binary = format!("millwright-fn-{name}");
     let function = Function::start(&binary, &values, limit, folder.path()).await.unwrap();
-    Deployed { function, cloud, _folder: folder }
+    Deployed { function, cloud, folder }
 }
 
 impl Deployed {
@@ -205,13 +212,65 @@ async fn a_dead_letter_is_put_back_into_the_due_index_and_raises_an_alarm() {
     assert_eq!(parked, 1);
 }
 
+/// The lines of a log that are this metric of an endpoint.
+fn metrics(log: &str, name: &str, endpoint: &EndpointId) -> Vec<Value> {
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let fits = |line: &Value| line["endpoint"] == endpoint.as_str() && line[name].is_number();
+    lines.filter(fits).collect()
+}
+
+#[tokio::test]
+async fn attempts_and_waits_are_metrics_of_their_endpoints() {
+    let mut deliver = deploy("deliver").await;
+    let receivers = Receivers::start().await;
+    // It asks to be left alone: its second message is put off without an attempt.
+    receivers.set("busy", Manner::Status(429));
+    let values = variables("api", &deliver.cloud, deliver.folder.path());
+    let context = in_process::context(&values, Clock::system(), &deliver.cloud.sdk());
+    let webhooks = in_process::webhooks(&context);
+    let workspace = WorkspaceId::new_at(1);
+    let make = async |hook: &str| {
+        let new = NewEndpoint { url: Some(receivers.url(hook)), ..NewEndpoint::default() };
+        webhooks.create_endpoint(&workspace, new).await.unwrap().id
+    };
+    let (well, busy) = (make("well").await, make("busy").await);
+    for _ in 0..2 {
+        let now = Clock::system().wall();
+        let accepted = Clock::system().schedule() - Duration::from_secs(60);
+        let (id, event_type) = (MessageId::new_at(accepted.millis()), "order.shipped");
+        let (data, scope) = (json!({}), Scope::default());
+        let new = NewMessage { workspace: &workspace, id, event_type, data: &data, scope };
+        let message = Message::render_at(&context.blob, accepted, now, new).await.unwrap();
+        let task = json!(FanoutTask::Inline(Box::new(message)));
+        let event = batch(QueueName::Fanout, &[body(QueueName::Fanout, &task)]);
+        let answer = deliver.answer(&event).await;
+        assert_eq!(failed(&answer), Vec::<String>::new(), "{}", deliver.function.log());
+    }
+    let log = deliver.function.log();
+    for (endpoint, attempts, arrivals, waits) in [(&well, 2, 1, 0), (&busy, 1, 0, 2)] {
+        let attempted = metrics(&log, "WebhookAttempts", endpoint);
+        assert_eq!(attempted.len(), attempts, "{log}");
+        for line in attempted {
+            let about = &line["_aws"]["CloudWatchMetrics"][0];
+            assert_eq!(about["Dimensions"], json!([["endpoint"], []]), "{line:#}");
+            assert_eq!(line["WebhookArrivals"], json!(arrivals), "{line:#}");
+        }
+        let waiting = metrics(&log, "WebhookWaiting", endpoint);
+        assert_eq!(waiting.len(), waits, "{log}");
+        for line in waiting {
+            // Since it was accepted, not since it was tried.
+            assert!(line["WebhookWaiting"].as_u64() >= Some(60_000), "{line:#}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_function_without_a_variable_says_which_and_does_not_start() {
     for name in ["api", "tick", "sync", "deliver"] {
         let folder = tempfile::tempdir().unwrap();
         let cloud = Cloud::calm(folder.path()).await;
         millwright_vault::create_key_file(&folder.path().join("vault.key")).unwrap();
-        let mut values = variables(name, &cloud, &folder);
+        let mut values = variables(name, &cloud, folder.path());
         values.remove("MILLWRIGHT_QUEUE_FANOUT");
         let binary = format!("millwright-fn-{name}");
         let limit = Duration::from_secs(10);

@@ -9,6 +9,7 @@ use millwright_core::{Clock, PublicUrl};
 use millwright_outbound::{Outbound, OutboundConfig};
 use millwright_tests::{api::Api, cloud::Cloud};
 use millwright_web::{App, Parts, Settings};
+use millwright_webhook::Webhooks;
 
 /// Variables by their names.
 pub type Variables = HashMap<String, String>;
@@ -45,7 +46,13 @@ pub fn outbound_to_loopback() -> Outbound {
     Outbound::new(config).unwrap()
 }
 
-/// The same with connectors of the test's own.
+/// Deliveries of a process, which may call this machine.
+pub fn webhooks(context: &ConnectionContext) -> Webhooks {
+    let ConnectionContext { store, queue, blob, vault, .. } = context.clone();
+    Webhooks::new(store, queue, blob, vault, outbound_to_loopback())
+}
+
+/// A process with connectors of the test's own.
 pub fn with_connectors(context: &ConnectionContext, catalog: Catalog) -> ConnectionContext {
     let engine = Engine::new(catalog, outbound_to_loopback(), context.store.clone());
     ConnectionContext { engine, ..context.clone() }

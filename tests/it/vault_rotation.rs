@@ -21,7 +21,6 @@ use millwright_store::{Document, Expect, Write};
 use millwright_sync::{RotationEnd, connect, reconnect, rotate_secrets, run_rotation};
 use millwright_tests::{api::Api, cloud::Cloud};
 use millwright_vault::add_master_key;
-use millwright_webhook::Webhooks;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use standardwebhooks::Webhook;
@@ -98,13 +97,7 @@ async fn both_sign(
     endpoint: &str,
     shown: [&Value; 2],
 ) {
-    let webhooks = Webhooks::new(
-        process.store.clone(),
-        process.queue.clone(),
-        process.blob.clone(),
-        process.vault.clone(),
-        in_process::outbound_to_loopback(),
-    );
+    let webhooks = in_process::webhooks(process);
     let endpoint = webhooks.get_endpoint(workspace, &endpoint.parse().unwrap()).await.unwrap();
     let signer = webhooks.signer(&endpoint).await.unwrap();
     let now = process.store.clock().wall();

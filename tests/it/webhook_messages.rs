@@ -1,6 +1,12 @@
 //! Messages of a workspace's own, over HTTP, with a real receiver.
 
+use std::time::Duration;
+
 use http::Method;
+use millwright_core::{MessageId, from_iso};
+use millwright_event::{Message, message_key};
+use millwright_local::dynamo;
+use millwright_store::Table;
 use millwright_tests::{
     api::{Answer, Api},
     receiver::Delivery,
@@ -8,11 +14,15 @@ use millwright_tests::{
 };
 use serde_json::{Value, json};
 
-use crate::scene::{LONG, Scene, text};
+use crate::{
+    care::world::World,
+    scene::{LONG, Scene, text},
+};
 
 const PATH: &str = "/v1/webhook-messages";
 /// The most bytes that a request may have.
 const MIB: usize = 1024 * 1024;
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 async fn send(api: &Api, body: String) -> Answer {
     api.raw(Method::POST, PATH, Some(("application/json", body))).await
@@ -225,4 +235,61 @@ async fn retention_is_the_workspaces(scene: &Scene) {
     let other = json!({ "webhook_retention_days": null });
     let other = api.call(Method::PATCH, "/v1/workspace", Some(&other)).await.expect(200);
     assert_eq!(other["webhook_retention_days"], json!(30));
+}
+
+/// Whichever way a message is fanned out: to one endpoint, to two, or from the row that an event of
+/// Millwright's own was written as.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_rows_of_messages_and_deliveries_end_when_their_workspace_says() {
+    let world = World::begin().await;
+    let change = json!({ "webhook_retention_days": 1 });
+    let _ = world.api.call(Method::PATCH, "/v1/workspace", Some(&change)).await.expect(200);
+    let wanted = [
+        ("alone", "kept.alone"),
+        ("left", "kept.both"),
+        ("right", "kept.both"),
+        ("told", "endpoint.disabled"),
+    ];
+    for (hook, event_type) in wanted {
+        world.endpoint(Some(hook), event_type, json!({})).await;
+    }
+    let idle = world.endpoint(Some("idle"), "kept.never", json!({})).await;
+    let own = json!({ "type": "kept.not", "data": {} });
+    let answer = world.api.call(Method::POST, PATH, Some(&own)).await.expect(202);
+    let at = |field: &str| from_iso(text(&answer, field)).expect("a time");
+    let kept = at("kept_until") - at("timestamp");
+    assert_eq!(kept, 24 * 3600 * 1000, "{answer}");
+    world.send("kept.alone", 1).await;
+    world.send("kept.both", 1).await;
+    world.have(&idle, "disable").await;
+    world.drain(&world.pump).await;
+    for (event_type, rows) in [("kept.alone", 2), ("kept.both", 3), ("endpoint.disabled", 2)] {
+        rows_end_after_a_day(&world, event_type, rows).await;
+    }
+}
+
+/// The message of this type, with its deliveries, has so many rows, which all end a day after it happened.
+async fn rows_end_after_a_day(world: &World, event_type: &str, rows: usize) {
+    let messages = world.api.all(&format!("{PATH}?event_type={event_type}&limit=100")).await;
+    assert_eq!(messages.len(), 1, "{messages:#?}");
+    let id: MessageId = text(&messages[0], "id").parse().unwrap();
+    let key = message_key(&world.workspace, &id);
+    let row = world.store.get::<Message>(&key).await.unwrap().expect("the message's row");
+    let end = (row.doc.timestamp + DAY).seconds();
+    assert_eq!(ends_of(world, &id).await, vec![end; rows], "{event_type}");
+}
+
+/// When the rows of a message and its deliveries end, as the table has it.
+async fn ends_of(world: &World, id: &MessageId) -> Vec<i64> {
+    let client = aws_sdk_dynamodb::Client::new(&world.sdk());
+    let name = dynamo::tables().name(Table::State).to_owned();
+    let mut items = client.scan().table_name(name).into_paginator().items().send();
+    let mut ends = Vec::new();
+    while let Some(item) = items.next().await {
+        let item = item.unwrap();
+        if item["sk"].as_s().is_ok_and(|sk| sk == id.as_str()) {
+            ends.push(item["expires_at"].as_n().unwrap().parse().unwrap());
+        }
+    }
+    ends
 }

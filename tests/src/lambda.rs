@@ -118,6 +118,18 @@ impl Function {
         }
     }
 
+    /// Gives the function an event and kills it after a while; nothing when it had not answered by then.
+    ///
+    /// # Panics
+    /// When it ends by itself.
+    pub async fn invoke_or_kill(&mut self, event: &Value, after: Duration) -> Option<Outcome> {
+        let answer = tokio::time::timeout(after, self.invoke(event)).await.ok();
+        if answer.is_none() {
+            self.process.kill_9();
+        }
+        answer
+    }
+
     /// Waits until the process has ended by itself and answers with what it printed.
     ///
     /// # Panics

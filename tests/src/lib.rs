@@ -7,6 +7,7 @@ pub mod api;
 pub mod authorization_server;
 pub mod cloud;
 pub mod faults;
+pub mod inbox;
 pub mod lambda;
 pub mod millwright;
 pub mod parts;

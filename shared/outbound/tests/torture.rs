@@ -185,6 +185,31 @@ async fn a_connection_that_ends_before_the_answer_is_a_reset() {
     assert_eq!((error.class, error.answered()), (FailureClass::Reset, false));
 }
 
+/// Says this, and then tears the connection down: what TCP itself calls a reset.
+async fn torn_down_after(said: String) -> SocketAddr {
+    raw(move |mut stream| {
+        let said = said.clone();
+        async move {
+            let _ = stream.write_all(said.as_bytes()).await;
+            // A reset throws away what has not left yet.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            stream.set_zero_linger().unwrap();
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_connection_that_is_torn_down_is_a_reset_before_the_answer_and_within_its_body() {
+    let half = format!("{OK}content-length: 1000\r\n\r\nhalf");
+    for (said, answered) in [(String::new(), false), (half, true)] {
+        let error = error_of(request(torn_down_after(said).await)).await;
+        assert_eq!((error.class, error.answered()), (FailureClass::Reset, answered));
+        // The system's own words: a connection that was merely closed does not have them.
+        assert!(error.detail().contains("reset by peer"), "{}", error.detail());
+    }
+}
+
 #[tokio::test]
 async fn what_is_not_http_is_malformed() {
     let address = raw(|mut stream| async move {

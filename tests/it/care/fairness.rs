@@ -1,10 +1,12 @@
-//! Nine healthy endpoints beside one that hangs and one that always fails.
+//! Nine healthy endpoints beside one that hangs and one that always fails; and what one that hangs takes
+//! before anybody knows that it does.
 
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
 use millwright_tests::{api::Api, wait};
 use serde_json::json;
+use tokio::sync::Mutex;
 
 use super::{
     receivers::{Manner, Receivers},
@@ -21,6 +23,16 @@ const SLOTS_MAX: usize = 2;
 /// An invocation that takes longer waits for an endpoint that does not answer: finding no lane takes a
 /// second, the rest is work.
 const WAITS: Duration = Duration::from_secs(15);
+
+/// The same where there is hardly anything else to do: whoever holds a slot for longer has an attempt under
+/// way.
+const TRIES: Duration = Duration::from_secs(3);
+/// How long whoever finds no lane may hold a slot, on average: 200 ms to wait for one, and what it takes a
+/// busy machine to put the delivery off.
+const MOMENT: Duration = Duration::from_millis(800);
+
+/// The tests here take turns: each looks at how long slots are held, which the other's load would change.
+static ALONE: Mutex<()> = Mutex::const_new(());
 
 /// How many messages: 2,000 in tests/long.
 fn messages() -> usize {
@@ -58,6 +70,7 @@ async fn post(api: &Api, count: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn healthy_endpoints_get_everything_while_one_hangs_and_one_fails() {
+    let _alone = ALONE.lock().await;
     let folder = tempfile::tempdir().unwrap();
     let receivers = Receivers::start().await;
     let millwright = Watched::start(folder.path()).await;
@@ -97,4 +110,44 @@ async fn healthy_endpoints_get_everything_while_one_hangs_and_one_fails() {
     assert!((1..=SLOTS_MAX).contains(&held), "slots held: {held}");
     assert!((1..=OPEN_MAX).contains(&hangs.most_open), "hanging: {}", hangs.most_open);
     assert!((1..=OPEN_MAX).contains(&fails.most_open), "failing: {}", fails.most_open);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_hangs_holds_two_slots_and_others_for_a_moment_only() {
+    let _alone = ALONE.lock().await;
+    let folder = tempfile::tempdir().unwrap();
+    let receivers = Receivers::start().await;
+    let millwright = Watched::start(folder.path()).await;
+    let (api, slots) = (&millwright.api, &millwright.slots);
+    receivers.set("hangs", Manner::Waits);
+    let url = receivers.url("hangs");
+    let hangs = json!({ "url": url, "timeout_seconds": 30, "event_types": ["fair.*"] });
+    let hanging = api.post("/v1/webhook-endpoints", &hangs, 201).await;
+    let hanging = text(&hanging, "id");
+    // With so many endpoints every first attempt begins on the delivery queue; these take no slots.
+    let polled = json!({ "delivery": "poll", "event_types": ["fair.*"] });
+    for _ in 0..4 {
+        api.post("/v1/webhook-endpoints", &polled, 201).await;
+    }
+    // One after the other, so that each has an invocation of its own.
+    for _ in 0..12 {
+        post(api, 1).await;
+    }
+    let moments = || {
+        let all = slots.held_for(hanging).into_iter();
+        all.filter(|held| *held < TRIES).collect::<Vec<Duration>>()
+    };
+    wait::until("it holds a slot, and others are free again", LONG, async || {
+        (slots.most_held(&[hanging], TRIES) > 0 && !moments().is_empty()).then_some(())
+    })
+    .await;
+    let (held, moments, open) =
+        (slots.most_held(&[hanging], TRIES), moments(), receivers.seen("hangs").most_open);
+    println!("worker slots held {held} of 12, requests open {open}, others held for {moments:?}");
+    receivers.tell("hangs");
+    millwright.stop().await;
+    assert!((1..=SLOTS_MAX).contains(&held), "slots held: {held}");
+    assert!((1..=OPEN_MAX).contains(&open), "open: {open}");
+    let whole: Duration = moments.iter().sum();
+    assert!(whole <= MOMENT * u32::try_from(moments.len()).unwrap(), "{moments:?}");
 }

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU16, Ordering},
     },
     time::Duration,
 };
@@ -13,19 +13,21 @@ use millwright_connection::ConnectionContext;
 use millwright_core::{Clock, DeliveryId, MessageId, WorkspaceId};
 use millwright_event::{Message, NewMessage, Scope};
 use millwright_tests::cloud::Cloud;
-use millwright_webhook::{DeliveryStatus, Handled, NewEndpoint, Outcome, Webhooks};
+use millwright_webhook::{DeliveryStatus, Handled, NewEndpoint, Outcome};
 use serde_json::json;
 
-use crate::in_process::{context, outbound_to_loopback, variables};
+use crate::in_process::{context, variables, webhooks};
 
-/// A receiver that does not answer until it is told to.
-async fn start_hanging() -> (Arc<AtomicBool>, String) {
-    let answers = Arc::new(AtomicBool::new(false));
-    let receive = |State(answers): State<Arc<AtomicBool>>| async move {
-        while !answers.load(Ordering::SeqCst) {
+/// A receiver that answers with this status, and says something; not while it is 0.
+pub(super) async fn start_hanging() -> (Arc<AtomicU16>, String) {
+    let answers = Arc::new(AtomicU16::new(0));
+    let receive = |State(answers): State<Arc<AtomicU16>>| async move {
+        loop {
+            if let Ok(status) = StatusCode::from_u16(answers.load(Ordering::SeqCst)) {
+                return (status, "what was sent");
+            }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        StatusCode::NO_CONTENT
     };
     let app = Router::new()
         .route("/hanging", post(receive))
@@ -37,7 +39,8 @@ async fn start_hanging() -> (Arc<AtomicBool>, String) {
     (answers, base)
 }
 
-async fn message(context: &ConnectionContext, workspace: &WorkspaceId) -> Message {
+/// A message to whoever wants everything.
+pub(super) async fn message(context: &ConnectionContext, workspace: &WorkspaceId) -> Message {
     let clock = context.store.clock();
     let new = NewMessage {
         workspace,
@@ -54,13 +57,7 @@ async fn what_a_dead_fan_out_began_is_ended_also_when_the_endpoint_seems_ill_by_
     let folder = tempfile::tempdir().unwrap();
     let cloud = Cloud::calm(folder.path()).await;
     let context = context(&variables(&cloud, folder.path()), Clock::system(), &cloud.sdk());
-    let webhooks = Webhooks::new(
-        context.store.clone(),
-        context.queue.clone(),
-        context.blob.clone(),
-        context.vault.clone(),
-        outbound_to_loopback(),
-    );
+    let webhooks = webhooks(&context);
     let (answers, base) = start_hanging().await;
     let workspace = WorkspaceId::new_at(context.store.clock().wall().millis());
     let mut endpoints = Vec::new();
@@ -83,7 +80,7 @@ async fn what_a_dead_fan_out_began_is_ended_also_when_the_endpoint_seems_ill_by_
     let Handled::Later { after } = webhooks.fan_out(first.clone(), 0).await.unwrap() else {
         panic!("nobody would end this: {:#?}", webhooks.get_delivery(&workspace, &id).await);
     };
-    answers.store(true, Ordering::SeqCst);
+    answers.store(200, Ordering::SeqCst);
     tokio::time::sleep(after).await;
     assert_eq!(webhooks.fan_out(first, 0).await.unwrap(), Handled::Done);
     let ended = webhooks.get_delivery(&workspace, &id).await.unwrap();

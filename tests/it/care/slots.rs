@@ -87,6 +87,15 @@ impl Slots {
         most_at_once(&held.filter(|(from, until)| from < until).collect::<Vec<_>>())
     }
 
+    /// How long each invocation of the delivery queue had its slot that had work for this endpoint, of those
+    /// that have ended.
+    pub fn held_for(&self, endpoint: &str) -> Vec<Duration> {
+        let all = self.0.lock().unwrap();
+        let has =
+            |slot: &&Slot| slot.queue == QueueName::Delivery && slot.endpoints.contains(endpoint);
+        all.iter().filter(has).filter_map(|one| Some(one.ended? - one.begun)).collect()
+    }
+
     /// How many invocations had work for one of these endpoints.
     pub fn count(&self, endpoints: &[&str]) -> usize {
         let all = self.0.lock().unwrap();

@@ -18,7 +18,7 @@ use millwright_webhook::{NewEndpoint, PollPage, PollRequest, StatusChange, Webho
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::json;
 
-use crate::in_process::{context, outbound_to_loopback, variables};
+use crate::in_process::{context, variables, webhooks};
 
 const MESSAGES: usize = 60;
 const SEED: u64 = 25;
@@ -99,13 +99,7 @@ async fn scene(faults: TableFaults) -> (Cloud, tempfile::TempDir, ConnectionCont
     let clock = Clock::system();
     let cloud = Cloud::start(folder.path(), faults, QueueFaults::NONE, SEED, clock.clone()).await;
     let context = context(&variables(&cloud, folder.path()), clock, &cloud.sdk());
-    let webhooks = Webhooks::new(
-        context.store.clone(),
-        context.queue.clone(),
-        context.blob.clone(),
-        context.vault.clone(),
-        outbound_to_loopback(),
-    );
+    let webhooks = webhooks(&context);
     let workspace = WorkspaceId::new_at(1);
     let made = stubbornly(async || {
         let new = NewEndpoint { polled: true, ..NewEndpoint::default() };

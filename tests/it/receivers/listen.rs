@@ -2,7 +2,7 @@
 
 use std::{
     path::Path,
-    process::Command,
+    process::{Command, ExitStatus},
     sync::{
         Arc, Mutex,
         atomic::{AtomicU16, Ordering},
@@ -79,17 +79,23 @@ fn listen(millwright: &Millwright, log: &Path, words: &[&str]) -> Process {
     Process::start(listen.env("MILLWRIGHT_API_KEY", API_KEY), log).unwrap()
 }
 
-/// Ends it as Ctrl-C does: cleanly.
-async fn end(mut process: Process) -> String {
-    process.interrupt();
+/// Waits until it has ended: how, and what it printed.
+async fn ended(mut process: Process) -> (ExitStatus, String) {
     for _ in 0..600 {
         if let Some(status) = process.ended() {
-            assert!(status.success(), "{}", process.last_words());
-            return process.output();
+            return (status, process.output());
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     panic!("it does not end within a minute: {}", process.last_words());
+}
+
+/// Ends it as Ctrl-C does: cleanly.
+async fn end(process: Process) -> String {
+    process.interrupt();
+    let (status, output) = ended(process).await;
+    assert!(status.success(), "{output}");
+    output
 }
 
 async fn took(target: &Target, sent: &[String]) {
@@ -167,6 +173,36 @@ async fn a_listener_of_its_own_endpoint_leaves_nothing_behind(millwright: &Millw
     let output = end(listener).await;
     assert!(!output.contains("foreign.message"), "{output}");
     assert!(api.all("/v1/webhook-endpoints").await.is_empty());
+}
+
+#[tokio::test]
+async fn what_another_secret_signed_is_neither_forwarded_nor_acknowledged() {
+    let folder = tempfile::tempdir().unwrap();
+    let millwright = Millwright::start(folder.path(), &[]).await;
+    let (api, target) = (millwright.api(), Target::start().await);
+    let endpoint = polled(&api, json!({ "event_types": ["listen.*"] })).await;
+    let sent = send(&api, "listen.signed", 2).await;
+    wait::until_equal("both are on offer", LONG, 2, async || waiting(&api, &endpoint).await).await;
+    let listener = |name: &str, secret: &str| {
+        let words = ["--endpoint", &endpoint, "--forward", &target.url, "--secret", secret];
+        listen(&millwright, &folder.path().join(name), &words)
+    };
+
+    let other = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+    let (status, output) = ended(listener("other", other)).await;
+    assert!(!status.success(), "{output}");
+    let told = |id: &String| format!("millwright: message {id} is not to be trusted: ");
+    assert!(sent.iter().any(|id| output.contains(&told(id))), "{output}");
+    assert!(!output.contains("listen.signed"), "it is not printed either: {output}");
+    assert!(target.seen.lock().unwrap().is_empty());
+    assert_eq!(waiting(&api, &endpoint).await, 2);
+
+    // Whoever comes with the right one still gets them.
+    let secret = api.get(&format!("/v1/webhook-endpoints/{endpoint}/secret")).await;
+    let right = listener("right", text(&secret, "secret"));
+    took(&target, &sent).await;
+    acknowledged(&api, &endpoint).await;
+    end(right).await;
 }
 
 #[tokio::test]

@@ -3,13 +3,20 @@
 
 use std::time::Duration;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderName, Method};
+use millwright_core::{Clock, from_iso};
 use millwright_tests::{api::Api, receiver::Delivery, wait};
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 
 use super::{send, snippets::judged_by_node};
 use crate::scene::{LONG, Scene, text};
+
+const ENDPOINTS: &str = "/v1/webhook-endpoints";
+/// In milliseconds.
+const MINUTE: i64 = 60 * 1000;
+const DAY: i64 = 24 * 60 * MINUTE;
 
 /// The next message to a hook, whose receiver refuses what it cannot verify.
 async fn next(scene: &Scene, hook: &str) -> Delivery {
@@ -119,4 +126,76 @@ async fn rotations_are_in_the_audit_log(api: &Api, endpoint: &str) {
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == "done").count(), 1);
     assert!(outcomes.contains(&"failed"));
     assert!(!serde_json::to_string(&log).unwrap().contains("whsec_"));
+}
+
+#[tokio::test]
+async fn secrets_are_for_admins_may_be_chosen_and_end_a_day_after_a_rotation() {
+    let scene = Scene::new(&[]).await;
+    let api = scene.api();
+    let endpoint = a_chosen_secret_signs_from_the_start(&scene).await;
+    lesser_keys_neither_see_nor_change_it(&api, &endpoint).await;
+    without_a_word_the_former_ends_in_a_day(&api, &endpoint).await;
+}
+
+/// A secret of so many bytes.
+fn secret_of(length: usize) -> String {
+    let bytes: Vec<u8> = (0..=u8::MAX).take(length).collect();
+    format!("whsec_{}", STANDARD.encode(bytes))
+}
+
+/// The shortest and the longest; answers with the last endpoint.
+async fn a_chosen_secret_signs_from_the_start(scene: &Scene) -> String {
+    let api = scene.api();
+    for length in [23, 65] {
+        let url = scene.receiver.url("never");
+        let request = json!({ "url": url, "secret": secret_of(length) });
+        let refused = api.post(ENDPOINTS, &request, 422).await;
+        assert_eq!(refused["error"]["fields"][0]["path"], "secret", "{length}");
+    }
+    let mut last = String::new();
+    for (length, other) in [(24, 64), (64, 24)] {
+        let (hook, chosen) = (format!("chosen{length}"), secret_of(length));
+        let request = json!({ "event_types": [format!("rotate.{hook}")], "secret": chosen });
+        last = scene.endpoint(&hook, request).await;
+        let shown = api.get(&format!("{ENDPOINTS}/{last}/secret")).await;
+        assert_eq!(shown["secret"], chosen);
+        let delivery = next(scene, &hook).await;
+        assert!(delivery.verified, "{:?}", delivery.refusal);
+        assert!(verifies(&chosen, &delivery) && !verifies(&secret_of(other), &delivery));
+        assert!(judged_by_node(&chosen, &delivery));
+    }
+    last
+}
+
+async fn lesser_keys_neither_see_nor_change_it(api: &Api, endpoint: &str) {
+    let path = format!("{ENDPOINTS}/{endpoint}");
+    let (secret, rotate) = (format!("{path}/secret"), format!("{path}/rotate-secret"));
+    let before = api.get(&secret).await;
+    for role in ["read", "write"] {
+        let made = api.post("/v1/api-keys", &json!({ "name": role, "role": role }), 201).await;
+        let lesser = api.with_key(Some(text(&made, "key")));
+        assert_eq!(text(&lesser.get(&path).await, "id"), endpoint);
+        for (method, path) in [(Method::GET, &secret), (Method::POST, &rotate)] {
+            let refused = lesser.call(method, path, None).await;
+            let answer = (refused.status, refused.code());
+            assert_eq!(answer, (403, Some("PERMISSION_DENIED")), "{role}: {path}");
+            assert!(!refused.body.to_string().contains("whsec_"), "{role}: {path}");
+        }
+    }
+    assert_eq!(api.get(&secret).await, before);
+}
+
+/// A rotation that does not say for how long the secret so far is to sign beside the new one.
+async fn without_a_word_the_former_ends_in_a_day(api: &Api, endpoint: &str) {
+    let path = format!("{ENDPOINTS}/{endpoint}/rotate-secret");
+    let chosen = json!({ "secret": secret_of(32) });
+    for (former, request) in [None, Some(json!({})), Some(chosen)].iter().enumerate() {
+        let now = Clock::system().wall().millis();
+        let rotated = api.call(Method::POST, &path, request.as_ref()).await.expect(200);
+        let ends = rotated["former_secrets_end_at"].as_array().expect("times");
+        assert_eq!(ends.len(), former + 1);
+        let newest = ends[0].as_str().and_then(from_iso).expect("a time");
+        let lasts = newest - now;
+        assert!((DAY - MINUTE..=DAY + MINUTE).contains(&lasts), "{lasts} ms");
+    }
 }

@@ -9,9 +9,16 @@ use std::{
 };
 
 use http::{HeaderMap, HeaderName};
-use millwright_tests::{millwright::Millwright, parts, receiver::Delivery, wait};
+use millwright_tests::{
+    millwright::Millwright,
+    parts,
+    process::{Process, free_port},
+    receiver::Delivery,
+    wait,
+};
 use serde_json::json;
 use standardwebhooks::Webhook;
+use tokio::net::TcpStream;
 
 use super::{ids, polled, send};
 use crate::scene::{LONG, text};
@@ -163,8 +170,16 @@ fn wrong(right: &Example, other_secret: &str, old: Example) -> Vec<(&'static str
     let strange = Example { secret: other_secret.to_owned(), ..right.clone() };
     let mut unsigned = right.clone();
     unsigned.headers.insert("webhook-signature".to_owned(), "v1,AAAA v1a,AAAA".to_owned());
+    let mut garbled = right.clone();
+    garbled.headers.insert("webhook-signature".to_owned(), "garbage".to_owned());
     assert_ne!(tampered.body, right.body);
-    vec![("tampered", tampered), ("other secret", strange), ("old", old), ("unsigned", unsigned)]
+    vec![
+        ("tampered", tampered),
+        ("other secret", strange),
+        ("old", old),
+        ("unsigned", unsigned),
+        ("garbled", garbled),
+    ]
 }
 
 /// Rightly signed, six minutes ago.
@@ -237,6 +252,61 @@ fn the_snippet_for_a_public_key_does_too(right: &Example) {
     for (what, example) in wrong(right, public, old) {
         assert!(!node.accepts(&example), "what is {what} is accepted");
     }
+}
+
+/// The document's whole receiver, as it stands there but for its port.
+struct WholeReceiver {
+    address: String,
+    process: Process,
+}
+
+impl WholeReceiver {
+    async fn start(folder: &Path, secret: &str) -> Self {
+        let (code, port) = (block("python", "BaseHTTPRequestHandler"), free_port());
+        assert_eq!(code.matches("9000").count(), 1, "its port");
+        let script = folder.join("whole.py");
+        fs::write(&script, code.replace("9000", &port.to_string())).unwrap();
+        let mut command = Command::new(parts::python());
+        command.arg(&script).env("WEBHOOK_SECRET", secret);
+        let process = Process::start(&mut command, &folder.join("whole.log")).unwrap();
+        let address = format!("127.0.0.1:{port}");
+        wait::until("the whole receiver listens", LONG, async || {
+            TcpStream::connect(&address).await.ok().map(drop)
+        })
+        .await;
+        Self { address, process }
+    }
+
+    /// The status that it answers an example with.
+    async fn answer(&self, example: &Example) -> u16 {
+        let client = reqwest::Client::builder().no_proxy().timeout(LONG).build().unwrap();
+        let call = client.post(format!("http://{}/", self.address)).headers(headers_of(example));
+        let answer = call.body(example.body.clone()).send().await;
+        answer.unwrap_or_else(|e| panic!("{e}: {}", self.process.last_words())).status().as_u16()
+    }
+
+    /// The messages that it took for new: it prints each with its type.
+    fn taken(&self, event_type: &str) -> Vec<String> {
+        let output = self.process.output();
+        output.lines().filter(|line| line.starts_with(event_type)).map(str::to_owned).collect()
+    }
+}
+
+#[tokio::test]
+async fn the_whole_receiver_of_the_document_takes_what_is_right_once_and_refuses_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let millwright = Millwright::start(folder.path(), &[]).await;
+    let right = fetched(&millwright, "v1").await;
+    let receiver = WholeReceiver::start(folder.path(), &right.secret).await;
+    assert_eq!(receiver.answer(&right).await, 204);
+    let other = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+    for (what, example) in wrong(&right, other, signed_long_ago(&right)) {
+        // The receiver has its own secret: what differs in that alone is the right one.
+        let status = if example.secret == right.secret { 401 } else { 204 };
+        assert_eq!(receiver.answer(&example).await, status, "what is {what}");
+    }
+    assert_eq!(receiver.answer(&right).await, 204, "it has this one");
+    assert_eq!(receiver.taken("snippet."), ["snippet.v1 {'number': 0}"]);
 }
 
 #[test]

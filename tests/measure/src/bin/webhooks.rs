@@ -1,9 +1,11 @@
 //! Posts messages to a Millwright of its own, receives what it delivers, and tells how fast and how well.
 //!
-//! `webhooks MILLWRIGHT [MESSAGES] [IN_FLIGHT,...] [flush|process]`: starts the binary MILLWRIGHT on an
-//! empty folder with one endpoint on loopback, and posts MESSAGES of 1 KB for each number in flight.
+//! `webhooks MILLWRIGHT [MESSAGES] [IN_FLIGHT,...] [flush|process] [GOAL]`: starts the binary MILLWRIGHT on
+//! an empty folder with one endpoint on loopback, and posts MESSAGES of 1 KB for each number in flight.
 //! Prints one line of JSON for each. `flush`: every commit is on the disk before it is acknowledged.
-//! `process`: it survives `kill -9`, not a loss of power.
+//! `process`: it survives `kill -9`, not a loss of power. Fails in the end when a message was lost or came
+//! twice, and where there is a GOAL also when fewer a second were delivered with 16 or more in flight, or
+//! half of them took longer than is promised with 1 or 16.
 
 use std::{
     collections::HashMap,
@@ -25,6 +27,10 @@ const BODY: usize = 1024;
 /// Nothing arrived for this long: what is missing is lost.
 const QUIET: Duration = Duration::from_secs(60);
 const WARM_UP: usize = 200;
+/// From so many in flight on the goal counts.
+const MANY: usize = 16;
+/// How many milliseconds half of the messages may take, by how many are in flight.
+const P50_MAX: [(usize, f64); 2] = [(1, 2.5), (MANY, 24.0)];
 
 /// What has arrived: when, and how often, by `webhook-id`.
 type Arrivals = Arc<Mutex<HashMap<String, (Instant, usize)>>>;
@@ -36,6 +42,7 @@ async fn main() -> Result<(), Fault> {
     let messages: usize = arguments.next().as_deref().unwrap_or("10000").parse()?;
     let levels = arguments.next().unwrap_or_else(|| "1,16,64".to_owned());
     let durability = arguments.next().unwrap_or_else(|| "flush".to_owned());
+    let goal = arguments.next().map(|text| text.parse::<f64>()).transpose()?;
     let arrivals = Arrivals::default();
     let receiver = receive(arrivals.clone()).await?;
     let folder = tempfile::tempdir()?;
@@ -43,13 +50,30 @@ async fn main() -> Result<(), Fault> {
     let endpoint = json!({ "url": format!("http://{receiver}/"), "event_types": ["measure.*"] });
     own.post("/v1/webhook-endpoints", &endpoint).await?;
     load(&own, &arrivals, WARM_UP, 8).await?;
+    let mut missed = Vec::new();
     for level in levels.split(',') {
         let in_flight = level.parse()?;
         let line = load(&own, &arrivals, messages, in_flight).await?;
+        missed.extend(missed_by(&line, in_flight, goal));
         let limit = direct(receiver, messages, in_flight).await?;
         println!("{}", with(line, json!({ "durability": durability, "direct_per_s": limit })));
     }
-    Ok(())
+    if missed.is_empty() { Ok(()) } else { Err(missed.join("; ").into()) }
+}
+
+/// What a line does not keep of what is promised.
+fn missed_by(line: &Value, in_flight: usize, goal: Option<f64>) -> Vec<String> {
+    let number = |name: &str| line[name].as_f64().unwrap_or_default();
+    let limit = P50_MAX.iter().find(|(level, _)| *level == in_flight).map(|(_, limit)| *limit);
+    let least = goal.filter(|_| in_flight >= MANY);
+    let checks = [
+        ("lost", number("lost") > 0.0),
+        ("duplicates", number("duplicates") > 0.0),
+        ("delivered_per_s", least.is_some_and(|least| number("delivered_per_s") < least)),
+        ("p50_ms", goal.and(limit).is_some_and(|limit| number("p50_ms") > limit)),
+    ];
+    let missed = checks.into_iter().filter(|(_, missed)| *missed);
+    missed.map(|(name, _)| format!("{in_flight} in flight: {name} {}", line[name])).collect()
 }
 
 fn with(mut line: Value, more: Value) -> Value {
