@@ -9,7 +9,7 @@ use millwright_connector::{System, SystemError, SystemErrorClass, manifest::Enti
 use millwright_core::{Error, ErrorCode, QueueName, Result, WallTime};
 use millwright_queue::MAX_HOPS;
 use millwright_records::{CommitError, Scope};
-use millwright_store::{Row, StoreError, Write};
+use millwright_store::{Key, Row, StoreError, Write};
 
 use crate::{
     SliceTask, SyncRun, SyncState, SyncStatus,
@@ -197,15 +197,25 @@ fn fenced(context: &ConnectionContext) -> SliceEnd {
 /// Where this puller was fenced because rows are mapped otherwise now, or because the connection is
 /// worked on again, it still holds the lease: it gives it back, so that the reading goes on at once.
 async fn give_way(context: &ConnectionContext, task: &SliceTask, fence: u64) -> Result<()> {
+    let woken = |state: &SyncState| state.is_remap_asked() || state.run.is_some();
     let key = sync_key(&task.workspace, &task.connection, &task.entity);
+    give_back(context, &key, fence, woken).await
+}
+
+/// Gives the lease back, if this puller still holds it and the row as it stands says so.
+async fn give_back(
+    context: &ConnectionContext,
+    key: &Key,
+    fence: u64,
+    wanted: impl Fn(&SyncState) -> bool + Send + Sync,
+) -> Result<()> {
     let release = |state: &mut SyncState| {
-        let woken = state.is_remap_asked() || state.run.is_some();
-        if woken && state.lease.fence == fence && state.lease.until.is_some() {
+        if wanted(state) && state.lease.fence == fence && state.lease.until.is_some() {
             state.release_after_error();
         }
         Ok(())
     };
-    context.store.modify(&key, release).await?;
+    context.store.modify(key, release).await?;
     Ok(())
 }
 
@@ -336,10 +346,11 @@ impl Slice<'_> {
     }
 
     /// After an error of our own the message comes again soon; a lease that is still held would only
-    /// make it wait.
-    async fn give_up(&mut self) {
-        self.row.doc.release_after_error();
-        if let Err(error) = self.save().await {
+    /// make it wait. What was decided here and not written counts for nothing: the end of a pass, say,
+    /// is written with what tells of it or not at all.
+    async fn give_up(&self) {
+        let (key, fence) = (self.row.doc.key(), self.row.doc.lease.fence);
+        if let Err(error) = give_back(self.context, &key, fence, |_| true).await {
             tracing::warn!(?error, "lease left to its end");
         }
     }
