@@ -312,11 +312,11 @@ impl Slice<'_> {
                 self.row.doc.lease.release();
                 return self.save().await;
             }
-            self.keep_lease().await?;
+            Box::pin(self.keep_lease()).await?;
             match self.step().await {
                 Ok(Step::More) => steps += 1,
                 Ok(Step::Finished) if untold::begins(&mut self.row.doc) => steps += 1,
-                Ok(Step::Finished) => return end::completed(self).await,
+                Ok(Step::Finished) => return Box::pin(end::completed(self)).await,
                 // A system that takes more than a whole invocation for one page does not answer.
                 Err(StepError::TimeUp) if steps == 0 => return Err(StepError::System(too_slow())),
                 Err(StepError::TimeUp) => return self.hand_on().await,
@@ -371,9 +371,9 @@ impl Slice<'_> {
         let phase = self.row.doc.pass.as_ref().map(|pass| pass.phase.clone());
         match phase {
             Some(Phase::Pulling(position)) => Box::pin(pull::step(self, position)).await,
-            Some(Phase::Listing { .. }) => compare::list_step(self).await,
-            Some(Phase::Comparing { .. }) => compare::compare_step(self).await,
-            Some(Phase::Telling { after }) => untold::step(self, after).await,
+            Some(Phase::Listing { .. }) => Box::pin(compare::list_step(self)).await,
+            Some(Phase::Comparing { .. }) => Box::pin(compare::compare_step(self)).await,
+            Some(Phase::Telling { after }) => Box::pin(untold::step(self, after)).await,
             None => Ok(Step::Finished),
         }
     }
