@@ -51,7 +51,7 @@ impl Api {
     /// When no client can be made.
     #[must_use]
     pub fn new(base: &str, key: Option<&str>) -> Self {
-        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60));
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(180));
         Self {
             base: base.to_owned(),
             key: key.map(str::to_owned),
@@ -87,7 +87,7 @@ impl Api {
     /// When no client can be made.
     #[must_use]
     pub fn staying(&self) -> Self {
-        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60));
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(180));
         let client = client.redirect(reqwest::redirect::Policy::none()).build();
         Self { client: client.expect("a client"), ..self.clone() }
     }
